@@ -1,0 +1,1 @@
+"""The science of Adhop: pure functions and small explicit states, on numpy, SciPy and ASE."""

@@ -1,0 +1,58 @@
+"""What the science asks of a potential: energies and forces of many structures at once."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, TypeAlias, TypeVar
+
+from shared.structures import Floats, Structure
+
+T = TypeVar("T")
+
+
+class EnergyKind(StrEnum):
+    """What a potential's energy means."""
+
+    TOTAL = "total"
+    ADSORPTION = "adsorption"  # OC20: relative to the relaxed clean slab and CO, H2, H2O, N2
+
+
+@dataclass(frozen=True)
+class Card:
+    """Identity of a member. cutoff in Å; sha256 of the checkpoint file, or of what stands in for it."""
+
+    name: str
+    family: str
+    version: str
+    sha256: str
+    energy_kind: EnergyKind
+    elements: frozenset[int]
+    cutoff: float
+    trained_on: str
+    license: str
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """energy: eV. forces: eV/Å [n_atoms, 3], of the bare potential, fixed atoms included."""
+
+    energy: float
+    forces: Floats
+
+
+class Potential(Protocol):
+    """A resident model, evaluated in batches. The result of one structure doesn't depend on its batch-mates
+    beyond the model's own rounding."""
+
+    @property
+    def card(self) -> Card: ...
+
+    def evaluate(self, structures: Sequence[Structure]) -> list[Evaluation]:
+        """One evaluation per structure, in order. Raises OutOfMemory when the batch doesn't fit."""
+        ...
+
+
+Walk: TypeAlias = Generator[Structure, Evaluation, T]
+"""A coroutine that yields the structure it wants evaluated, is sent the evaluation, and returns a T."""

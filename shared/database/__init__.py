@@ -1,0 +1,1 @@
+"""PostgreSQL: tables, sessions, repositories, migrations."""

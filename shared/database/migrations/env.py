@@ -1,0 +1,37 @@
+"""Alembic's entry: migrations run online, against ADHOP_DATABASE_URL or the URL that the caller sets."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from alembic import context
+
+from shared.database.columns import Vectors
+from shared.database.session import connect
+from shared.database.tables import Base
+from shared.settings import settings
+
+
+def _url() -> str:
+    configured: str | None = context.config.get_main_option("sqlalchemy.url")
+    return configured or settings().database_url.get_secret_value()
+
+
+def _render(kind: str, item: Any, autogen_context: Any) -> str | Literal[False]:
+    """Migrations name the plain column type, so that they outlive our classes."""
+    return "postgresql.ARRAY(sa.Double())" if kind == "type" and isinstance(item, Vectors) else False
+
+
+def run() -> None:
+    """Apply in one transaction; two at once wait for each other on an advisory lock."""
+    engine = connect(_url(), pool_size=1, statement_timeout_s=600)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SELECT pg_advisory_lock(7311270)")
+        context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True, render_item=_render)
+        with context.begin_transaction():
+            context.run_migrations()
+        connection.commit()
+    engine.dispose()
+
+
+run()

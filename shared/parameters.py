@@ -1,0 +1,130 @@
+"""What a job may ask for: one frozen model, used by the API, the database and the science alike.
+
+Units: eV, Å, eV/Å, fs, K. Defaults of the hopping are the published ones: Goedecker, J. Chem. Phys. 120, 9911
+(2004), doi:10.1063/1.1724816; Peterson, Top. Catal. 57, 40 (2014), doi:10.1007/s11244-013-0161-8.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class _Parameters(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class PlacementMode(StrEnum):
+    """Where the adsorbate is put, after OC20 (doi:10.1021/acscatal.0c04525)."""
+
+    HEURISTIC = "heuristic"  # high-symmetry sites, binding atoms down, random turn about the normal
+    RANDOM_SITE = "random_site_heuristic"  # random sites, same orientation rule with a wobble
+    RANDOM = "random"  # random sites, uniformly random orientation
+
+
+class Spread(StrEnum):
+    """How the members' disagreement is measured."""
+
+    STD = "std"  # sample standard deviation, ddof = 1
+    RANGE = "range"  # max - min
+
+
+class Placement(_Parameters):
+    mode: PlacementMode = PlacementMode.HEURISTIC
+    count: Annotated[int, Field(ge=1, le=500)] = 20
+    clearance: Annotated[float, Field(ge=0, le=2)] = 0.1
+    """Gap above covalent contact, Å."""
+
+
+class Restraints(_Parameters):
+    """Generalised Hookean springs; thresholds in scaled distance d / (r_i + r_j), stiffness in eV/Å²."""
+
+    enabled: bool = True
+    bonded: Annotated[float, Field(gt=0.5, le=2)] = 1.25
+    """A pair counts as bonded in the start structure below this scaled distance."""
+    stretch: Annotated[float, Field(gt=1, le=3)] = 1.35
+    """Bonded adsorbate pairs are pulled back beyond this (or 10 % beyond their own start, if that is longer)."""
+    contact: Annotated[float, Field(gt=1, le=3)] = 1.35
+    """The nearest adsorbate-surface scaled distance is pulled back beyond this."""
+    approach: Annotated[float, Field(gt=0.5, le=2)] = 1.3
+    """Pairs that are not bonded in the adsorbate are repelled below this (or 10 % below their own start)."""
+    sink: Annotated[float, Field(ge=0, le=3)] = 0.0
+    """Adsorbate atoms are pushed up below the mean height of the surface layer plus this, Å."""
+    slab_slack: Annotated[float, Field(gt=0.02, le=1)] = 0.2
+    """Bonded slab pairs are held within this fraction of their distance in the relaxed clean slab."""
+    stiffness_dissociation: Annotated[float, Field(ge=0, le=200)] = 20.0
+    stiffness_desorption: Annotated[float, Field(ge=0, le=200)] = 10.0
+    stiffness_intercalation: Annotated[float, Field(ge=0, le=200)] = 20.0
+    stiffness_reconstruction: Annotated[float, Field(ge=0, le=200)] = 10.0
+
+
+class Hopping(_Parameters):
+    hops: Annotated[int, Field(ge=0, le=1000)] = 10
+    """Escapes per walker; 0 is plain relaxation of the placements."""
+    patience: Annotated[int, Field(ge=1, le=1000)] = 10
+    """Stop when this many rounds brought the job no better minimum."""
+    lag: Annotated[int, Field(ge=1, le=100)] = 2
+    """At round r a walker knows what all walkers of the job found up to round r - lag."""
+    temperature_k: Annotated[float, Field(gt=0, le=10000)] = 1000.0
+    max_temperature_k: Annotated[float, Field(gt=0, le=20000)] = 4000.0
+    beta1: Annotated[float, Field(ge=1, le=3)] = 1.1
+    beta2: Annotated[float, Field(ge=1, le=3)] = 1.1
+    beta3: Annotated[float, Field(gt=0, le=1)] = 1 / 1.1
+    energy_window: Annotated[float, Field(gt=0, le=10)] = 0.5
+    """Initial E_diff, eV."""
+    alpha1: Annotated[float, Field(gt=0, le=1)] = 0.98
+    alpha2: Annotated[float, Field(ge=1, le=3)] = 1 / 0.98
+    mdmin: Annotated[int, Field(ge=1, le=20)] = 2
+    """Minima of the potential energy that MD passes before it stops."""
+    timestep_fs: Annotated[float, Field(gt=0, le=10)] = 1.0
+    max_md_steps: Annotated[int, Field(ge=1, le=10000)] = 300
+    fmax: Annotated[float, Field(gt=0, le=1)] = 0.05
+    max_relaxation_steps: Annotated[int, Field(ge=1, le=5000)] = 200
+    max_step: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """Longest move of one atom in one BFGS step, Å."""
+
+
+class Similarity(_Parameters):
+    """Two candidates are the same minimum when both tolerances are met."""
+
+    energy: Annotated[float, Field(gt=0, le=1)] = 0.02
+    """eV."""
+    distance: Annotated[float, Field(gt=0, le=2)] = 0.2
+    """Largest difference between the sorted scaled contacts of the adsorbate, Å."""
+
+
+class Ensemble(_Parameters):
+    search_members: Annotated[tuple[str, ...], Field(max_length=10)] = ()
+    """Members that run walkers; empty means the server's default."""
+    score_members: Annotated[tuple[str, ...], Field(max_length=10)] = ()
+    """Members that score every candidate; empty means the server's default."""
+    spread: Spread = Spread.STD
+    limit: Annotated[float, Field(gt=0, le=10)] = 0.3
+    """Largest spread that is trusted, eV."""
+
+
+class Selection(_Parameters):
+    count: Annotated[int, Field(ge=1, le=100)] = 5
+    include_anomalous: bool = False
+
+
+class JobParameters(_Parameters):
+    """Everything that steers a job. A job's answer is a function of its input, these, and the seed."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**53)] = 0
+    placement: Placement = Placement()
+    restraints: Restraints = Restraints()
+    hopping: Hopping = Hopping()
+    similarity: Similarity = Similarity()
+    ensemble: Ensemble = Ensemble()
+    selection: Selection = Selection()
+    max_force_calls: Annotated[int, Field(ge=1)] | None = None
+    """Force calls that the walkers of the job may use together, shared evenly; None leaves it to the hops."""
+
+    @model_validator(mode="after")
+    def _temperatures(self) -> Self:
+        if self.hopping.max_temperature_k < self.hopping.temperature_k:
+            raise ValueError("max_temperature_k is below temperature_k")
+        return self

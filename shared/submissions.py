@@ -1,0 +1,69 @@
+"""A validated submission: the three ways to name an (adsorbate, surface) pair, as stored with the job.
+
+The texts that users send are parsed and checked at the API's edge; what is stored here is canonical.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Adsorbate(_Frozen):
+    """The molecule: an OC20 name such as `*CO`, or atoms with the indices that bind."""
+
+    name: str
+    """OC20 name, or the formula of the atoms given."""
+    numbers: tuple[int, ...]
+    positions: tuple[tuple[float, float, float], ...]
+    """Å [n_atoms, 3]."""
+    binding: tuple[int, ...]
+    """Indices of the atoms that point at the surface."""
+
+
+class AdslabSubmission(_Frozen):
+    """An adslab: its own geometry is the first placement."""
+
+    kind: Literal["adslab"] = "adslab"
+    structure: dict[str, Any]
+    """`Structure.to_document()`."""
+    binding: tuple[int, ...] = ()
+    """Indices within the adslab; empty: the adsorbate atoms nearest to the surface."""
+
+
+class SlabSubmission(_Frozen):
+    """A clean slab and an adsorbate."""
+
+    kind: Literal["slab"] = "slab"
+    slab: dict[str, Any]
+    """`Structure.to_document()`, no adsorbate atoms."""
+    adsorbate: Adsorbate
+
+
+class BulkSubmission(_Frozen):
+    """A bulk crystal to be cut, and an adsorbate."""
+
+    kind: Literal["bulk"] = "bulk"
+    numbers: tuple[int, ...]
+    positions: tuple[tuple[float, float, float], ...]
+    cell: tuple[tuple[float, float, float], ...]
+    miller: tuple[int, int, int]
+    termination: Annotated[int, Field(ge=0)] = 0
+    """Which of the terminations along this Miller index, counted from the lowest shift."""
+    top: bool = True
+    """False turns the slab over."""
+    min_depth: Annotated[float, Field(gt=0, le=40)] = 7.0
+    """Least thickness of the slab, Å (OC20: 7)."""
+    min_width: Annotated[float, Field(gt=0, le=40)] = 8.0
+    """Least extent of the cell along both surface vectors, Å (OC20: 8)."""
+    vacuum: Annotated[float, Field(ge=10, le=60)] = 20.0
+    """Empty space above the slab, Å (OC20: 20)."""
+    adsorbate: Adsorbate
+
+
+Submission = Annotated[AdslabSubmission | SlabSubmission | BulkSubmission, Field(discriminator="kind")]

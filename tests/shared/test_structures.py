@@ -1,0 +1,81 @@
+"""The structure: round trips, masks, refusals."""
+
+import json
+
+import numpy as np
+import pytest
+from ase.build import add_adsorbate, fcc111
+from ase.constraints import FixAtoms, FixBondLength
+
+from shared.errors import InvalidInput
+from shared.structures import Structure
+
+
+@pytest.fixture
+def atoms():
+    slab = fcc111("Pt", (2, 2, 3), vacuum=8.0)
+    layers = slab.get_tags()
+    add_adsorbate(slab, "O", 1.5, "fcc")
+    slab.set_tags([*np.where(layers == 1, 1, 0), 2])
+    slab.set_constraint(FixAtoms(indices=np.flatnonzero(layers > 1)))
+    return slab
+
+
+def test_document_survives_json_to_the_last_bit(atoms):
+    structure = Structure.from_oc_atoms(atoms)
+    again = Structure.from_document(json.loads(json.dumps(structure.to_document())))
+    assert again.digest == structure.digest
+    assert np.array_equal(again.positions, atoms.positions)
+
+
+def test_atoms_round_trip_keeps_roles(atoms):
+    again = Structure.from_oc_atoms(Structure.from_oc_atoms(atoms).to_atoms())
+    assert again.tags.tolist() == atoms.get_tags().tolist()
+    assert np.flatnonzero(again.fixed).tolist() == atoms.constraints[0].get_indices().tolist()
+
+
+def test_digest_sees_positions_and_topology_digest_does_not(atoms):
+    structure = Structure.from_oc_atoms(atoms)
+    moved = structure.moved(structure.positions + 1e-12)
+    assert moved.topology_digest == structure.topology_digest
+    assert moved.digest != structure.digest
+
+
+def test_ase_layer_tags_are_refused():
+    with pytest.raises(InvalidInput, match="ASE's surface builders number layers"):
+        Structure.from_oc_atoms(fcc111("Pt", (1, 1, 4), vacuum=8.0))
+
+
+def test_other_constraints_are_refused(atoms):
+    atoms.set_constraint(FixBondLength(0, 1))
+    with pytest.raises(InvalidInput, match="FixAtoms"):
+        Structure.from_oc_atoms(atoms)
+
+
+def test_arrays_are_read_only_copies(atoms):
+    structure = Structure.from_oc_atoms(atoms)
+    with pytest.raises(ValueError, match="read-only"):
+        structure.positions[0, 0] = 1.0
+    atoms.positions[0, 0] += 5.0
+    assert structure.positions[0, 0] != atoms.positions[0, 0]
+
+
+def test_normal_points_out_even_for_a_left_handed_cell(atoms):
+    structure = Structure.from_oc_atoms(atoms)
+    flipped = Structure.from_document({**structure.to_document(), "cell": structure.cell[[1, 0, 2]].tolist()})
+    assert structure.normal == pytest.approx([0, 0, 1])
+    assert flipped.normal == pytest.approx([0, 0, 1])
+
+
+def test_wrong_shape_names_the_field():
+    with pytest.raises(InvalidInput, match="positions has shape") as refusal:
+        Structure(
+            numbers=[1, 8],
+            positions=np.zeros((1, 3)),
+            cell=np.eye(3),
+            pbc=[True] * 3,
+            adsorbate=[True, True],
+            surface=[False, False],
+            fixed=[False, False],
+        )
+    assert refusal.value.field == "positions"

@@ -1,0 +1,1 @@
+"""Celery workers: claims, tasks, and the potentials that they keep resident."""
