@@ -17,7 +17,8 @@ from ase.data import atomic_numbers
 
 from services.potential import Card, EnergyKind, Evaluation
 from shared.structures import Structure
-from worker.potentials.identity import refuse_unknown_elements, sha256
+from worker.potentials.identity import sha256
+from worker.potentials.inputs import refuse_unknown_elements
 
 
 class EmtMember:
@@ -41,7 +42,7 @@ def load(name: str, *, device: str, models_dir: Path | None) -> EmtMember:
             name=name,
             family="EMT",
             version=ase.__version__,
-            sha256=sha256([Path(emt.__file__)]),
+            sha256=sha256(Path(emt.__file__)),
             energy_kind=EnergyKind.TOTAL,
             elements=frozenset(atomic_numbers[symbol] for symbol in emt.parameters),
             cutoff=float(probe.rc_list),

@@ -1,19 +1,14 @@
-"""What every member is asked before it runs: which file it is, and which elements it knows."""
+"""Which file a member was made from: its card's SHA-256, and the refusal of any other file under its name."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ase.data import chemical_symbols
-
-from services.potential import Card
-from shared.errors import InvalidInput
-from shared.structures import Structure
+from shared.errors import MachineryFailure
 
 
-def sha256(files: Iterable[Path]) -> str:
+def sha256(*files: Path) -> str:
     """SHA-256 over the bytes of the files, one after the other; of one file, the usual checksum."""
     hasher = hashlib.sha256()
     for file in files:
@@ -21,9 +16,11 @@ def sha256(files: Iterable[Path]) -> str:
     return hasher.hexdigest()
 
 
-def refuse_unknown_elements(card: Card, structures: Sequence[Structure]) -> None:
-    """Raises InvalidInput that names the elements this member was never trained on."""
-    asked = {int(number) for structure in structures for number in structure.numbers}
-    if unknown := sorted(asked - card.elements):
-        symbols = ", ".join(chemical_symbols[number] if 0 < number < 119 else str(number) for number in unknown)
-        raise InvalidInput(f"{card.name} doesn't know {symbols}", field="structure")
+def verified(*files: Path, expected: str) -> str:
+    """The checksum of the files, checked before anything unpickles them. Stored energies are filed under a member's
+    name, so one name means one checkpoint for good. Raises MachineryFailure where it is another."""
+    found = sha256(*files)
+    if found != expected:
+        paths = ", ".join(str(file) for file in files)
+        raise MachineryFailure(f"{paths}: SHA-256 is {found}, not the registered {expected}; reinstall the package")
+    return found

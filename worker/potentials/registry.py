@@ -20,6 +20,9 @@ from shared.errors import InvalidInput
 
 _MODULES = {
     "emt": "worker.potentials.emt",
+    "chgnet-0.3.0": "worker.potentials.chgnet",
+    "chgnet-r2scan": "worker.potentials.chgnet",
+    "sevennet-0": "worker.potentials.sevennet",
 }
 
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_unknown_member_is_refused_with_the_known_names():
-    with pytest.raises(InvalidInput, match=r"'chgnet'; known are emt") as refusal:
+    with pytest.raises(InvalidInput, match=r"'chgnet'; known are emt, chgnet-0.3.0, ") as refusal:
         registry.load("chgnet")
     assert refusal.value.field == "members"
 
