@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     default_score_members: Annotated[tuple[str, ...], NoDecode] = (
         "chgnet-0.3.0",
         "sevennet-0",
-        "diep-matpes-r2scan",
+        "chgnet-r2scan",
     )
     device: str = "cpu"
     """"cpu" or "cuda"; which CUDA device is settled by CUDA_VISIBLE_DEVICES."""
