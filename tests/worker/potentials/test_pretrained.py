@@ -88,6 +88,21 @@ def test_batch_mates_and_history_change_no_bit(member):
         assert np.array_equal(again.forces, alone.forces)
 
 
+def test_a_batched_forward_gives_each_structure_its_own_answer(member):
+    """What a GPU runs, here on the CPU: one forward of structures of different sizes."""
+    structures = [
+        structure_of(adslab()),
+        structure_of(molecule("H2O", cell=[15.0] * 3, pbc=True)),
+        structure_of(fcc111("Cu", (1, 1, 4), vacuum=8.0, periodic=True)),
+    ]
+    batched = import_module("worker.potentials.forwards").TorchMember(member.card, member._forward, device="cuda")
+    for one, other in zip(member.evaluate(structures), batched.evaluate(structures), strict=True):
+        assert other.energy == pytest.approx(one.energy, abs=1e-4)
+        assert other.forces.shape == one.forces.shape
+        assert np.abs(other.forces - one.forces).max() < 1e-3
+    assert batched.evaluate([]) == []
+
+
 def test_another_process_gives_the_same_bits(member):
     structure = structure_of(adslab())
     script = (
