@@ -6,7 +6,8 @@ To add a member:
    its energy is a total or an OC20 adsorption energy. Results are filed under name and checksum.
 3. On a CPU evaluate each structure in a forward of its own: the answer must not depend on batch-mates to the last bit
    (docs/decisions/0003). On a GPU batch, and turn the device's out-of-memory error into `shared.errors.OutOfMemory`.
-4. Add the name below, and to the parametrisation in tests/worker/potentials.
+4. Add the name below. tests/worker/potentials/test_pretrained.py takes it from here; give it the package's own
+   calculator to compare with.
 """
 
 from __future__ import annotations
