@@ -59,6 +59,14 @@ class Base(DeclarativeBase):
     }
 
 
+class WorkRow(Claimable, Base):
+    """A row that workers claim."""
+
+    __abstract__ = True
+
+    id: Mapped[Key]
+
+
 claim_tokens = Sequence("claim_tokens", metadata=Base.metadata)
 """Fencing tokens: a later claim always carries a larger one."""
 
@@ -131,12 +139,11 @@ class Job(Base):
     )
 
 
-class StageRow(Claimable, Base):
+class StageRow(WorkRow):
     """A short CPU stage of a job: finding placements, or choosing the minima."""
 
     __tablename__ = "stages"
 
-    id: Mapped[Key]
     job_id: Mapped[UUID] = _job()
     work: Mapped[str]
 
@@ -181,12 +188,11 @@ class Placement(Base):
     __table_args__ = (UniqueConstraint("job_id", "index"),)
 
 
-class Reference(Claimable, Base):
+class Reference(WorkRow):
     """A relaxed clean slab or gas molecule with one member: computed once, shared by every job that needs it."""
 
     __tablename__ = "references"
 
-    id: Mapped[Key]
     member: Mapped[str]
     member_sha256: Mapped[str] = mapped_column(default="", server_default="")
     digest: Mapped[str]
@@ -223,12 +229,11 @@ class JobReference(Base):
     reference_id: Mapped[int] = mapped_column(ForeignKey("references.id"), primary_key=True, index=True)
 
 
-class Walker(Claimable, Base):
+class Walker(WorkRow):
     """One minima-hopping run from one placement with one search member; claimed a hop at a time."""
 
     __tablename__ = "walkers"
 
-    id: Mapped[Key]
     job_id: Mapped[UUID] = _job()
     placement_id: Mapped[int] = mapped_column(ForeignKey("placements.id", ondelete="CASCADE"))
     member: Mapped[str]
@@ -282,12 +287,11 @@ class Candidate(Base):
     )
 
 
-class MemberEnergy(Claimable, Base):
+class MemberEnergy(WorkRow):
     """One member's energy of one candidate."""
 
     __tablename__ = "member_energies"
 
-    id: Mapped[Key]
     job_id: Mapped[UUID] = _job()
     candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id", ondelete="CASCADE"))
     member: Mapped[str]

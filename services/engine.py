@@ -1,0 +1,147 @@
+"""Many walks, one potential: gathers what they want, evaluates it in batches, hands the answers back.
+
+Walks may be added and dropped between steps, so a batch never waits for its slowest member. An error of one walk ends that walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from numpy.linalg import LinAlgError
+
+from services.potential import Evaluation, Potential, Walk
+from shared.errors import Diverged, Failure, OutOfMemory
+from shared.structures import Structure
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a walk ended: with a result, or with the failure that ended it."""
+
+    key: Hashable
+    result: Any | None
+    error: Failure | None
+
+
+@dataclass
+class _Running:
+    walk: Walk[Any]
+    wants: Structure | None = None
+    started: bool = False
+
+
+class Engine:
+    """Drives walks on one potential. batch_atoms: most atoms of one forward; None leaves batches whole."""
+
+    def __init__(self, potential: Potential, *, batch_atoms: int | None = None) -> None:
+        self._potential = potential
+        self._batch_atoms = batch_atoms
+        self._walks: dict[Hashable, _Running] = {}
+        self.force_calls = 0
+
+    def __len__(self) -> int:
+        return len(self._walks)
+
+    def keys(self) -> list[Hashable]:
+        return list(self._walks)
+
+    def add(self, key: Hashable, walk: Walk[Any]) -> None:
+        """Take in a walk; its first structure is asked for at the next step. Keys are unique."""
+        if key in self._walks:
+            raise KeyError(f"{key!r} is in the engine already")
+        self._walks[key] = _Running(walk)
+
+    def drop(self, key: Hashable) -> None:
+        """Forget a walk; unknown keys are fine."""
+        running = self._walks.pop(key, None)
+        if running is not None:
+            running.walk.close()
+
+    def step(self) -> list[Outcome]:
+        """Evaluate what every walk wants, once, and advance them all; the walks that ended are returned and forgotten."""
+        ended = [outcome for key in self.keys() if (outcome := self._start(key)) is not None]
+        for keys in self._batches():
+            answers = self._evaluate(keys)
+            for key, answer in zip(keys, answers, strict=True):
+                outcome = self._advance(key, answer)
+                if outcome is not None:
+                    ended.append(outcome)
+        return ended
+
+    def _start(self, key: Hashable) -> Outcome | None:
+        running = self._walks[key]
+        if running.started:
+            return None
+        running.started = True
+        return self._resume(key, None)
+
+    def _advance(self, key: Hashable, answer: Evaluation | Failure) -> Outcome | None:
+        return self._resume(key, answer)
+
+    def _resume(self, key: Hashable, answer: Evaluation | Failure | None) -> Outcome | None:
+        running = self._walks[key]
+        try:
+            if answer is None:
+                running.wants = next(running.walk)
+            elif isinstance(answer, Failure):
+                running.wants = running.walk.throw(answer)
+            else:
+                running.wants = running.walk.send(answer)
+        except StopIteration as stop:
+            return self._end(key, Outcome(key, stop.value, None))
+        except Failure as failure:
+            return self._end(key, Outcome(key, None, failure))
+        except (LinAlgError, FloatingPointError, ZeroDivisionError) as error:
+            return self._end(key, Outcome(key, None, Diverged(f"numbers ran away: {error}")))
+        return None
+
+    def _end(self, key: Hashable, outcome: Outcome) -> Outcome:
+        del self._walks[key]
+        return outcome
+
+    def _batches(self) -> Iterator[list[Hashable]]:
+        """Keys in the order they came, cut where the next structure would exceed the batch."""
+        batch: list[Hashable] = []
+        atoms = 0
+        for key in self.keys():
+            wants = self._walks[key].wants
+            if wants is None:
+                continue
+            if batch and self._batch_atoms is not None and atoms + len(wants) > self._batch_atoms:
+                yield batch
+                batch, atoms = [], 0
+            batch.append(key)
+            atoms += len(wants)
+        if batch:
+            yield batch
+
+    def _evaluate(self, keys: list[Hashable]) -> Sequence[Evaluation | Failure]:
+        structures = [wants for key in keys if (wants := self._walks[key].wants) is not None]
+        try:
+            answers = self._potential.evaluate(structures)
+        except OutOfMemory as failure:
+            shortage = failure
+        else:
+            self.force_calls += len(structures)
+            return answers
+        # Outside the except block: the traceback would hold the tensors that there is no room for.
+        if len(keys) == 1:
+            return [shortage]
+        self._batch_atoms = max(1, sum(map(len, structures)) // 2)
+        half = len(keys) // 2
+        return [*self._evaluate(keys[:half]), *self._evaluate(keys[half:])]
+
+
+def run(walk: Walk[T], potential: Potential) -> T:
+    """Drive one walk to its end."""
+    try:
+        wants = next(walk)
+        while True:
+            wants = walk.send(potential.evaluate([wants])[0])
+    except StopIteration as stop:
+        result: T = stop.value
+        return result

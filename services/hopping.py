@@ -1,0 +1,260 @@
+"""Constrained minima hopping: one walker, one hop at a time.
+
+Goedecker, J. Chem. Phys. 120, 9911 (2004), doi:10.1063/1.1724816; with Hookean restraints: Peterson, Top. Catal. 57, 40 (2014),
+doi:10.1007/s11244-013-0161-8. Per hop: MD escape, relaxation, comparison with what is known, feedback on temperature and
+energy window:
+
+    same as the last    T *= beta1, return
+    known               T *= beta2, return, E_diff *= alpha2
+    new, E < E_last + E_diff    T *= beta3, accepted, E_diff *= alpha1
+    new, otherwise              T *= beta3, return,   E_diff *= alpha2
+
+Energies that decide are bare; restraints steer, and never rank. Every minimum found is relaxed once more without restraints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from services.dynamics import EscapeEnd, escape
+from services.minimisation import Relaxation, Restraining, relax
+from services.potential import Evaluation, Walk
+from services.similarity import same
+from shared.errors import Diverged
+from shared.parameters import Hopping, JobParameters
+from shared.structures import Floats, Structure
+
+
+@dataclass(frozen=True, eq=False)
+class Minimum:
+    """A minimum that is known already. energy: bare, eV."""
+
+    structure: Structure
+    energy: float
+
+
+@dataclass(frozen=True, eq=False)
+class Walker:
+    """All that a walker needs to go on. hop: the next one to run. energy, forces: bare, at `structure`, which is the last
+    accepted minimum (the placement, before hop 0)."""
+
+    hop: int
+    structure: Structure
+    energy: float | None
+    forces: Floats | None
+    temperature_k: float
+    energy_window: float
+    seed: tuple[int, ...]
+    force_calls: int
+
+    def to_document(self) -> dict[str, Any]:
+        """Plain values for JSON, exact to the last bit; the topology is left out."""
+        return {
+            "hop": self.hop,
+            "positions": self.structure.positions.tolist(),
+            "energy": self.energy,
+            "forces": None if self.forces is None else self.forces.tolist(),
+            "temperature_k": self.temperature_k,
+            "energy_window": self.energy_window,
+            "seed": list(self.seed),
+            "force_calls": self.force_calls,
+        }
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any], topology: Structure) -> Walker:
+        """Inverse of `to_document`; topology is the structure at any positions."""
+        forces = document["forces"]
+        return cls(
+            hop=document["hop"],
+            structure=topology.moved(document["positions"]),
+            energy=document["energy"],
+            forces=None if forces is None else np.asarray(forces, dtype=np.float64),
+            temperature_k=document["temperature_k"],
+            energy_window=document["energy_window"],
+            seed=tuple(document["seed"]),
+            force_calls=document["force_calls"],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A minimum, relaxed at last without restraints. energy: bare, eV. temperature_k: of the escape, None for a
+    placement's own relaxation."""
+
+    structure: Structure
+    energy: float
+    fmax: float
+    converged: bool
+    accepted: bool
+    temperature_k: float | None
+    force_calls: int
+
+
+@dataclass(frozen=True, eq=False)
+class Hop:
+    """The walker after the hop, and what the hop found (None where the escape ran away)."""
+
+    walker: Walker
+    found: Found | None
+
+
+def begin(placement: Structure, parameters: Hopping, seed: Sequence[int]) -> Walker:
+    """A walker before its hop 0. Hop r draws from a generator seeded with (*seed, r) alone, so it can be redone by itself."""
+    return Walker(
+        hop=0,
+        structure=placement,
+        energy=None,
+        forces=None,
+        temperature_k=parameters.temperature_k,
+        energy_window=parameters.energy_window,
+        seed=tuple(seed),
+        force_calls=0,
+    )
+
+
+def hop(
+    walker: Walker, known: Sequence[Minimum], restraints: Restraining | None, parameters: JobParameters
+) -> Walk[Hop]:
+    """The walker's next hop. `known` are the minima it may know of, earliest first.
+
+    Raises Diverged where the placement itself can't be relaxed; later, an escape that runs away counts as rejected.
+    """
+    if walker.energy is None or walker.forces is None:
+        return (yield from _first(walker, restraints, parameters.hopping))
+    return (yield from _later(walker, Evaluation(walker.energy, walker.forces), known, restraints, parameters))
+
+
+def _first(walker: Walker, restraints: Restraining | None, parameters: Hopping) -> Walk[Hop]:
+    steered, final = yield from _relax_twice(walker.structure, None, restraints, parameters)
+    calls = steered.force_calls + final.force_calls
+    found = _found(final, accepted=True, temperature_k=None, force_calls=calls)
+    return Hop(_moved_on(walker, calls, steered), found)
+
+
+def _later(
+    walker: Walker,
+    here: Evaluation,
+    known: Sequence[Minimum],
+    restraints: Restraining | None,
+    parameters: JobParameters,
+) -> Walk[Hop]:
+    hopping = parameters.hopping
+    rng = np.random.default_rng([*walker.seed, walker.hop])
+    try:
+        escaped = yield from escape(
+            walker.structure,
+            here,
+            temperature_k=walker.temperature_k,
+            rng=rng,
+            parameters=hopping,
+            restraints=restraints,
+        )
+        if escaped.end is EscapeEnd.RUNAWAY:
+            return Hop(_cooled(walker, hopping, escaped.steps), None)
+        steered, final = yield from _relax_twice(escaped.structure, escaped.evaluation, restraints, hopping)
+    except Diverged:
+        return Hop(_cooled(walker, hopping, 0), None)
+    calls = escaped.steps + steered.force_calls + final.force_calls
+    return _feedback(walker, known, steered, final, calls, parameters)
+
+
+def _feedback(
+    walker: Walker,
+    known: Sequence[Minimum],
+    steered: Relaxation,
+    final: Relaxation,
+    calls: int,
+    parameters: JobParameters,
+) -> Hop:
+    hopping, tolerances = parameters.hopping, parameters.similarity
+    reached = Minimum(steered.structure, steered.energy)
+    last = Minimum(walker.structure, _energy(walker))
+    accepted = False
+    if same(reached, last, tolerances):
+        factor, window = hopping.beta1, 1.0
+    elif any(same(reached, other, tolerances) for other in known):
+        factor, window = hopping.beta2, hopping.alpha2
+    else:
+        accepted = steered.converged and steered.energy < last.energy + walker.energy_window
+        factor, window = hopping.beta3, hopping.alpha1 if accepted else hopping.alpha2
+    found = _found(final, accepted=accepted, temperature_k=walker.temperature_k, force_calls=calls)
+    heated = replace(
+        walker,
+        temperature_k=min(walker.temperature_k * factor, hopping.max_temperature_k),
+        energy_window=walker.energy_window * window,
+    )
+    return Hop(_moved_on(heated, calls, steered if accepted else None), found)
+
+
+def ended(
+    walker: Walker,
+    best_by_round: Sequence[float],
+    parameters: JobParameters,
+    force_call_share: int | None = None,
+) -> str | None:
+    """Why the walker stops here, or None.
+
+    best_by_round[k]: lowest bare energy, eV, that the job's walkers of this member found in rounds <= k, for the rounds that
+    this walker may know of. force_call_share: force calls this walker may use.
+    """
+    hopping = parameters.hopping
+    if walker.hop > hopping.hops:
+        return "hops"
+    if force_call_share is not None and walker.force_calls >= force_call_share:
+        return "budget"
+    if len(best_by_round) > hopping.patience:
+        before, now = best_by_round[-1 - hopping.patience], best_by_round[-1]
+        if now >= before - parameters.similarity.energy:
+            return "patience"
+    return None
+
+
+def _relax_twice(
+    start: Structure, first: Evaluation | None, restraints: Restraining | None, parameters: Hopping
+) -> Walk[tuple[Relaxation, Relaxation]]:
+    """With restraints, then without. Where no restraint acts at the first minimum, the second costs nothing."""
+    again = partial(
+        relax,
+        fmax=parameters.fmax,
+        max_steps=parameters.max_relaxation_steps,
+        max_step=parameters.max_step,
+    )
+    steered = yield from again(start, restraints=restraints, first=first)
+    if restraints is None or (steered.converged and steered.restraint_energy == 0.0):
+        return steered, replace(steered, steps=0, force_calls=0)
+    final = yield from again(steered.structure, first=steered.evaluation)
+    return steered, final
+
+
+def _found(final: Relaxation, *, accepted: bool, temperature_k: float | None, force_calls: int) -> Found:
+    return Found(final.structure, final.energy, final.fmax, final.converged, accepted, temperature_k, force_calls)
+
+
+def _moved_on(walker: Walker, calls: int, to: Relaxation | None) -> Walker:
+    """The walker before its next hop, at a new minimum or where it was."""
+    walker = replace(walker, hop=walker.hop + 1, force_calls=walker.force_calls + calls)
+    if to is None:
+        return walker
+    return replace(walker, structure=to.structure, energy=to.energy, forces=to.forces)
+
+
+def _cooled(walker: Walker, parameters: Hopping, calls: int) -> Walker:
+    """After an escape that ran away: cooler, with a wider window, at the same minimum."""
+    return replace(
+        walker,
+        hop=walker.hop + 1,
+        temperature_k=walker.temperature_k * parameters.beta3,
+        energy_window=walker.energy_window * parameters.alpha2,
+        force_calls=walker.force_calls + calls,
+    )
+
+
+def _energy(walker: Walker) -> float:
+    if walker.energy is None:
+        raise ValueError("a walker has no energy before its hop 0")
+    return walker.energy

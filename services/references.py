@@ -1,0 +1,78 @@
+"""What an adsorption energy is relative to: the relaxed clean slab, and OC20's gas-phase scale.
+
+E_ads = E(adslab) - E(slab) - Σ n_i μ_i with μ_H = E(H2)/2, μ_O = E(H2O) - E(H2), μ_C = E(CO) - μ_O, μ_N = E(N2)/2.
+Chanussot et al., ACS Catal. 11, 6059 (2021), doi:10.1021/acscatal.0c04525.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from ase.build import molecule
+from ase.data import chemical_symbols
+
+from shared.errors import InvalidInput
+from shared.structures import Structure
+
+GAS = ("CO", "H2", "H2O", "N2")
+"""The reference molecules."""
+BOX = 15.0
+"""Å: edge of the box that holds a gas molecule; no potential in use sees across it."""
+
+_CHEMICAL_POTENTIALS: dict[int, dict[str, float]] = {
+    1: {"H2": 0.5},
+    6: {"CO": 1.0, "H2O": -1.0, "H2": 1.0},
+    7: {"N2": 0.5},
+    8: {"H2O": 1.0, "H2": -1.0},
+}
+
+
+def coefficients(numbers: Sequence[int]) -> dict[str, float]:
+    """How many of each reference molecule the adsorbate's atoms are worth; zeros left out, in the order of GAS.
+
+    Raises InvalidInput for an element without a reference.
+    """
+    counts = Counter(int(number) for number in numbers)
+    unknown = sorted(chemical_symbols[number] for number in counts if number not in _CHEMICAL_POTENTIALS)
+    if unknown:
+        raise InvalidInput(
+            f"no gas reference for {', '.join(unknown)}: adsorption energies are on the scale of CO, H2, H2O and N2, "
+            "so an adsorbate may hold C, H, N and O",
+            field="adsorbate",
+        )
+    totals = dict.fromkeys(GAS, 0.0)
+    for number, count in counts.items():
+        for gas, share in _CHEMICAL_POTENTIALS[number].items():
+            totals[gas] += count * share
+    return {gas: total for gas, total in totals.items() if total != 0.0}
+
+
+def gas_start(name: str, pbc: tuple[bool, bool, bool]) -> Structure:
+    """One reference molecule in its box, with the periodicity of the slab it will be compared with. Nothing is fixed,
+    and no atom is called adsorbate: there is no slab for it to be one of."""
+    if name not in GAS:
+        raise InvalidInput(f"{name} is not one of the reference molecules {', '.join(GAS)}")
+    atoms = molecule(name)
+    atoms.set_cell(np.eye(3) * BOX)
+    atoms.center()
+    atoms.pbc = pbc
+    none = np.zeros(len(atoms), dtype=bool)
+    return Structure.from_atoms(atoms, adsorbate=none, surface=none)
+
+
+def adsorption_energy(adslab: float, slab: float, gas: Mapping[str, float], coefficients: Mapping[str, float]) -> float:
+    """eV per adslab, from total energies by one member, eV."""
+    return adslab - slab - sum(count * gas[name] for name, count in coefficients.items())
+
+
+def statement(coefficients: Mapping[str, float]) -> str:
+    """The reference in words, equal for equal references: `relaxed clean slab + CO(g)`."""
+    words = ["relaxed clean slab"]
+    for name in GAS:
+        count = coefficients.get(name, 0.0)
+        if count:
+            size = "" if abs(count) == 1 else f"{abs(count):g} "
+            words.append(f"{'+' if count > 0 else '-'} {size}{name}(g)")
+    return " ".join(words)

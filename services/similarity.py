@@ -1,0 +1,137 @@
+"""When two relaxed adslabs are the same minimum.
+
+Each adslab gets a fingerprint: the distances from its adsorbate atoms to the nearest slab atoms of each element
+(periodic images counted one by one, so small cells are safe) and the distances within the adsorbate. Distances don't
+change under translation, rotation or reflection, so symmetry-equivalent sites agree; distances are sorted over like
+atoms, so permutations agree. Reaching into the second layer is what tells the fcc from the hcp hollow.
+
+Every entry is continuous in the positions: moving each atom by at most δ changes no entry by more than 2δ. That holds
+because a k-th smallest distance is as smooth as the distances, and because distances beyond CUTOFF count as CUTOFF, so
+nothing jumps when an atom crosses it. Relaxation noise (some 0.05 Å at fmax 0.05 eV/Å) therefore stays below the
+default tolerance of 0.2 Å, while fcc and hcp hollows differ by 0.4 Å or more. Mirror images count as the same, and slab
+changes out of the adsorbate's reach are seen through the energy alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from services.contacts import distances, lattice_vectors, pair_vectors
+from shared.errors import InvalidInput
+from shared.parameters import Similarity
+from shared.structures import Floats, Integers, Mask, Structure
+
+CUTOFF = 6.0
+"""Å; a longer distance counts as this."""
+NEIGHBOURS = 16
+"""Nearest slab atoms of each element that enter, per adsorbate atom."""
+
+_kept: WeakKeyDictionary[Structure, Floats] = WeakKeyDictionary()
+
+
+class MinimumLike(Protocol):
+    """A structure and its bare energy, eV."""
+
+    @property
+    def structure(self) -> Structure: ...
+
+    @property
+    def energy(self) -> float: ...
+
+
+def fingerprint(structure: Structure) -> Floats:
+    """Å [n_entries]; the length depends only on the composition of slab and adsorbate. Kept while the structure lives.
+
+    The largest difference between the entries of two fingerprints is what `Similarity.distance` limits.
+    """
+    known = _kept.get(structure)
+    if known is None:
+        known = (
+            np.concatenate([*_contacts(structure), *_within(structure)]) if structure.adsorbate.any() else np.zeros(0)
+        )
+        known.flags.writeable = False
+        _kept[structure] = known
+    return known
+
+
+def _contacts(structure: Structure) -> list[Floats]:
+    """Sorted contact distances per (adsorbate element, slab element), each flat."""
+    slab, molecule = structure.only(structure.slab), structure.only(structure.adsorbate)
+    nearest_images = pair_vectors(molecule.positions, slab.positions, structure.cell, structure.pbc)
+    # two images within the cutoff are no more than twice the cutoff apart
+    vectors = nearest_images[:, :, None, :] + lattice_vectors(structure.cell, structure.pbc, 2 * CUTOFF)
+    reached = np.minimum(np.linalg.norm(vectors, axis=-1), CUTOFF)
+    parts = []
+    for there in np.unique(slab.numbers):
+        columns = reached[:, slab.numbers == there].reshape(len(molecule), -1)
+        padding = np.full((len(molecule), NEIGHBOURS), CUTOFF)
+        nearest = np.sort(np.concatenate([columns, padding], axis=1), axis=1)[:, :NEIGHBOURS]
+        # sorted over like atoms for each k: no matter which hydrogen is which
+        parts += [np.sort(nearest[molecule.numbers == here], axis=0).ravel() for here in np.unique(molecule.numbers)]
+    return parts
+
+
+def _within(structure: Structure) -> list[Floats]:
+    """Sorted minimum-image distances within the adsorbate per pair of elements."""
+    molecule = structure.only(structure.adsorbate)
+    first, second = np.triu_indices(len(molecule), k=1)
+    if len(first) == 0:
+        return []
+    lengths = distances(molecule.positions, molecule.positions, structure.cell, structure.pbc)[first, second]
+    elements = np.sort(np.stack([molecule.numbers[first], molecule.numbers[second]], axis=1), axis=1)
+    return [np.sort(lengths[(elements == pair).all(axis=1)]) for pair in np.unique(elements, axis=0)]
+
+
+def equivalents(own: Floats, energy: float, fingerprints: Floats, energies: Floats, tolerances: Similarity) -> Mask:
+    """Which of many known minima one is the same as [n_known].
+
+    own: Å [n_entries]. fingerprints: Å [n_known, n_entries]. energy, energies [n_known]: eV. All of one composition.
+    """
+    near = np.abs(energies - energy) <= tolerances.energy
+    found = np.zeros(len(energies), dtype=np.bool_)
+    if near.any():
+        found[near] = (np.abs(fingerprints[near] - own) <= tolerances.distance).all(axis=1)
+    return found
+
+
+def same(a: MinimumLike, b: MinimumLike, tolerances: Similarity) -> bool:
+    """Whether two minima are one: energies within `tolerances.energy`, fingerprints within `tolerances.distance`."""
+    if abs(a.energy - b.energy) > tolerances.energy or _composition(a.structure) != _composition(b.structure):
+        return False
+    return bool((np.abs(fingerprint(a.structure) - fingerprint(b.structure)) <= tolerances.distance).all())
+
+
+def representatives(structures: Sequence[Structure], energies: Sequence[float], tolerances: Similarity) -> list[int]:
+    """For each structure the index of the earliest representative it is the same as; its own index when it is new.
+
+    Only representatives are compared with, so an answer always points at an index that points at itself. energies:
+    eV [n]. Raises InvalidInput when the structures differ in composition.
+    """
+    if len({_composition(structure) for structure in structures}) > 1:
+        raise InvalidInput("only structures of one composition can be compared", field="structures")
+    if not structures:
+        return []
+    known = np.stack([fingerprint(structure) for structure in structures])
+    values = np.asarray(energies, dtype=np.float64)
+    distinct: list[int] = []
+    answer: list[int] = []
+    for index in range(len(structures)):
+        found = equivalents(known[index], values[index], known[distinct], values[distinct], tolerances)
+        if found.any():
+            answer.append(distinct[int(found.argmax())])
+        else:
+            distinct.append(index)
+            answer.append(index)
+    return answer
+
+
+def _composition(structure: Structure) -> tuple[frozenset[tuple[int, int]], frozenset[tuple[int, int]]]:
+    def count(numbers: Integers) -> frozenset[tuple[int, int]]:
+        return frozenset(Counter(numbers.tolist()).items())
+
+    return count(structure.numbers[structure.slab]), count(structure.numbers[structure.adsorbate])
