@@ -44,6 +44,7 @@ def celery_app(settings: Settings) -> Celery:
         worker_prefetch_multiplier=1,
         worker_concurrency=1,
         worker_pool="prefork",
+        worker_pool_start_method="spawn",  # CUDA does not survive a fork
         worker_proc_alive_timeout=600,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_send_task_events=False,

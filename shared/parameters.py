@@ -39,22 +39,26 @@ class Placement(_Parameters):
 
 
 class Restraints(_Parameters):
-    """Generalised Hookean springs; thresholds in scaled distance d / (r_i + r_j), stiffness in eV/Å²."""
+    """Generalised Hookean springs, each exactly zero inside its threshold. Scaled distances are d / (r_i + r_j).
+
+    The community's anomaly detector calls atoms bonded within r_i + r_j + 0.6 Å (and 1.5 (r_i + r_j) + 0.6 Å with its
+    cushion); the defaults act well before an atom pair crosses these.
+    """
 
     enabled: bool = True
     bonded: Annotated[float, Field(gt=0.5, le=2)] = 1.25
     """A pair counts as bonded in the start structure below this scaled distance."""
-    stretch: Annotated[float, Field(gt=1, le=3)] = 1.35
-    """Bonded adsorbate pairs are pulled back beyond this (or 10 % beyond their own start, if that is longer)."""
-    contact: Annotated[float, Field(gt=1, le=3)] = 1.35
-    """The nearest adsorbate-surface scaled distance is pulled back beyond this."""
-    approach: Annotated[float, Field(gt=0.5, le=2)] = 1.3
-    """Pairs that are not bonded in the adsorbate are repelled below this (or 10 % below their own start)."""
-    sink: Annotated[float, Field(ge=0, le=3)] = 0.0
-    """Adsorbate atoms are pushed up below the mean height of the surface layer plus this, Å."""
+    stretch: Annotated[float, Field(gt=1, le=3)] = 1.2
+    """Bonded adsorbate pairs are pulled back beyond this scaled distance (or 5 % beyond their own start, if that is longer)."""
+    contact: Annotated[float, Field(gt=1, le=3)] = 1.5
+    """The adsorbate is pulled back when its nearest scaled distance to a surface atom grows beyond this."""
+    gap: Annotated[float, Field(ge=0, le=3)] = 0.75
+    """Pairs that are not bonded are repelled below r_i + r_j plus this (or 5 % below their own start, if that is shorter), Å:
+    within the adsorbate, between adsorbate and subsurface, and between slab atoms that are apart in the clean slab."""
     slab_slack: Annotated[float, Field(gt=0.02, le=1)] = 0.2
-    """Bonded slab pairs are held within this fraction of their distance in the relaxed clean slab."""
-    stiffness_dissociation: Annotated[float, Field(ge=0, le=200)] = 20.0
+    """Bonded slab pairs are pulled back beyond their distance in the relaxed clean slab times one plus this."""
+    stiffness_dissociation: Annotated[float, Field(ge=0, le=200)] = 30.0
+    """eV/Å², as the other three."""
     stiffness_desorption: Annotated[float, Field(ge=0, le=200)] = 10.0
     stiffness_intercalation: Annotated[float, Field(ge=0, le=200)] = 20.0
     stiffness_reconstruction: Annotated[float, Field(ge=0, le=200)] = 10.0

@@ -1,0 +1,101 @@
+"""Walkers and the candidates they find."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, insert, or_, select
+from sqlalchemy.orm import Session
+
+from shared.database.repositories.structures import restore
+from shared.database.tables import Candidate, Job, MemberEnergy, Placement, Walker
+from shared.structures import Structure
+
+
+@dataclass(frozen=True, eq=False)
+class KnownMinimum:
+    """A minimum that a walker may know of. energy: bare, eV."""
+
+    candidate_id: int
+    structure: Structure
+    energy: float
+
+
+def known_minima(session: Session, walker: Walker, lag: int) -> list[KnownMinimum]:
+    """Converged minima that this walker may know of at its next hop: its own, and those of the job's other walkers of the same
+    member up to `lag` hops before. Ordered by hop, then placement: never by who was first."""
+    rows = session.scalars(
+        select(Candidate)
+        .join(Walker, Walker.id == Candidate.walker_id)
+        .join(Placement, Placement.id == Walker.placement_id)
+        .where(
+            Candidate.job_id == walker.job_id,
+            Candidate.member == walker.member,
+            Candidate.converged,
+            Candidate.duplicate_of.is_(None),
+            Candidate.hop < walker.hop,
+            or_(Candidate.walker_id == walker.id, Candidate.hop <= walker.hop - lag),
+        )
+        .order_by(Candidate.hop, Placement.index)
+    )
+    return [KnownMinimum(row.id, restore(row.structure, row.positions), row.energy) for row in rows]
+
+
+def best_by_round(session: Session, job_id: UUID, member: str, last: int) -> list[float]:
+    """Lowest bare energy (eV) of sound minima found by the job's walkers of this member in rounds 0..k, for k <= last."""
+    rows = session.execute(
+        select(Candidate.hop, func.min(Candidate.energy))
+        .where(
+            Candidate.job_id == job_id,
+            Candidate.member == member,
+            Candidate.hop <= last,
+            Candidate.converged,
+            func.cardinality(Candidate.anomalies) == 0,
+        )
+        .group_by(Candidate.hop)
+    )
+    lowest = {hop: energy for hop, energy in rows}
+    best, history = float("inf"), []
+    for hop in range(last + 1):
+        best = min(best, lowest.get(hop, float("inf")))
+        history.append(best)
+    return history
+
+
+def walker_count(session: Session, job_id: UUID) -> int:
+    return session.scalars(select(func.count()).select_from(Walker).where(Walker.job_id == job_id)).one()
+
+
+def enqueue_evaluations(session: Session, candidate: Candidate, members: Sequence[str]) -> None:
+    """Ask each member for its energy of a candidate."""
+    if members:
+        session.execute(
+            insert(MemberEnergy),
+            [{"job_id": candidate.job_id, "candidate_id": candidate.id, "member": member} for member in members],
+        )
+
+
+def candidates(session: Session, job_id: UUID) -> list[tuple[Candidate, Placement]]:
+    """All candidates of a job, ordered by hop, placement and member: the same in every run with the same seed."""
+    rows = session.execute(
+        select(Candidate, Placement)
+        .join(Walker, Walker.id == Candidate.walker_id)
+        .join(Placement, Placement.id == Walker.placement_id)
+        .where(Candidate.job_id == job_id)
+        .order_by(Candidate.hop, Placement.index, Candidate.member)
+    )
+    return [(candidate, placement) for candidate, placement in rows]
+
+
+def energies(session: Session, job_id: UUID) -> dict[int, list[MemberEnergy]]:
+    """Evaluations of a job, by candidate."""
+    grouped: dict[int, list[MemberEnergy]] = {}
+    for row in session.scalars(select(MemberEnergy).where(MemberEnergy.job_id == job_id).order_by(MemberEnergy.member)):
+        grouped.setdefault(row.candidate_id, []).append(row)
+    return grouped
+
+
+def job_of(session: Session, row: Walker | MemberEnergy) -> Job:
+    return session.get_one(Job, row.job_id)

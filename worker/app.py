@@ -1,0 +1,67 @@
+"""The Celery application of the workers: `celery -A worker.app worker -Q cpu` or `-Q member.NAME,...`.
+
+Nothing of torch or of the database is touched in the parent. The child that runs the tasks loads its members once, when it starts.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from celery import signals
+
+from shared.broker import celery_app
+from shared.queues import CPU_TASK, MEMBER_TASK
+from shared.settings import settings
+from worker import stopping
+from worker.process import Process
+
+app = celery_app(settings())
+stopping.prepare()
+
+_processes: list[Process] = []
+
+
+@app.task(name=CPU_TASK)
+def stages() -> None:
+    """Claim and run CPU stages until none is left."""
+    _processes[0].run_stages()
+
+
+@app.task(name=MEMBER_TASK)
+def advance(member: str) -> None:
+    """Claim and run work of every member that this process hosts; `member` is the one somebody rang for."""
+    _processes[0].advance(member)
+
+
+@signals.setup_logging.connect
+def _log(**_: Any) -> None:
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s [%(process)d] %(message)s", force=True
+    )
+    logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)
+    logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
+
+
+@signals.worker_process_init.connect
+def _start(**_: Any) -> None:
+    stopping.die_with_parent()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    _processes.append(Process.start(settings(), app))
+
+
+@signals.worker_process_shutdown.connect
+def _stop(**_: Any) -> None:
+    for process in _processes:
+        process.stop()
+
+
+@signals.worker_shutting_down.connect
+def _stopping(**_: Any) -> None:
+    stopping.request()
+
+
+@signals.worker_shutdown.connect
+def _stopped(**_: Any) -> None:
+    stopping.clear()

@@ -1,0 +1,83 @@
+"""The dispatcher: `python -m worker.dispatcher`. A loop that mends whatever a lost message or a lost worker left behind.
+
+It ends leases that ran out, settles open jobs, and rings for work that can be claimed. It holds nothing itself: two of them do no
+harm, and none only delays recovery.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+
+from celery import Celery
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.broker import Doorbell, celery_app
+from shared.database.repositories import claims, registry, settling
+from shared.database.session import Sessions, connect, sessions
+from shared.queues import CPU_QUEUE, member_queue
+from shared.settings import Settings, settings
+
+log = logging.getLogger(__name__)
+
+
+def mend(opened: Sessions, max_attempts: int) -> tuple[list[str], bool]:
+    """One pass over the database: which members, and whether a CPU worker, should be rung."""
+    with opened.begin() as session:
+        claims.end_expired(session, max_attempts)
+        registry.forget_lost(session)
+    with opened() as session:
+        jobs = settling.open_jobs(session)
+    for job_id in jobs:
+        with opened.begin() as session:
+            settling.settle(session, job_id)
+    with opened() as session:
+        return settling.members_with_work(session), settling.stages_waiting(session)
+
+
+def _unheard(app: Celery, queue: str) -> bool:
+    """Whether no message waits in the queue: bells must not pile up while a worker is busy."""
+    try:
+        with app.connection_for_write() as connection:
+            channel = connection.default_channel
+            return int(channel.client.llen(queue)) == 0
+    except (BrokerError, RedisError, OSError) as error:
+        log.warning("broker not reached: %s", error)
+        return False
+
+
+def run(configured: Settings, stopped: threading.Event) -> None:
+    """Mend and ring until told to stop."""
+    app = celery_app(configured)
+    bell = Doorbell(app)
+    engine = connect(configured.database_url.get_secret_value(), pool_size=1)
+    opened = sessions(engine)
+    log.info("dispatching every %g s", configured.dispatch_interval_s)
+    while not stopped.is_set():
+        try:
+            members, stages = mend(opened, configured.max_attempts)
+            for member in members:
+                if _unheard(app, member_queue(member)):
+                    bell.member(member)
+            if stages and _unheard(app, CPU_QUEUE):
+                bell.cpu()
+        except SQLAlchemyError as error:
+            log.warning("database not reached: %s", error)
+        stopped.wait(configured.dispatch_interval_s)
+    engine.dispose()
+
+
+def main() -> None:
+    """Entry point; SIGTERM and SIGINT end it within one pass."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    run(settings(), stopped)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""An evaluation: one member's energy of one candidate, brought to the common reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from services import references
+from services.minimisation import check_sane
+from services.potential import EnergyKind, Evaluation, Walk
+from shared.database.repositories import claims
+from shared.database.repositories.references import GAS, SLAB, of_job
+from shared.database.repositories.structures import restore
+from shared.database.tables import Candidate, MemberEnergy
+from shared.states import State
+from shared.structures import Structure
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationErrand:
+    """slab: energy of the relaxed clean slab, eV; gas: energies of the gas molecules, eV; None and empty where the member
+    predicts adsorption energies itself."""
+
+    lease: claims.Lease
+    job_ids: tuple[UUID, ...]
+    structure: Structure
+    slab: float | None
+    gas: dict[str, float]
+
+    @classmethod
+    def load(cls, session: Session, row: MemberEnergy, kind: EnergyKind) -> EvaluationErrand:
+        candidate = session.get_one(Candidate, row.candidate_id)
+        slab, gas = None, {}
+        if kind is EnergyKind.TOTAL:
+            known = of_job(session, row.job_id, row.member)
+            slab = next(one.energy for one in known if one.kind == SLAB)
+            gas = {one.label: one.energy for one in known if one.kind == GAS and one.energy is not None}
+        return cls(
+            lease=claims.lease_of(row),
+            job_ids=(row.job_id,),
+            structure=restore(candidate.structure, candidate.positions),
+            slab=slab,
+            gas=gas,
+        )
+
+    def walk(self) -> Walk[Evaluation]:
+        evaluation = yield self.structure
+        check_sane(evaluation)
+        return evaluation
+
+    def store(self, session: Session, result: Evaluation) -> None:
+        counts = references.coefficients(self.structure.numbers[self.structure.adsorbate].tolist())
+        adsorption = (
+            result.energy
+            if self.slab is None
+            else references.adsorption_energy(result.energy, self.slab, self.gas, counts)
+        )
+        forces = np.linalg.norm(result.forces[self.structure.free], axis=1)
+        claims.finish(
+            session,
+            self.lease,
+            State.SUCCEEDED,
+            energy=result.energy,
+            adsorption_energy=adsorption,
+            reference=references.statement(counts),
+            fmax=float(forces.max(initial=0.0)),
+        )

@@ -1,0 +1,129 @@
+"""A hop of a walker: what it may know is read when it is claimed, what it found is written with the walker's new state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.restraints import Restraints
+from sqlalchemy.orm import Session
+
+from services import anomalies, hopping, sites
+from services.hopping import Found, Hop, Minimum
+from services.potential import Walk
+from services.similarity import same
+from shared.database.repositories import claims, search
+from shared.database.repositories.references import clean_slab
+from shared.database.repositories.structures import keep, restore
+from shared.database.tables import Candidate, Walker
+from shared.parameters import JobParameters
+from shared.states import State
+from shared.structures import Structure
+
+
+@dataclass(frozen=True, eq=False)
+class HopErrand:
+    """ended: why the walker stops before this hop, or None. share: force calls it may use in all, or None."""
+
+    lease: claims.Lease
+    job_ids: tuple[UUID, ...]
+    member: str
+    parameters: JobParameters
+    score_members: tuple[str, ...]
+    placement: Structure
+    slab: Structure
+    walker: hopping.Walker
+    known: list[search.KnownMinimum]
+    share: int | None
+    ended: str | None
+
+    @classmethod
+    def load(cls, session: Session, row: Walker) -> HopErrand:
+        job = search.job_of(session, row)
+        parameters = JobParameters.model_validate(job.parameters)
+        placement = restore(row.placement.structure, row.placement.positions)
+        walker = (
+            hopping.begin(placement, parameters.hopping, _seed(parameters, row))
+            if row.memory is None
+            else hopping.Walker.from_document(row.memory, placement)
+        )
+        lag = parameters.hopping.lag
+        budget = parameters.max_force_calls
+        share = None if budget is None else max(1, budget // search.walker_count(session, row.job_id))
+        history = search.best_by_round(session, row.job_id, row.member, walker.hop - lag)
+        return cls(
+            lease=claims.lease_of(row),
+            job_ids=(row.job_id,),
+            member=row.member,
+            parameters=parameters,
+            score_members=tuple(job.score_members),
+            placement=placement,
+            slab=clean_slab(session, row.job_id, row.member),
+            walker=walker,
+            known=search.known_minima(session, row, lag),
+            share=share,
+            ended=hopping.ended(walker, history, parameters, share),
+        )
+
+    def walk(self) -> Walk[Hop | None]:
+        if self.ended is not None:
+            return None
+        settings = self.parameters.restraints
+        restraints = Restraints.build(self.placement, self.slab, settings) if settings.enabled else None
+        known = [Minimum(one.structure, one.energy) for one in self.known]
+        return (yield from hopping.hop(self.walker, known, restraints, self.parameters))
+
+    def store(self, session: Session, result: Hop | None) -> None:
+        if result is None:
+            claims.finish(session, self.lease, State.SUCCEEDED, ended_because=self.ended)
+            return
+        if result.found is not None:
+            self._store_candidate(session, result.found)
+        reason = hopping.ended(result.walker, (), self.parameters, self.share)
+        claims.finish(
+            session,
+            self.lease,
+            State.QUEUED if reason is None else State.SUCCEEDED,
+            hop=result.walker.hop,
+            memory=result.walker.to_document(),
+            force_calls=result.walker.force_calls,
+            ended_because=reason,
+        )
+
+    def _store_candidate(self, session: Session, found: Found) -> None:
+        labels = anomalies.find(self.placement, found.structure, self.slab)
+        duplicate = self._known_as(found)
+        candidate = Candidate(
+            job_id=self.job_ids[0],
+            walker_id=self.lease.id,
+            hop=self.walker.hop,
+            member=self.member,
+            structure_id=keep(session, found.structure),
+            positions=found.structure.positions,
+            energy=found.energy,
+            fmax=found.fmax,
+            converged=found.converged,
+            anomalies=list(labels),
+            site=sites.describe(found.structure),
+            accepted=found.accepted,
+            temperature_k=found.temperature_k,
+            force_calls=found.force_calls,
+            duplicate_of=duplicate,
+        )
+        session.add(candidate)
+        session.flush()
+        sound = found.converged and (not labels or self.parameters.selection.include_anomalous)
+        if sound and duplicate is None:
+            search.enqueue_evaluations(session, candidate, self.score_members)
+
+    def _known_as(self, found: Found) -> int | None:
+        """The earliest known candidate that is the same minimum."""
+        here = Minimum(found.structure, found.energy)
+        tolerances = self.parameters.similarity
+        return next((one.candidate_id for one in self.known if same(here, one, tolerances)), None)
+
+
+def _seed(parameters: JobParameters, row: Walker) -> tuple[int, ...]:
+    """Job seed, placement, and the member's name as a number: nothing that depends on when or where the walker runs."""
+    name = int.from_bytes(row.member.encode()[:32], "big")
+    return (parameters.seed, row.placement.index, name)

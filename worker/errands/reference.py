@@ -1,0 +1,59 @@
+"""A reference: a clean slab or a gas molecule, relaxed by its member."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.minimisation import Relaxation, relax
+from services.potential import Walk
+from shared.database.repositories import claims
+from shared.database.repositories.structures import restore
+from shared.database.tables import JobReference, Reference
+from shared.errors import NoMinimum
+from shared.states import State
+from shared.structures import Structure
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceErrand:
+    lease: claims.Lease
+    job_ids: tuple[UUID, ...]
+    label: str
+    start: Structure
+    fmax: float
+    max_steps: int
+
+    @classmethod
+    def load(cls, session: Session, row: Reference) -> ReferenceErrand:
+        jobs = session.scalars(select(JobReference.job_id).where(JobReference.reference_id == row.id))
+        return cls(
+            lease=claims.lease_of(row),
+            job_ids=tuple(jobs),
+            label=row.label,
+            start=restore(row.structure, row.start_positions),
+            fmax=row.fmax,
+            max_steps=row.max_steps,
+        )
+
+    def walk(self) -> Walk[Relaxation]:
+        return relax(self.start, fmax=self.fmax, max_steps=self.max_steps)
+
+    def store(self, session: Session, result: Relaxation) -> None:
+        if not result.converged:
+            raise NoMinimum(
+                f"{self.label} is at {result.fmax:.3f} eV/Å after {result.steps} steps, above {self.fmax} eV/Å"
+            )
+        claims.finish(
+            session,
+            self.lease,
+            State.SUCCEEDED,
+            positions=result.structure.positions,
+            energy=result.energy,
+            reached_fmax=result.fmax,
+            converged=True,
+            force_calls=result.force_calls,
+        )

@@ -1,0 +1,78 @@
+"""Telling the front end that this worker lives, from a thread of its own: a long task beats all the same."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.database.repositories.registry import beat, leave
+from shared.database.session import Sessions
+from shared.settings import Settings
+
+log = logging.getLogger(__name__)
+
+INTERVAL_S = 5.0
+
+
+def worker_name() -> str:
+    """host:pid, the owner written on every lease."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+class Heartbeat:
+    """Beats from `start` until `stop`, which takes the worker off the list."""
+
+    def __init__(self, sessions: Sessions, settings: Settings) -> None:
+        self._sessions = sessions
+        self._members = settings.members
+        self._device = settings.device if settings.members else "none"
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        self._beat()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        try:
+            with self._sessions.begin() as session:
+                leave(session, worker_name())
+        except SQLAlchemyError as error:
+            log.warning("could not sign off: %s", error)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(INTERVAL_S):
+            try:
+                self._beat()
+            except SQLAlchemyError as error:
+                log.warning("heartbeat not written: %s", error)
+
+    def _beat(self) -> None:
+        with self._sessions.begin() as session:
+            beat(
+                session,
+                name=worker_name(),
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                kind="potentials" if self._members else "cpu",
+                device=self._device,
+                members=self._members,
+                ready=True,
+                reason="",
+                memory_bytes=_resident_bytes(),
+            )
+
+
+def _resident_bytes() -> int | None:
+    """Resident memory of this process, bytes; None where the system doesn't tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,49 @@
+"""An orderly stop, seen from inside a running task.
+
+Celery's warm shutdown waits for the task and tells the child nothing. The parent leaves a marker file when it begins to stop; the
+child looks for it between steps, gives its leases back and returns.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+_MARKER = "_ADHOP_STOP_MARKER"
+_PR_SET_PDEATHSIG = 1
+
+
+def prepare() -> None:
+    """In the parent, before children are spawned: settle where the marker will be."""
+    if _MARKER not in os.environ:
+        os.environ[_MARKER] = str(Path(tempfile.gettempdir()) / f"adhop-stop-{os.getpid()}")
+        marker().unlink(missing_ok=True)
+
+
+def marker() -> Path:
+    return Path(os.environ[_MARKER])
+
+
+def request() -> None:
+    """In the parent: the child shall stop."""
+    marker().touch()
+
+
+def requested() -> bool:
+    """In the child, between steps."""
+    return marker().exists()
+
+
+def clear() -> None:
+    """In the parent, at its very end."""
+    marker().unlink(missing_ok=True)
+
+
+def die_with_parent() -> None:
+    """In the child: a parent that is killed outright takes it along, so that no orphan keeps leases alive."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
