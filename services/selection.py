@@ -69,16 +69,25 @@ def judge(candidate: Scored, ensemble: Ensemble, selection: Selection) -> Judged
 
 
 def choose(judged: Sequence[Judged], selection: Selection) -> list[Choice]:
-    """The lowest mean energies among the distinct candidates that pass, at most `selection.count`.
+    """The lowest mean energies among the distinct candidates that pass: `selection.count`, or as many as there are.
 
-    Where nothing passes, the lowest mean of all is returned alone, marked, with its reason (one without anomaly if there is one):
-    an empty answer is of no use. Ties go to the smaller key. No candidate with an energy: an empty list.
+    Of candidates that are the same minimum one is taken, a passing one if there is one: the first one found may be the
+    one that failed. Where nothing passes, the lowest mean of all is returned alone, marked, with its reason (one without
+    anomaly if there is one): an empty answer is of no use. Ties go to the smaller key. No candidate with an energy: an
+    empty list.
     """
-    distinct = [(one.summary.mean, one) for one in judged if one.duplicate_of is None and one.summary.mean is not None]
-    passing = sorted((mean, one.key) for mean, one in distinct if one.passes)
+    scored = [(one, one.summary.mean) for one in judged if one.summary.mean is not None]
+    # what is preferred comes first; anomalies tell only failing candidates apart
+    scored.sort(
+        key=lambda entry: (not entry[0].passes, entry[0].anomalous and not entry[0].passes, entry[1], entry[0].key)
+    )
+    distinct: dict[int, Judged] = {}
+    for one, _ in scored:
+        distinct.setdefault(one.key if one.duplicate_of is None else one.duplicate_of, one)
+    passing = [one for one in distinct.values() if one.passes]
     if passing:
-        return [Choice(rank, key, False, "") for rank, (_, key) in enumerate(passing[: selection.count])]
-    if not distinct:
-        return []
-    _, fallback = min(distinct, key=lambda entry: (entry[1].anomalous, entry[0], entry[1].key))
-    return [Choice(0, fallback.key, True, f"nothing passed the filter; the lowest: {fallback.reason}")]
+        return [Choice(rank, one.key, False, "") for rank, one in enumerate(passing[: selection.count])]
+    return [
+        Choice(0, one.key, True, f"nothing passed the filter; the lowest: {one.reason}")
+        for one in list(distinct.values())[:1]
+    ]
