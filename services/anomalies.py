@@ -11,6 +11,7 @@ import numpy as np
 from fairchem.data.oc.utils import DetectTrajAnomaly
 
 from services.contacts import neighbours, radius_sums
+from shared.errors import InvalidInput
 from shared.structures import Structure
 
 DISSOCIATED = "dissociated"
@@ -26,7 +27,13 @@ def find(start: Structure, relaxed: Structure, clean_slab: Structure) -> tuple[s
     """Names of what went wrong between the placement and the candidate; empty for a sound one.
 
     clean_slab: the relaxed clean slab by the member that relaxed the candidate, atoms in the order of the adslab's slab.
+    Raises InvalidInput where the three don't hold the same atoms in the same order.
     """
+    slab_numbers = relaxed.numbers[relaxed.slab]
+    if not np.array_equal(start.tags, relaxed.tags) or not np.array_equal(start.numbers, relaxed.numbers):
+        raise InvalidInput("start and relaxed adslab differ in their atoms", field="relaxed")
+    if not np.array_equal(slab_numbers, clean_slab.numbers):
+        raise InvalidInput("the clean slab's atoms are not those of the adslab's slab", field="clean_slab")
     detector = DetectTrajAnomaly(
         start.to_atoms(), relaxed.to_atoms(), relaxed.tags.tolist(), final_slab_atoms=clean_slab.to_atoms()
     )

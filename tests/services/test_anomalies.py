@@ -1,0 +1,119 @@
+"""Each label on a geometry built by hand to deserve it, and none on sound ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import add_adsorbate, fcc111
+from ase.constraints import FixAtoms
+from fairchem.data.oc.utils import DetectTrajAnomaly
+
+from services.anomalies import find
+from shared.errors import InvalidInput
+from shared.structures import Structure
+
+HEIGHT = 1.3
+
+
+def co_on_platinum(size: int = 2) -> Structure:
+    atoms = fcc111("Pt", (size, size, 4), vacuum=7.0, a=3.92, periodic=True)
+    layers = atoms.get_tags()  # ASE counts layers from the top
+    add_adsorbate(atoms, Atoms("CO", [[0, 0, 0], [0, 0, 1.17]]), HEIGHT, "fcc")
+    atoms.set_constraint(FixAtoms(mask=np.concatenate([layers > 2, [False, False]])))
+    n_slab = len(layers)
+    return Structure.from_atoms(
+        atoms, adsorbate=np.arange(len(atoms)) >= n_slab, surface=np.concatenate([layers == 1, [False, False]])
+    )
+
+
+def labels(start: Structure, positions: np.ndarray) -> tuple[str, ...]:
+    return find(start, start.moved(positions), start.only(start.slab))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_small_moves_are_no_anomaly(size: int) -> None:
+    start = co_on_platinum(size)
+    noise = np.random.default_rng(0).normal(scale=0.03, size=start.positions.shape)
+    assert labels(start, start.positions) == ()
+    assert labels(start, start.positions + noise * start.free[:, None]) == ()
+
+
+def test_dissociated() -> None:
+    start = co_on_platinum(3)
+    moved = start.positions.copy()
+    # the oxygen goes to the next fcc hollow
+    moved[-1] = moved[-2] + start.cell[0] / 3
+    assert labels(start, moved) == ("dissociated",)
+
+
+def test_a_new_bond_in_the_adsorbate_is_no_longer_the_same_molecule() -> None:
+    start = co_on_platinum(3)
+    apart = start.positions.copy()
+    apart[-1] = apart[-2] + start.cell[0] / 3
+    assert find(start.moved(apart), start, start.only(start.slab)) == ("dissociated",)
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_desorbed(size: int) -> None:
+    start = co_on_platinum(size)
+    away = start.positions + np.where(start.adsorbate, 4.5, 0.0)[:, None] * start.normal
+    assert labels(start, away) == ("desorbed",)
+
+
+def test_intercalated() -> None:
+    start = co_on_platinum(3)
+    inside = start.positions.copy()
+    # between the second and the third layer, straight above a third-layer atom
+    depth = 2.5 * 3.92 / np.sqrt(3) + HEIGHT - 0.4
+    inside[start.adsorbate] -= depth * start.normal
+    assert "intercalated" in labels(start, inside)
+    assert "desorbed" not in labels(start, inside)
+
+
+def test_reconstructed() -> None:
+    start = co_on_platinum(3)
+    lifted = start.positions.copy()
+    top = np.flatnonzero(start.surface)[0]
+    lifted[top] += 3.5 * start.normal
+    assert labels(start, lifted) == ("reconstructed",)
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_molecule_at_the_next_image_s_bottom_has_desorbed(wrapped: bool) -> None:
+    start = co_on_platinum(2)
+    across = start.positions.copy()
+    bottom = start.positions[start.slab] @ start.normal
+    # C points up at the image's bottom layer, 1.9 Å below it
+    target = float(bottom.min()) + start.cell[2] @ start.normal - 1.9
+    bottom_atom = int(np.flatnonzero(start.slab)[bottom.argmin()])
+    across[-2] = start.positions[bottom_atom]
+    across[-2] += (target - across[-2] @ start.normal) * start.normal
+    # straight below the image of that atom, whatever way the cell leans
+    lean = start.cell[2] - (start.cell[2] @ start.normal) * start.normal
+    across[-2:] = across[-2] + lean
+    across[-1] -= 1.17 * start.normal
+    if wrapped:
+        across[start.adsorbate] -= start.cell[2]
+    relaxed = start.moved(across)
+    detector = DetectTrajAnomaly(start.to_atoms(), relaxed.to_atoms(), start.tags.tolist())
+    assert detector.is_adsorbate_intercalated()
+    assert not detector.is_adsorbate_desorbed()
+    assert labels(start, across) == ("desorbed",)
+
+
+def test_fixed_atoms_are_judged_like_any_other() -> None:
+    start = co_on_platinum(2)
+    free = replace(start, fixed=np.zeros(len(start), dtype=bool))
+    for positions in (start.positions, start.positions + np.where(start.adsorbate, 4.5, 0.0)[:, None] * start.normal):
+        assert labels(start, positions) == labels(free, positions)
+
+
+def test_other_atoms_are_refused() -> None:
+    start = co_on_platinum(2)
+    with pytest.raises(InvalidInput, match="clean slab"):
+        find(start, start, co_on_platinum(3).only(co_on_platinum(3).slab))
+    with pytest.raises(InvalidInput, match="differ"):
+        find(start, replace(start, numbers=start.numbers[::-1]), start.only(start.slab))
