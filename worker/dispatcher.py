@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError as BrokerError
@@ -42,7 +43,7 @@ def _unheard(app: Celery, queue: str) -> bool:
     """Whether no message waits in the queue: bells must not pile up while a worker is busy."""
     try:
         with app.connection_for_write() as connection:
-            channel = connection.default_channel
+            channel: Any = connection.default_channel
             return int(channel.client.llen(queue)) == 0
     except (BrokerError, RedisError, OSError) as error:
         log.warning("broker not reached: %s", error)

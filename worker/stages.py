@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 import numpy as np
 from pydantic import TypeAdapter
-from services.placement import Placed, place
-from services.systems import System, assemble
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from services import references, selection, similarity
+from services.placement import Placed, place
 from services.potential import EnergyKind
 from services.selection import Scored
+from services.systems import System, assemble
 from shared.database.repositories import claims, registry, search, settling
 from shared.database.repositories.references import GAS, SLAB, Wanted, want
 from shared.database.repositories.structures import keep, restore

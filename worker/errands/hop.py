@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.restraints import Restraints
 from sqlalchemy.orm import Session
 
 from services import anomalies, hopping, sites
 from services.hopping import Found, Hop, Minimum
 from services.potential import Walk
+from services.restraints import Restraints
 from services.similarity import same
 from shared.database.repositories import claims, search
 from shared.database.repositories.references import clean_slab
@@ -92,7 +92,7 @@ class HopErrand:
 
     def _store_candidate(self, session: Session, found: Found) -> None:
         labels = anomalies.find(self.placement, found.structure, self.slab)
-        duplicate = self._known_as(found)
+        duplicate = self._known_as(found, labels)
         candidate = Candidate(
             job_id=self.job_ids[0],
             walker_id=self.lease.id,
@@ -116,11 +116,11 @@ class HopErrand:
         if sound and duplicate is None:
             search.enqueue_evaluations(session, candidate, self.score_members)
 
-    def _known_as(self, found: Found) -> int | None:
-        """The earliest known candidate that is the same minimum."""
+    def _known_as(self, found: Found, labels: tuple[str, ...]) -> int | None:
+        """The earliest known candidate that is the same minimum, with the same anomalies: labels depend on the placement."""
         here = Minimum(found.structure, found.energy)
-        tolerances = self.parameters.similarity
-        return next((one.candidate_id for one in self.known if same(here, one, tolerances)), None)
+        alike = (one for one in self.known if one.anomalies == labels)
+        return next((one.candidate_id for one in alike if same(here, one, self.parameters.similarity)), None)
 
 
 def _seed(parameters: JobParameters, row: Walker) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ class KnownMinimum:
     candidate_id: int
     structure: Structure
     energy: float
+    anomalies: tuple[str, ...]
 
 
 def known_minima(session: Session, walker: Walker, lag: int) -> list[KnownMinimum]:
@@ -40,7 +41,9 @@ def known_minima(session: Session, walker: Walker, lag: int) -> list[KnownMinimu
         )
         .order_by(Candidate.hop, Placement.index)
     )
-    return [KnownMinimum(row.id, restore(row.structure, row.positions), row.energy) for row in rows]
+    return [
+        KnownMinimum(row.id, restore(row.structure, row.positions), row.energy, tuple(row.anomalies)) for row in rows
+    ]
 
 
 def best_by_round(session: Session, job_id: UUID, member: str, last: int) -> list[float]:

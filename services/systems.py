@@ -1,0 +1,76 @@
+"""From a submission to a system: the clean slab, the adsorbate, and the submitted geometry where there is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.contacts import minimum_image
+from services.surfaces import anchored, cut, with_surface
+from shared.errors import InvalidInput
+from shared.structures import Floats, Integers, Structure
+from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, Submission
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """slab: clean. first: the submitted adslab, slab atoms first; None for the other kinds of submission."""
+
+    slab: Structure
+    adsorbate: Adsorbate
+    first: Structure | None
+
+
+def assemble(submission: Submission) -> System:
+    """The system that was submitted. Raises InvalidInput where a bulk can't be cut as asked."""
+    if isinstance(submission, AdslabSubmission):
+        return _from_adslab(submission)
+    if isinstance(submission, BulkSubmission):
+        return System(cut(submission), submission.adsorbate, None)
+    slab = anchored(with_surface(Structure.from_document(submission.slab)))
+    return System(slab, submission.adsorbate, None)
+
+
+def _from_adslab(submission: AdslabSubmission) -> System:
+    given = Structure.from_document(submission.structure)
+    order = np.concatenate([np.flatnonzero(given.slab), np.flatnonzero(given.adsorbate)])
+    first = anchored(with_surface(_reordered(given, order)))
+    molecule = np.flatnonzero(first.adsorbate)
+    if not len(molecule):
+        raise InvalidInput("no atom is marked as adsorbate", field="input.structure")
+    positions = _in_one_piece(first, molecule)
+    binding = tuple(int(np.flatnonzero(order[molecule] == index)[0]) for index in submission.binding)
+    if not binding:
+        heights = positions @ first.normal
+        binding = tuple(int(index) for index in np.flatnonzero(heights < heights.min() + 0.3))
+    adsorbate = Adsorbate(
+        name=first.only(first.adsorbate).formula,
+        numbers=tuple(int(number) for number in first.numbers[molecule]),
+        positions=tuple((float(x), float(y), float(z)) for x, y, z in positions),
+        binding=binding,
+    )
+    return System(first.only(first.slab), adsorbate, first)
+
+
+def _reordered(structure: Structure, order: Integers) -> Structure:
+    document = structure.to_document()
+    for name in ("numbers", "positions", "tags", "fixed"):
+        document[name] = [document[name][index] for index in order]
+    return Structure.from_document(document)
+
+
+def _in_one_piece(structure: Structure, molecule: Integers) -> Floats:
+    """The molecule's atoms next to each other, whatever cell they were wrapped into, Å [n_molecule, 3]. Grown atom by atom from
+    the nearest one placed, so a molecule longer than half a cell comes out whole as well."""
+    positions = structure.positions[molecule].copy()
+    placed, left = [0], list(range(1, len(molecule)))
+    while left:
+        vectors = positions[left][None] - positions[placed][:, None]
+        vectors = minimum_image(vectors, structure.cell, structure.pbc)
+        lengths = np.linalg.norm(vectors, axis=-1)
+        a, b = np.unravel_index(int(lengths.argmin()), lengths.shape)
+        atom = left.pop(int(b))
+        positions[atom] = positions[placed[int(a)]] + vectors[a, b]
+        placed.append(atom)
+    return positions
