@@ -6,6 +6,8 @@ AdhopError
 ├── Conflict              the request contradicts what is stored (a reused Idempotency-Key, a finished job)
 ├── Unauthorised          no key, or one that is unknown or revoked
 ├── Forbidden             the key's role doesn't allow this
+├── LimitReached          the user has as much open as is allowed; later it may do
+├── Unavailable           something that the request needs isn't there yet; later it may be
 ├── ScienceFailure        the calculation ended without an answer; trying again gives the same
 │   ├── Diverged          energy or forces ran away
 │   └── NoMinimum         a relaxation used up its steps
@@ -45,6 +47,14 @@ class Unauthorised(AdhopError):
 
 class Forbidden(AdhopError):
     """The API key's role doesn't allow the request."""
+
+
+class LimitReached(AdhopError):
+    """A limit per user is reached; the same request may pass later."""
+
+
+class Unavailable(AdhopError):
+    """Something that the request needs is not there yet; the same request may pass later."""
 
 
 class Failure(AdhopError):

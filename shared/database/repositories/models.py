@@ -1,0 +1,58 @@
+"""Members that some worker has loaded, and the workers that host them now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared.database.repositories.registry import fresh_workers
+from shared.database.tables import Model
+from shared.members import KnownMember
+
+CPU_KIND = "cpu"
+"""`Worker.kind` of those that run the short CPU stages."""
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The workers heard of lately. members: how many ready workers host each. unready: reasons, by member."""
+
+    cpu: int
+    members: dict[str, int]
+    unready: dict[str, str]
+
+    def absence(self, member: str) -> str:
+        """Why this member isn't served, for one that no ready worker hosts."""
+        if member in self.unready:
+            return f"the worker with {member} is not ready: {self.unready[member]}"
+        return f"no worker hosts {member}"
+
+
+def fleet(session: Session) -> Fleet:
+    """Who can work now."""
+    cpu, members, unready = 0, dict[str, int](), dict[str, str]()
+    for worker in fresh_workers(session):
+        if worker.ready and worker.kind == CPU_KIND:
+            cpu += 1
+        for member in worker.members:
+            if worker.ready:
+                members[member] = members.get(member, 0) + 1
+            else:
+                unready[member] = worker.reason
+    return Fleet(cpu, members, unready)
+
+
+def models(session: Session) -> Sequence[Model]:
+    """All members ever registered, by name."""
+    return session.scalars(select(Model).order_by(Model.name)).all()
+
+
+def known_members(session: Session) -> dict[str, KnownMember]:
+    """What a submission is checked against, by name."""
+    return {
+        row.name: KnownMember(name=row.name, elements=frozenset(row.elements), energy_kind=row.energy_kind)
+        for row in models(session)
+    }

@@ -1,0 +1,68 @@
+"""What jobs found: candidates with each member's energy, and the minima chosen among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared.database.repositories.structures import restore
+from shared.database.tables import Candidate, MemberEnergy, Minimum, Score
+from shared.structures import Structure
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """A candidate and what is known of it. energies: one per member that was asked, by name."""
+
+    candidate: Candidate
+    structure: Structure
+    energies: list[MemberEnergy]
+    score: Score | None
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """A minimum; rank 0 is the putative global one."""
+
+    minimum: Minimum
+    finding: Finding
+
+
+def candidates(
+    session: Session, job_id: UUID, *, limit: int, after: int | None = None
+) -> tuple[list[Finding], int | None]:
+    """A page of a job's candidates in the order they were stored, and the id that the next page starts after."""
+    query = select(Candidate).where(Candidate.job_id == job_id).order_by(Candidate.id).limit(limit + 1)
+    if after is not None:
+        query = query.where(Candidate.id > after)
+    rows = session.scalars(query).all()
+    more = rows[limit - 1].id if len(rows) > limit else None
+    return _findings(session, rows[:limit]), more
+
+
+def minima(session: Session, job_id: UUID) -> list[Chosen]:
+    """The job's minima by rank; none before it has succeeded."""
+    chosen = session.scalars(select(Minimum).where(Minimum.job_id == job_id).order_by(Minimum.rank)).all()
+    rows = session.scalars(select(Candidate).where(Candidate.id.in_([one.candidate_id for one in chosen]))).all()
+    by_id = {finding.candidate.id: finding for finding in _findings(session, rows)}
+    return [Chosen(one, by_id[one.candidate_id]) for one in chosen]
+
+
+def reference_of(chosen: Iterable[Chosen]) -> str:
+    """The one reference that the minima's energies are measured against; empty where there is no energy yet."""
+    found = {energy.reference for one in chosen for energy in one.finding.energies if energy.reference is not None}
+    return "; ".join(sorted(found))
+
+
+def _findings(session: Session, rows: Sequence[Candidate]) -> list[Finding]:
+    ids = [row.id for row in rows]
+    energies: dict[int, list[MemberEnergy]] = {key: [] for key in ids}
+    asked = select(MemberEnergy).where(MemberEnergy.candidate_id.in_(ids)).order_by(MemberEnergy.member)
+    for energy in session.scalars(asked):
+        energies[energy.candidate_id].append(energy)
+    scores = {row.candidate_id: row for row in session.scalars(select(Score).where(Score.candidate_id.in_(ids)))}
+    return [Finding(row, restore(row.structure, row.positions), energies[row.id], scores.get(row.id)) for row in rows]

@@ -1,0 +1,240 @@
+"""What a submission must satisfy before anything is queued. Every refusal says what to change, and where.
+
+Pure checks on arrays: no database, no HTTP. Lengths in Å.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from ase.data import chemical_symbols
+from ase.neighborlist import primitive_neighbor_list
+
+from shared.errors import InvalidInput
+from shared.members import KnownMember
+from shared.structures import Floats, Integers, Mask, Structure
+from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, SlabSubmission, Submission
+
+CLOSEST = 0.5
+"""Atoms nearer than this are a mistake in any units."""
+FARTHEST = 1.0e4
+"""No coordinate or lattice vector may be longer."""
+THINNEST_CELL = 1.0
+"""Least distance between opposite faces of a cell, along periodic directions."""
+CLEARANCE = 2.0
+"""Least empty space between the adsorbate and the next image of the slab's bottom."""
+REFERENCED = frozenset({1, 6, 7, 8})
+"""Elements that the gas references CO, H2, H2O and N2 cover."""
+MAX_MILLER = 8
+
+
+def check_submission(submission: Submission, members: Iterable[KnownMember], *, max_atoms: int) -> None:
+    """Raise InvalidInput for an (adsorbate, surface) pair that can't be computed by these members."""
+    members = list(members)
+    if isinstance(submission, AdslabSubmission):
+        _check_adslab(submission, members, max_atoms)
+    elif isinstance(submission, SlabSubmission):
+        _check_slab(submission, members, max_atoms)
+    else:
+        _check_bulk(submission, members, max_atoms)
+
+
+def _check_adslab(submission: AdslabSubmission, members: list[KnownMember], max_atoms: int) -> None:
+    field = "input.structure"
+    structure = Structure.from_document(submission.structure)
+    _check_atoms(structure.numbers, structure.positions, max_atoms, field)
+    if not structure.adsorbate.any():
+        raise InvalidInput(
+            "no atom is marked as adsorbate: give adsorbate_indices, or OC20 tags with 2 on its atoms", field=field
+        )
+    if structure.adsorbate.all():
+        raise InvalidInput("every atom is marked as adsorbate: the slab's atoms are missing", field=field)
+    if structure.fixed.all():
+        raise InvalidInput("every atom is fixed, nothing can move: free the adsorbate at least", field=field)
+    _check_cell(structure.cell, structure.pbc, field)
+    _check_elements(structure.numbers, members, field)
+    _check_referenced(structure.numbers[structure.adsorbate], members, field)
+    _check_distances(structure.positions, structure.cell, structure.pbc, field)
+    _check_adsorbate_place(structure, field)
+    outside = sorted(set(submission.binding) - set(np.flatnonzero(structure.adsorbate).tolist()))
+    if outside:
+        raise InvalidInput(f"binding atoms {outside} are not adsorbate atoms", field="input.binding")
+
+
+def _check_slab(submission: SlabSubmission, members: list[KnownMember], max_atoms: int) -> None:
+    field = "input.slab"
+    slab = Structure.from_document(submission.slab)
+    _check_atoms(slab.numbers, slab.positions, max_atoms - len(submission.adsorbate.numbers), field)
+    _check_cell(slab.cell, slab.pbc, field)
+    _check_elements(slab.numbers, members, field)
+    _check_distances(slab.positions, slab.cell, slab.pbc, field)
+    _check_adsorbate(submission.adsorbate, members, max_atoms)
+    if slab.pbc[2]:
+        heights = slab.heights
+        _check_one_piece(heights, _height(slab), field)
+        _check_vacuum(_height(slab) - float(np.ptp(heights)), submission.adsorbate, field)
+
+
+def _check_bulk(submission: BulkSubmission, members: list[KnownMember], max_atoms: int) -> None:
+    field = "input.bulk"
+    positions, cell = np.array(submission.positions, dtype=float).reshape(-1, 3), np.array(submission.cell, dtype=float)
+    numbers = np.array(submission.numbers, dtype=np.int64)
+    periodic = np.ones(3, dtype=bool)
+    _check_atoms(numbers, positions, max_atoms, field)
+    _check_cell(cell, periodic, field)
+    _check_elements(numbers, members, field)
+    _check_distances(positions, cell, periodic, field)
+    _check_adsorbate(submission.adsorbate, members, max_atoms)
+    _check_vacuum(submission.vacuum, submission.adsorbate, "input.vacuum")
+    if not any(submission.miller) or max(map(abs, submission.miller)) > MAX_MILLER:
+        raise InvalidInput(
+            f"Miller index {submission.miller} must not be (0, 0, 0), and no index beyond ±{MAX_MILLER}",
+            field="input.miller",
+        )
+    density = len(numbers) / abs(float(np.linalg.det(cell)))
+    least = int(density * submission.min_width**2 * submission.min_depth)
+    if least > max_atoms:
+        raise InvalidInput(
+            f"a slab {submission.min_width} Å wide and {submission.min_depth} Å deep needs about {least} atoms; "
+            f"at most {max_atoms} are allowed: lower min_width or min_depth",
+            field="input.min_width",
+        )
+
+
+def _check_adsorbate(adsorbate: Adsorbate, members: list[KnownMember], max_atoms: int) -> None:
+    field = "input.adsorbate"
+    numbers = np.array(adsorbate.numbers, dtype=np.int64)
+    positions = np.array(adsorbate.positions, dtype=float).reshape(-1, 3)
+    _check_atoms(numbers, positions, max_atoms, field)
+    _check_elements(numbers, members, field)
+    _check_referenced(numbers, members, field)
+    _check_distances(positions, np.zeros((3, 3)), np.zeros(3, dtype=bool), field)
+    outside = [index for index in adsorbate.binding if not 0 <= index < len(numbers)]
+    if outside or not adsorbate.binding:
+        raise InvalidInput(
+            f"binding atoms {list(adsorbate.binding)} must be some of the adsorbate's {len(numbers)} atoms, from 0",
+            field="input.adsorbate.binding",
+        )
+
+
+def _check_atoms(numbers: Integers, positions: Floats, max_atoms: int, field: str) -> None:
+    if not len(numbers):
+        raise InvalidInput("there are no atoms", field=field)
+    if len(numbers) > max_atoms:
+        raise InvalidInput(f"{len(numbers)} atoms are too many: at most {max_atoms} fit here", field=field)
+    if not np.isfinite(positions).all():
+        bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))[:5].tolist()
+        raise InvalidInput(f"the coordinates of atoms {bad} are not finite numbers", field=field)
+    if np.abs(positions).max() > FARTHEST:
+        raise InvalidInput(f"coordinates beyond {FARTHEST:.0f} Å: are they in Å?", field=field)
+
+
+def _check_elements(numbers: Integers, members: list[KnownMember], field: str) -> None:
+    elements = {int(number) for number in numbers}
+    unknown = sorted(number for number in elements if not 1 <= number < len(chemical_symbols))
+    if unknown:
+        raise InvalidInput(f"atomic numbers {unknown} are no elements", field=field)
+    for member in members:
+        missing = _symbols(elements - member.elements)
+        if missing:
+            raise InvalidInput(
+                f"member {member.name} does not support {missing}: leave it out of search_members and score_members",
+                field=field,
+            )
+
+
+def _check_referenced(numbers: Integers, members: list[KnownMember], field: str) -> None:
+    missing = _symbols({int(number) for number in numbers} - REFERENCED)
+    total = sorted({member.name for member in members if member.energy_kind == "total"})
+    if missing and total:
+        raise InvalidInput(
+            f"the adsorbate holds {missing}, but the gas references (CO, H2, H2O, N2) of {', '.join(total)} cover "
+            "H, C, N and O only: use an adsorbate of these",
+            field=field,
+        )
+
+
+def _symbols(numbers: Iterable[int]) -> str:
+    return ", ".join(chemical_symbols[number] for number in sorted(numbers))
+
+
+def _check_cell(cell: Floats, pbc: Mask, field: str) -> None:
+    if not np.isfinite(cell).all():
+        raise InvalidInput("the cell is not made of finite numbers", field=field)
+    if np.abs(cell).max() > FARTHEST:
+        raise InvalidInput(f"lattice vectors beyond {FARTHEST:.0f} Å: are they in Å?", field=field)
+    area = float(np.linalg.norm(np.cross(cell[0], cell[1])))
+    if area < THINNEST_CELL**2:
+        raise InvalidInput("the cell has no area: its first two lattice vectors must span the surface", field=field)
+    if not (pbc[0] and pbc[1]):
+        raise InvalidInput("a surface is periodic along its first two lattice vectors: set pbc for both", field=field)
+    volume = abs(float(np.linalg.det(cell)))
+    faces = [volume / float(np.linalg.norm(np.cross(cell[i - 2], cell[i - 1]))) for i in range(3) if volume > 0]
+    if not faces or min(faces) < THINNEST_CELL:
+        raise InvalidInput(
+            f"the cell is flat: every pair of opposite faces must be {THINNEST_CELL:.0f} Å apart at least, and the third "
+            "lattice vector must hold the slab and its vacuum",
+            field=field,
+        )
+
+
+def _check_distances(positions: Floats, cell: Floats, pbc: Mask, field: str) -> None:
+    i, j, d = primitive_neighbor_list("ijd", pbc, cell, positions, CLOSEST)
+    if len(d):
+        k = int(np.argmin(d))
+        raise InvalidInput(
+            f"atoms {min(i[k], j[k])} and {max(i[k], j[k])} are {d[k]:.2f} Å apart (periodic images counted): "
+            f"at least {CLOSEST} Å is needed",
+            field=field,
+        )
+
+
+def _height(structure: Structure) -> float:
+    """Distance between the cell's bottom and top face."""
+    return float(structure.cell[2] @ structure.normal)
+
+
+def _check_one_piece(heights: Floats, height: float, field: str) -> None:
+    """The vacuum must lie above the slab, not in its middle."""
+    levels = np.sort(heights)
+    inside = float(np.diff(levels).max()) if len(levels) > 1 else 0.0
+    outside = height - float(levels[-1] - levels[0])
+    if inside > 2 * CLEARANCE and inside > outside:
+        raise InvalidInput(
+            f"the slab is cut in two by the cell's face ({inside:.1f} Å of vacuum lie inside it): shift it into one piece",
+            field=field,
+        )
+
+
+def _check_vacuum(vacuum: float, adsorbate: Adsorbate, field: str) -> None:
+    positions = np.array(adsorbate.positions, dtype=float).reshape(-1, 3)
+    length = float(np.linalg.norm(positions[:, None] - positions[None, :], axis=-1).max())
+    needed = length + 2 * CLEARANCE
+    if vacuum < needed:
+        raise InvalidInput(
+            f"the adsorbate is {length:.1f} Å long and the vacuum {max(vacuum, 0.0):.1f} Å: it would span it. "
+            f"Give at least {needed:.1f} Å of vacuum",
+            field=field,
+        )
+
+
+def _check_adsorbate_place(structure: Structure, field: str) -> None:
+    """The adsorbate sits above the slab, and doesn't reach the next image of the slab's bottom."""
+    heights = structure.heights
+    adsorbate, slab = heights[structure.adsorbate], heights[structure.slab]
+    if adsorbate.mean() < slab.mean():
+        raise InvalidInput(
+            "the adsorbate lies below the middle of the slab: turn or shift the structure so that it sits on top. "
+            "(Tags must be OC20's: 0 subsurface, 1 surface, 2 adsorbate; ASE's surface builders number layers instead.)",
+            field=field,
+        )
+    if structure.pbc[2]:
+        _check_one_piece(slab, _height(structure), field)
+        gap = float(slab.min()) + _height(structure) - float(adsorbate.max())
+        if gap < CLEARANCE:
+            raise InvalidInput(
+                f"the adsorbate spans the vacuum: it ends {gap:.1f} Å below the next image of the slab. "
+                f"At least {CLEARANCE:.0f} Å is needed: add vacuum",
+                field=field,
+            )
