@@ -33,15 +33,15 @@ def start(session: Session, job: Job) -> None:
     """The job's first work has been claimed."""
     if job.state == State.QUEUED:
         check_transition(State.QUEUED, State.RUNNING)
-        job.state = State.RUNNING
         job.started_at = session.scalar(select(func.now()))
+        job.state = State.RUNNING
 
 
 def end(session: Session, job: Job, state: State, *, kind: str | None = None, reason: str | None = None) -> None:
     """The job is over; what of its work is still open is cancelled."""
     check_transition(State(job.state), state)
-    job.state, job.failure_kind, job.failure_reason = state, kind, reason
-    job.ended_at = session.scalar(select(func.now()))
+    now = session.scalar(select(func.now()))
+    job.state, job.failure_kind, job.failure_reason, job.ended_at = state, kind, reason, now
     if state is State.SUCCEEDED:
         job.stage = Stage.DONE
     for table in (StageRow, Walker, MemberEnergy):
