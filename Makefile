@@ -1,0 +1,63 @@
+# `make demo` and `make test` are all a newcomer needs; `make help` lists the rest.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+UV := $(shell command -v uv || echo .adhop/uv/bin/uv)
+BIN := .venv/bin
+export OMP_NUM_THREADS := 1
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help env demo up down status test check lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+env: .venv/complete ## build the environment in .venv, potentials included
+
+.venv/complete: requirements/dev.txt client/pyproject.toml | $(UV)
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
+	  || { echo "Adhop needs Python 3.11 or 3.12; $(PYTHON) is another. Set PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Environment: installing into .venv (some 6 GB with torch; a few minutes the first time)"
+	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
+	@$(UV) pip sync --quiet --python $(BIN)/python requirements/dev.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps -e client
+	@touch $@
+
+# Only where the machine has no uv: one of the project's own.
+.adhop/uv/bin/uv:
+	@echo "uv is not installed: getting one into .adhop/uv"
+	@$(PYTHON) -m venv .adhop/uv && .adhop/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+demo: env ## a real job from start to end: CO on Pt(111); leaves nothing running
+	@$(BIN)/python -m local demo
+
+up: env ## start the server on this machine and leave it running
+	@$(BIN)/python -m local up
+
+down: env ## stop what `make up` started
+	@$(BIN)/python -m local down
+
+status: env ## what runs
+	@$(BIN)/python -m local status
+
+test: env ## everything that needs no GPU and no network
+	@$(BIN)/python -m pytest
+
+check: env ## lint, types, imports between rooms, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m local.migrations
+
+COMPILE = $(UV) pip compile pyproject.toml --universal --no-emit-index-url --python-version 3.11 --quiet --no-header --no-annotate
+
+lock: | $(UV) ## pin requirements/ again
+	$(COMPILE) -o requirements/base.txt
+	$(COMPILE) --extra potentials -o requirements/potentials.txt
+	$(COMPILE) --extra uma -o requirements/uma.txt
+	$(COMPILE) --extra mace -o requirements/mace.txt
+	$(COMPILE) --extra potentials --group dev -c requirements/potentials.txt -o requirements/dev.txt
+
+clean: ## remove the environment and the local stack's data
+	@test ! -d .adhop || { test ! -x $(BIN)/python || $(BIN)/python -m local down; }
+	rm -rf .venv .adhop demo-output

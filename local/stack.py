@@ -1,0 +1,238 @@
+"""The whole service on one machine: servers, migrations, front end, dispatcher, workers.
+
+Everything lives in one folder, kept between runs, so a second start is warm. Starting and stopping are explicit and in order;
+`watch` starts again what dies.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from local import processes
+from local.child import Child, StartError, spawn
+from local.ports import LOOPBACK, free_port
+from local.postgres import Postgres
+from local.processes import Role
+from local.valkey import Valkey
+
+ROOT = Path(__file__).resolve().parent.parent
+DATABASE = "adhop"
+_LONGEST_BACKOFF_S = 30.0
+_GRACE_S = 20.0
+
+
+@dataclass
+class _Watched:
+    role: Role
+    env: Mapping[str, str]
+    child: Child
+    failures: int = 0
+    started: float = field(default_factory=time.monotonic)
+    again_at: float = 0.0
+
+
+class Stack:
+    """Start with `start_servers`, then `start` roles one by one. A context manager: leaving it stops everything.
+
+    variables: settings of the processes (ADHOP_...), besides the URLs, which the stack knows.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        variables: Mapping[str, str] | None = None,
+        *,
+        durable: bool = True,
+        postgres: Postgres | None = None,
+        database: str = DATABASE,
+    ) -> None:
+        self.folder = folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.logs = folder / "logs"
+        self.logs.mkdir(exist_ok=True)
+        self._own_postgres = postgres is None
+        self.postgres = postgres or Postgres(folder / "postgres", durable=durable)
+        self.valkey = Valkey(folder / "valkey")
+        self.database = database
+        self.port = free_port()
+        self._variables = dict(variables or {})
+        self._watched: dict[str, _Watched] = {}
+
+    def __enter__(self) -> Stack:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """Address of the front end."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def key_file(self) -> Path:
+        """Private file with the API key of the stack's one user."""
+        return self.folder / "key"
+
+    def start_servers(self) -> None:
+        """PostgreSQL with the database migrated, and the broker."""
+        if self._own_postgres:
+            self.postgres.start()
+        self.postgres.create_database(self.database)
+        self.valkey.start()
+        self.run(processes.MIGRATE)
+
+    def make_key(self, user: str = "local", role: str = "admin") -> str:
+        """The key of the stack's own user, made the first time."""
+        if not self.key_file.exists():
+            key = self.run(processes.create_user(user, role))
+            self.key_file.touch(mode=0o600)
+            self.key_file.write_text(key)
+        return self.key_file.read_text().strip()
+
+    def run(self, role: Role, timeout_s: float = 120.0) -> str:
+        """Run to its end and return its standard output. Raises StartError with the end of its log."""
+        log = self.logs / f"{role.name}.log"
+        log.unlink(missing_ok=True)
+        child = spawn(role.name, _command(role), log=log, env=self.environment(), cwd=ROOT)
+        try:
+            code = child.process.wait(timeout_s)
+        except BaseException:
+            child.stop(grace_s=2)
+            raise
+        if code != 0:
+            raise StartError(f"{role.name} failed; see {log}\n{child.tail()}")
+        lines = [line for line in log.read_text().splitlines() if line.startswith("adhop_")]
+        return lines[-1] if lines else ""
+
+    def start(self, role: Role, variables: Mapping[str, str] | None = None) -> Child:
+        """Start a process that is meant to stay."""
+        env = {**self.environment(), **(variables or {})}
+        child = spawn(role.name, _command(role), log=self.logs / f"{role.name}.log", env=env, cwd=ROOT)
+        self._watched[role.name] = _Watched(role, env, child)
+        return child
+
+    def child(self, name: str) -> Child:
+        """The process of this role, as it runs now."""
+        return self._watched[name].child
+
+    def stop_role(self, name: str, grace_s: float = _GRACE_S) -> None:
+        """Stop one process in good order and don't start it again."""
+        self._watched.pop(name).child.stop(grace_s)
+
+    def watch(self) -> list[str]:
+        """One look at all processes: the dead are started again, later and later. Returns what there is to tell."""
+        told = []
+        for name, watched in self._watched.items():
+            if watched.child.running:
+                if time.monotonic() - watched.started > _LONGEST_BACKOFF_S:
+                    watched.failures = 0
+                continue
+            if not watched.again_at:
+                wait = min(2.0**watched.failures, _LONGEST_BACKOFF_S)
+                watched.again_at = time.monotonic() + wait
+                code = watched.child.process.returncode
+                told.append(f"{name} ended with status {code}; again in {wait:.0f} s (log: {watched.child.log})")
+            elif time.monotonic() >= watched.again_at:
+                watched.child = spawn(name, _command(watched.role), log=watched.child.log, env=watched.env, cwd=ROOT)
+                watched.failures += 1
+                watched.started, watched.again_at = time.monotonic(), 0.0
+        return told
+
+    def wait_ready(self, timeout_s: float, tell: Callable[[str], None] = lambda _: None) -> None:
+        """Until the front end says that a job would run. Raises StartError with what it still waits for."""
+        until = time.monotonic() + timeout_s
+        reason, said = "the front end doesn't answer", ""
+        while time.monotonic() < until:
+            reason = self._unready() or ""
+            if not reason:
+                return
+            if reason != said:
+                tell(reason)
+                said = reason
+            for line in self.watch():
+                tell(line)
+            time.sleep(0.25)
+        raise StartError(f"not ready after {timeout_s:.0f} s: {reason}; logs are in {self.logs}")
+
+    def _unready(self) -> str | None:
+        try:
+            answer = httpx.get(f"{self.url}/readyz", timeout=5)
+        except httpx.HTTPError:
+            return "the front end doesn't answer yet"
+        if answer.status_code == httpx.codes.OK:
+            return None
+        checks = answer.json().get("checks", [])
+        missing = [str(check.get("reason")) for check in checks if not check.get("ok")]
+        return "; ".join(missing) or "the front end is not ready"
+
+    def stop(self) -> None:
+        """Everything down, workers first, servers last."""
+        for watched in self._watched.values():
+            watched.child.ask()
+        for watched in self._watched.values():
+            watched.child.stop(_GRACE_S)
+        self._watched.clear()
+        self.valkey.stop()
+        if self._own_postgres:
+            self.postgres.stop()
+
+    def environment(self) -> dict[str, str]:
+        """Variables of every process. One thread each: two on a busy two-core machine are slower than one."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ADHOP_")}
+        return {
+            **kept,
+            "OMP_NUM_THREADS": "1",
+            "PYTHONUNBUFFERED": "1",
+            "ADHOP_DATABASE_URL": self.postgres.url(self.database),
+            "ADHOP_BROKER_URL": self.valkey.url,
+            "ADHOP_PORT": str(self.port),
+            **self._variables,
+        }
+
+
+def start_service(
+    stack: Stack, members: Sequence[str], workers: int, tell: Callable[[str], None] = lambda _: None
+) -> None:
+    """All of it: servers, key, front end, dispatcher, a CPU worker, and `workers` potentials workers that host `members`."""
+    tell("PostgreSQL and Valkey")
+    stack.start_servers()
+    tell("front end, dispatcher, workers")
+    stack.make_key()
+    stack.start(processes.API)
+    stack.start(processes.DISPATCHER)
+    stack.start(processes.CPU)
+    for index in range(workers):
+        role = processes.potentials(members, f"potentials-{index}")
+        stack.start(role, {"ADHOP_MEMBERS": ",".join(members)})
+
+
+def _command(role: Role) -> list[str]:
+    """The role's program by absolute path, from the environment that runs this."""
+    program = Path(sys.executable).parent / role.command[0]
+    return [sys.executable if role.command[0] == "python" else str(program), *role.command[1:]]
+
+
+@contextmanager
+def stop_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the block as Ctrl-C does, so that what it started is stopped."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, interrupt) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
