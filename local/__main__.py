@@ -1,0 +1,102 @@
+"""`python -m local up | down | status | demo | serve`: Adhop on this machine, without a container engine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from local import demo as demonstration
+from local import service
+from local.child import StartError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+
+Folder = Annotated[Path, typer.Option(help="Where the service keeps its data, kept between runs.")]
+Port = Annotated[int | None, typer.Option(envvar="ADHOP_PORT", help="Port of the front end; chosen where not given.")]
+
+
+@app.command()
+def up(folder: Folder = service.FOLDER, port: Port = None) -> None:
+    """Start the service and leave it running."""
+    found = service.running(folder)
+    if found is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        log = folder / "service.log"
+        with log.open("wb") as output:
+            server = subprocess.Popen(
+                service.command(folder, port),
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        found = _wait_for(folder, server, log)
+    print(f"Adhop is up at {found.url}")
+    print(f"  export ADHOP_URL={found.url} ADHOP_KEY=$(cat {found.key_file})")
+    print(f"  logs in {found.logs}; `make down` stops it")
+
+
+@app.command()
+def down(folder: Folder = service.FOLDER) -> None:
+    """Stop what `up` started."""
+    found = service.running(folder)
+    if found is None:
+        print("nothing is running")
+        return
+    service.stop(found)
+    print("stopped")
+
+
+@app.command()
+def status(folder: Folder = service.FOLDER) -> None:
+    """Say what runs."""
+    found = service.running(folder)
+    print("nothing is running" if found is None else f"up at {found.url} (pid {found.pid}, logs in {found.logs})")
+
+
+@app.command()
+def serve(folder: Folder = service.FOLDER, port: Port = None) -> None:
+    """Run the service in the foreground until it is interrupted."""
+    service.serve(folder, port=port, tell=lambda line: print(line, flush=True))
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("demo-output"),
+    keep: Annotated[bool, typer.Option(help="Leave the service running afterwards.")] = False,
+) -> None:
+    """A real job from start to end: CO on Pt(111)."""
+    demonstration.run(output, keep=keep)
+
+
+def _wait_for(folder: Path, server: subprocess.Popen[bytes], log: Path) -> service.Running:
+    """The service that was just started, once it is ready; shows what it waits for."""
+    shown = 0
+    while True:
+        text = log.read_text()
+        print(text[shown:], end="", flush=True)
+        shown = len(text)
+        found = service.running(folder)
+        if found is not None:
+            return found
+        if server.poll() is not None:
+            raise StartError(f"the service ended with status {server.returncode}; see {log}")
+        time.sleep(0.2)
+
+
+def main() -> None:
+    """Entry point: expected trouble is one message, not a traceback."""
+    try:
+        app()
+    except StartError as error:
+        print(f"adhop: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

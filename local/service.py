@@ -1,0 +1,138 @@
+"""The service in the background of this machine: started, found again, and stopped by what its own folder records.
+
+One folder holds one service. A lock that the kernel drops with its process says whether it runs; no process is ever looked for by name.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from local.child import StartError
+from local.ports import free_port, is_free
+from local.stack import ROOT, Stack, start_service, stop_signals
+
+FOLDER = ROOT / ".adhop"
+DEFAULT_PORT = 8000
+MEMBERS = ("chgnet-0.3.0", "sevennet-0", "chgnet-r2scan")
+_GIB = 1024**3
+_MEMORY_PER_WORKER = 3 * _GIB
+_READY_TIMEOUT_S = 180.0
+
+
+@dataclass(frozen=True)
+class Running:
+    """What a running service says of itself. started: clock ticks since boot, so that a reused pid is not taken for it."""
+
+    pid: int
+    started: int
+    url: str
+    key_file: str
+    logs: str
+
+
+def workers_here(cores: int | None = None, memory: int | None = None) -> int:
+    """How many potentials workers this machine carries without a GPU: one a core, two at most, 3 GiB each."""
+    cores = os.cpu_count() or 1 if cores is None else cores
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if memory is None else memory
+    return max(1, min(2, cores, memory // _MEMORY_PER_WORKER))
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[bool]:
+    """Whether this process is now the one that uses the folder; it is until the block ends or the process does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def serve(
+    folder: Path, *, port: int | None = None, members: Sequence[str] = MEMBERS, tell: Callable[[str], None] = print
+) -> None:
+    """Run the service in this process until a signal ends it. port: None takes 8000, or a free one where that is taken."""
+    with claimed(folder) as ours, stop_signals():
+        if not ours:
+            raise StartError(f"a service runs in {folder} already")
+        try:
+            with Stack(folder) as stack:
+                stack.port = _port(port)
+                start_service(stack, members, workers_here(), tell)
+                stack.wait_ready(_READY_TIMEOUT_S, tell)
+                _record(folder, stack)
+                tell(f"ready: {stack.url}")
+                while True:
+                    for line in stack.watch():
+                        tell(line)
+                    time.sleep(1)
+        except KeyboardInterrupt:
+            tell("stopped")
+        finally:
+            (folder / "running.json").unlink(missing_ok=True)
+
+
+def running(folder: Path = FOLDER) -> Running | None:
+    """The service of this folder, if it is up and ready."""
+    try:
+        found = Running(**json.loads((folder / "running.json").read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    return found if _started(found.pid) == found.started else None
+
+
+def stop(found: Running) -> None:
+    """Ask it to stop, and wait until it has."""
+    os.kill(found.pid, signal.SIGTERM)
+    until = time.monotonic() + 60
+    while _started(found.pid) == found.started:
+        if time.monotonic() > until:
+            raise StartError(f"process {found.pid} still runs a minute after it was asked to stop; logs: {found.logs}")
+        time.sleep(0.1)
+
+
+def command(folder: Path, port: int | None) -> list[str]:
+    """The command line that serves a folder in the foreground."""
+    words = [sys.executable, "-m", "local", "serve", "--folder", str(folder)]
+    return words if port is None else [*words, "--port", str(port)]
+
+
+def _port(asked: int | None) -> int:
+    if asked is None:
+        return DEFAULT_PORT if is_free(DEFAULT_PORT) else free_port()
+    if not is_free(asked):
+        raise StartError(f"port {asked} is taken; give another with --port, or none to have one chosen")
+    return asked
+
+
+def _record(folder: Path, stack: Stack) -> None:
+    me = Running(os.getpid(), _started(os.getpid()) or 0, stack.url, str(stack.key_file), str(stack.logs))
+    half = folder / "running.json.half"
+    half.write_text(json.dumps(asdict(me)))
+    half.replace(folder / "running.json")
+
+
+def _started(pid: int) -> int | None:
+    """When a process started; None where it doesn't run. Without /proc, only whether it runs."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return None if words[0] == "Z" else int(words[19])
+    except FileNotFoundError:
+        if Path("/proc/self").exists():
+            return None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    return 0
