@@ -1,0 +1,175 @@
+"""`adhop submit | jobs | watch | minima | cancel | models`: the server from a terminal."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from ase.io import write
+from rich.console import Console
+from rich.table import Table
+
+from adhop.client import Client
+from adhop.errors import AdhopError
+from adhop.job import Job
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+console = Console()
+
+JobId = Annotated[str, typer.Argument(help="The job's id.")]
+
+
+@app.callback()
+def main_options(
+    context: typer.Context,
+    url: Annotated[str | None, typer.Option(envvar="ADHOP_URL", help="The server.")] = None,
+    key: Annotated[str | None, typer.Option(envvar="ADHOP_KEY", help="Your API key.")] = None,
+) -> None:
+    context.obj = (url, key)
+
+
+def _client(context: typer.Context) -> Client:
+    url, key = context.find_root().obj
+    return Client(url, key)
+
+
+@app.command()
+def submit(
+    context: typer.Context,
+    adsorbate: Annotated[str | None, typer.Option(help="OC20 name such as '*CO', or a file.")] = None,
+    slab: Annotated[Path | None, typer.Option(help="File with the clean slab.")] = None,
+    adslab: Annotated[Path | None, typer.Option(help="File with adsorbate and slab, OC20 tags.")] = None,
+    bulk: Annotated[str | None, typer.Option(help="Element, or file with the crystal.")] = None,
+    miller: Annotated[str | None, typer.Option(help="Miller index of the cut, such as 1,1,1.")] = None,
+    binding: Annotated[str | None, typer.Option(help="Binding atoms of a molecule given as a file: 0,1")] = None,
+    adsorbate_indices: Annotated[str | None, typer.Option(help="Atoms of the adslab that are adsorbate.")] = None,
+    placements: Annotated[int | None, typer.Option(help="How many placements walkers start from.")] = None,
+    hops: Annotated[int | None, typer.Option(help="Most hops of a walker; 0 relaxes the placements only.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed: the same seed gives the same answer.")] = None,
+    name: Annotated[str | None, typer.Option(help="A name to find the job by.")] = None,
+    wait: Annotated[bool, typer.Option(help="Stay and show progress, then the minima.")] = False,
+) -> None:
+    """Submit a job: --slab and --adsorbate, or --bulk, --miller and --adsorbate, or --adslab."""
+    parameters: dict[str, Any] = {}
+    if placements is not None:
+        parameters["placement"] = {"count": placements}
+    if hops is not None:
+        parameters["hopping"] = {"hops": hops}
+    if seed is not None:
+        parameters["seed"] = seed
+    with _client(context) as client:
+        job = client.submit(
+            adslab=adslab,
+            slab=slab,
+            bulk=bulk,
+            adsorbate=adsorbate,
+            miller=_integers(miller, "--miller"),
+            binding=_integers(binding, "--binding"),
+            adsorbate_indices=_integers(adsorbate_indices, "--adsorbate-indices"),
+            parameters=parameters or None,
+            name=name,
+        )
+        console.print(job.id, highlight=False)
+        if wait:
+            job.wait()
+            job.print_minima()
+
+
+@app.command()
+def jobs(
+    context: typer.Context,
+    state: Annotated[str | None, typer.Option(help="Only those in this state.")] = None,
+    limit: Annotated[int, typer.Option(help="The newest so many.")] = 20,
+) -> None:
+    """List your jobs, the newest first."""
+    table = Table("id", "name", "adsorbate", "surface", "state", "stage", "created", "best (eV)")
+    with _client(context) as client:
+        for job in client.jobs(state=state, limit=limit):
+            body = job.body
+            best = (body.get("progress") or {}).get("best")
+            energy = "-" if best is None else f"{best['adsorption_energy']:.2f}"
+            table.add_row(
+                body["id"], body["name"], body["adsorbate"], body["surface"], body["state"], body["stage"],
+                body["created_at"][:19].replace("T", " "), energy,
+            )  # fmt: skip
+    console.print(table)
+
+
+@app.command()
+def watch(context: typer.Context, job_id: JobId) -> None:
+    """Show a job's progress until it has ended, then its minima."""
+    with _client(context) as client:
+        job = client.job(job_id)
+        job.wait()
+        job.print_minima()
+
+
+@app.command()
+def minima(
+    context: typer.Context,
+    job_id: JobId,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write them to .extxyz or .csv.")] = None,
+) -> None:
+    """Show the chosen minima of a job, or write them to a file."""
+    with _client(context) as client:
+        job = client.job(job_id)
+        if output is None:
+            job.print_minima()
+        else:
+            _write(job, output)
+            console.print(f"wrote {output}")
+
+
+@app.command()
+def cancel(context: typer.Context, job_id: JobId) -> None:
+    """Cancel a job; what it found so far stays."""
+    with _client(context) as client:
+        console.print(client.job(job_id).cancel().state)
+
+
+@app.command()
+def models(context: typer.Context) -> None:
+    """List the members that the server has."""
+    table = Table("member", "family", "version", "energy", "elements", "trained on", "hosted now")
+    with _client(context) as client:
+        for model in client.models():
+            table.add_row(
+                model["name"], model["family"], model["version"], model["energy_kind"], str(len(model["elements"])),
+                model["trained_on"], "yes" if model.get("hosted") else "no",
+            )  # fmt: skip
+    console.print(table)
+
+
+def _write(job: Job, output: Path) -> None:
+    if output.suffix == ".csv":
+        job.to_csv(output)
+    elif output.suffix in (".extxyz", ".xyz"):
+        write(output, job.minima(), format="extxyz")
+    else:
+        raise AdhopError(f"{output}: use .extxyz or .csv")
+
+
+def _integers(text: str | None, option: str) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(word) for word in text.replace(",", " ").split()]
+    except ValueError:
+        raise AdhopError(f"{option} {text!r}: give whole numbers such as 1,1,1") from None
+
+
+def main() -> None:
+    """Entry point: expected trouble is one message, not a traceback."""
+    try:
+        app()
+    except AdhopError as error:
+        Console(stderr=True).print(f"[red]adhop:[/red] {error}", highlight=False, soft_wrap=True)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""The connection to a server."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+from ase import Atoms
+
+from adhop import inputs
+from adhop.errors import AdhopError, RequestRefused, ServerUnreachable
+from adhop.inputs import StructureLike
+from adhop.job import Job
+
+_TRIES = 5
+_BUSY = (429, 502, 503, 504)
+
+
+class Client:
+    """A server and a key. url and key default to ADHOP_URL and ADHOP_KEY.
+
+    Requests are tried again while the server is away or busy; a submission carries an idempotency key, so trying it again never
+    makes two jobs.
+    """
+
+    def __init__(self, url: str | None = None, key: str | None = None, *, timeout_s: float = 30.0) -> None:
+        url = url or os.environ.get("ADHOP_URL")
+        key = key or os.environ.get("ADHOP_KEY")
+        if not url:
+            raise AdhopError("no server: give url, or set ADHOP_URL")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout_s)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def submit(
+        self,
+        *,
+        adslab: StructureLike | None = None,
+        slab: StructureLike | None = None,
+        bulk: str | StructureLike | None = None,
+        adsorbate: str | Atoms | Path | None = None,
+        adsorbate_indices: Sequence[int] | None = None,
+        binding: Sequence[int] | None = None,
+        miller: Sequence[int] | None = None,
+        termination: int | None = None,
+        crystal: str | None = None,
+        a: float | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        priority: int | None = None,
+    ) -> Job:
+        """Submit one (adsorbate, surface) pair: an adslab (with the adsorbate's indices, or OC20 tags), or a slab and an adsorbate,
+        or a bulk with a Miller index and an adsorbate.
+
+        parameters: as in the server's JobParameters, such as {"hopping": {"hops": 20}, "seed": 3}. Raises RequestRefused with what
+        to change.
+        """
+        given = [kind for kind in (adslab, slab, bulk) if kind is not None]
+        if len(given) != 1:
+            raise AdhopError("give exactly one of adslab, slab and bulk")
+        body: dict[str, Any]
+        if adslab is not None:
+            body = {"kind": "adslab", "structure": inputs.structure(adslab, adsorbate_indices=adsorbate_indices)}
+            body |= _present(adsorbate_indices=adsorbate_indices, binding=binding)
+        else:
+            if adsorbate is None:
+                raise AdhopError("give the adsorbate: an OC20 name such as '*CO', or a molecule with binding=[...]")
+            molecule = inputs.adsorbate(adsorbate, binding)
+            if slab is not None:
+                body = {"kind": "slab", "slab": inputs.structure(slab), "adsorbate": molecule}
+            else:
+                if bulk is None or miller is None:
+                    raise AdhopError("a bulk needs its Miller index: miller=(1, 1, 1)")
+                body = {"kind": "bulk", "bulk": inputs.bulk(bulk, crystal, a), "miller": [int(m) for m in miller]}
+                body |= {"adsorbate": molecule} | _present(termination=termination)
+        request = {"input": body} | _present(name=name, parameters=parameters, priority=priority)
+        return Job(self, self.request("POST", "/v1/jobs", json=request, idempotency_key=str(uuid.uuid4())))
+
+    def job(self, job_id: str) -> Job:
+        """A job by its id."""
+        return Job(self, self.request("GET", f"/v1/jobs/{job_id}"))
+
+    def jobs(self, *, state: str | None = None, limit: int | None = None) -> Iterator[Job]:
+        """Your jobs, the newest first; all of them, or up to `limit`."""
+        left, cursor = limit, None
+        while left is None or left > 0:
+            page = self.request(
+                "GET", "/v1/jobs", params=_present(state=state, cursor=cursor, limit=min(left or 50, 50))
+            )
+            for body in page["jobs"]:
+                yield Job(self, body)
+            left = None if left is None else left - len(page["jobs"])
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+    def models(self) -> list[dict[str, Any]]:
+        """The members that the server has, and whether a worker hosts them now."""
+        answer = self.request("GET", "/v1/models")
+        models: list[dict[str, Any]] = answer["models"]
+        return models
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Any:
+        """One request, tried again while nobody answers. Raises RequestRefused, ServerUnreachable."""
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
+        wait, trouble = 0.5, ""
+        for attempt in range(_TRIES):
+            if attempt:
+                time.sleep(wait)
+                wait = min(2 * wait, 8.0)
+            try:
+                answer = self._http.request(method, path, json=json, params=params, headers=headers)
+            except httpx.TransportError as error:
+                trouble = str(error) or type(error).__name__
+                continue
+            if answer.status_code in _BUSY and attempt < _TRIES - 1:
+                trouble = _refusal(answer).args[0]
+                wait = _retry_after(answer, wait)
+                continue
+            if answer.is_error:
+                raise _refusal(answer)
+            return answer.json() if "json" in answer.headers.get("content-type", "") else answer.text
+        raise ServerUnreachable(f"no answer from {self._http.base_url} after {_TRIES} tries: {trouble}")
+
+
+def _present(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _retry_after(answer: httpx.Response, default: float) -> float:
+    try:
+        return min(float(answer.headers["Retry-After"]), 30.0)
+    except (KeyError, ValueError):
+        return default
+
+
+def _refusal(answer: httpx.Response) -> RequestRefused:
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = {}
+    detail = problem.get("detail") or problem.get("title") or answer.reason_phrase
+    return RequestRefused(answer.status_code, str(detail), problem.get("field"))

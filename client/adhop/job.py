@@ -1,0 +1,180 @@
+"""A job on the server, and its results."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ase import Atoms
+from ase.constraints import FixAtoms
+from rich.console import Console
+from rich.table import Table
+
+from adhop.errors import JobCancelled, JobFailed
+from adhop.progress import Progress
+
+if TYPE_CHECKING:
+    from adhop.client import Client
+
+ENDED = frozenset({"succeeded", "failed", "cancelled"})
+
+
+class Job:
+    """What the server last said of a job. `refresh` asks again; `wait` asks until it has ended."""
+
+    def __init__(self, client: Client, body: dict[str, Any]) -> None:
+        self._client = client
+        self._body = body
+
+    def __repr__(self) -> str:
+        return f"Job({self.id}, {self.state}: {self._body['adsorbate']} on {self._body['surface']})"
+
+    @property
+    def id(self) -> str:
+        return str(self._body["id"])
+
+    @property
+    def state(self) -> str:
+        """queued, running, succeeded, failed or cancelled."""
+        return str(self._body["state"])
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """All of the server's last answer."""
+        return self._body
+
+    def refresh(self) -> Job:
+        self._body = self._client.request("GET", f"/v1/jobs/{self.id}")
+        return self
+
+    def wait(self, *, progress: bool = True, interval_s: float = 1.0, timeout_s: float | None = None) -> Job:
+        """Until the job has ended, with a live panel (plain lines where the output is no terminal).
+
+        Raises JobFailed, JobCancelled, and TimeoutError after timeout_s; the job itself goes on then.
+        """
+        until = None if timeout_s is None else time.monotonic() + timeout_s
+        with Progress(enabled=progress) as panel:
+            panel.show(self._body)
+            while not self.ended:
+                if until is not None and time.monotonic() > until:
+                    raise TimeoutError(f"job {self.id} has not ended after {timeout_s:.0f} s; it goes on")
+                time.sleep(interval_s)
+                self.refresh()
+                panel.show(self._body)
+        if self.state == "cancelled":
+            raise JobCancelled(f"job {self.id} was cancelled")
+        if self.state == "failed":
+            failure = self._body.get("failure") or {}
+            raise JobFailed(
+                f"job {self.id} failed: {failure.get('reason') or failure.get('kind') or 'no reason given'}"
+            )
+        return self
+
+    def cancel(self) -> Job:
+        """Stop the job; what it found so far stays."""
+        self._body = self._client.request("DELETE", f"/v1/jobs/{self.id}")
+        return self
+
+    def candidates(self) -> list[dict[str, Any]]:
+        """Every candidate so far, as the server tells it."""
+        found: list[dict[str, Any]] = []
+        cursor = None
+        while True:
+            params: dict[str, Any] = {"cursor": cursor} if cursor else {}
+            page = self._client.request("GET", f"/v1/jobs/{self.id}/candidates", params=params)
+            found += page["candidates"]
+            cursor = page["next"]
+            if cursor is None:
+                return found
+
+    def minima_body(self) -> dict[str, Any]:
+        """The chosen minima as the server tells them, with the reference and unit of their energies."""
+        body: dict[str, Any] = self._client.request("GET", f"/v1/jobs/{self.id}/minima")
+        return body
+
+    def minima(self) -> list[Atoms]:
+        """The chosen minima, lowest first. atoms.info: rank, site, verdict, mean, std, range and each member's adsorption energy, eV,
+        with the reference they are relative to."""
+        body = self.minima_body()
+        return [_atoms(minimum, body) for minimum in body["minima"]]
+
+    def table(self) -> Table:
+        """The minima as a rich table: rank, site, each member's adsorption energy, mean, std, range, verdict. eV."""
+        body = self.minima_body()
+        members = _members(body)
+        caption = f"adsorption energies in {body['unit']} per adslab, relative to {body['reference']}"
+        table = Table(title=f"Minima of {self._body['adsorbate']} on {self._body['surface']}", caption=caption)
+        table.add_column("rank", justify="right")
+        table.add_column("site")
+        for heading in (*members, "mean", "std", "range"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column("verdict")
+        for minimum in body["minima"]:
+            table.add_row(*_row(minimum, members))
+        return table
+
+    def print_minima(self) -> None:
+        """Show the table."""
+        Console().print(self.table())
+
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """The table as CSV text, written to `path` if given; units stand in the header."""
+        body = self.minima_body()
+        members = _members(body)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        energies = [f"{heading} (eV)" for heading in (*members, "mean", "std", "range")]
+        writer.writerow(["rank", "site", *energies, "verdict", "reference", "candidate"])
+        for minimum in body["minima"]:
+            writer.writerow([*_row(minimum, members, digits=6), body["reference"], minimum["id"]])
+        if path is not None:
+            Path(path).write_text(text.getvalue())
+        return text.getvalue()
+
+
+def _members(body: dict[str, Any]) -> list[str]:
+    return sorted({one["member"] for minimum in body["minima"] for one in minimum["energies"]})
+
+
+def _row(minimum: dict[str, Any], members: list[str], digits: int = 2) -> list[str]:
+    by_member = {one["member"]: one["adsorption_energy"] for one in minimum["energies"]}
+    score = minimum["score"] or {}
+    numbers = [by_member.get(member) for member in members] + [score.get(key) for key in ("mean", "std", "range")]
+    shown = ["-" if number is None else f"{number:.{digits}f}" for number in numbers]
+    return [str(minimum["rank"]), minimum["site"], *shown, _verdict(minimum)]
+
+
+def _verdict(minimum: dict[str, Any]) -> str:
+    return f"low confidence: {minimum['reason']}" if minimum["low_confidence"] else "passes"
+
+
+def _atoms(minimum: dict[str, Any], body: dict[str, Any]) -> Atoms:
+    raw = minimum["structure"]
+    atoms = Atoms(
+        numbers=raw["numbers"], positions=raw["positions"], cell=raw["cell"], pbc=raw["pbc"], tags=raw["tags"]
+    )
+    if any(raw["fixed"]):
+        atoms.set_constraint(FixAtoms(mask=np.array(raw["fixed"], dtype=bool)))
+    score = minimum["score"] or {}
+    atoms.info = {
+        "rank": minimum["rank"],
+        "site": minimum["site"],
+        "verdict": _verdict(minimum),
+        "unit": body["unit"],
+        "reference": body["reference"],
+        **{key: score[key] for key in ("mean", "std", "range") if score.get(key) is not None},
+        **{
+            f"adsorption_energy_{one['member']}": one["adsorption_energy"]
+            for one in minimum["energies"]
+            if one["adsorption_energy"] is not None
+        },
+    }
+    return atoms
