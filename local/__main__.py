@@ -68,10 +68,9 @@ def serve(folder: Folder = service.FOLDER, port: Port = None) -> None:
 @app.command()
 def demo(
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("demo-output"),
-    keep: Annotated[bool, typer.Option(help="Leave the service running afterwards.")] = False,
 ) -> None:
-    """A real job from start to end: CO on Pt(111)."""
-    demonstration.run(output, keep=keep)
+    """A real job from start to end: CO on Pt(111). Uses the service that is up, or one of its own that it stops again."""
+    demonstration.run(output)
 
 
 def _wait_for(folder: Path, server: subprocess.Popen[bytes], log: Path) -> service.Running:

@@ -41,21 +41,19 @@ console = Console()
 
 def slab() -> Atoms:
     """Pt(111), p(2x2), three layers, the lower two fixed."""
-    atoms = fcc111("Pt", (2, 2, 3), a=LATTICE_CONSTANT, vacuum=8.0, periodic=True)
+    atoms: Atoms = fcc111("Pt", (2, 2, 3), a=LATTICE_CONSTANT, vacuum=8.0, periodic=True)
     atoms.set_constraint(FixAtoms(mask=atoms.get_tags() > 1))
     return atoms
 
 
-def run(output: Path, *, keep: bool = False) -> None:
-    """The demo; leaves nothing running unless `keep`."""
+def run(output: Path) -> None:
+    """The demo; leaves nothing running that it started."""
     began = time.monotonic()
     with stop_signals():
         try:
-            with _service(keep) as found, Client(found.url, Path(found.key_file).read_text().strip()) as client:
+            with _service() as found, Client(found.url, Path(found.key_file).read_text().strip()) as client:
                 _say(began, f"ready at {found.url}")
                 _ask(client, output, began)
-                if keep:
-                    console.print(f"The service stays up: {found.url}; `make down` stops it")
         except KeyboardInterrupt:
             console.print("interrupted; nothing is left running")
             raise SystemExit(130) from None
@@ -105,7 +103,7 @@ def draw(minima: list[Atoms], path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _service(keep: bool) -> Iterator[service.Running]:
+def _service() -> Iterator[service.Running]:
     """The service to use: the one that is up already, or one started for this demo. Where the project's own folder is in use by
     another demo, a private one."""
     found = service.running()
@@ -121,14 +119,10 @@ def _service(keep: bool) -> Iterator[service.Running]:
     server = spawn("service", service.command(folder, None), log=folder / "service.log")
     try:
         yield _wait_for(folder, server)
-    except BaseException:
-        keep = False
-        raise
     finally:
-        if not keep:
-            server.stop(grace_s=90)
-            if not free:
-                shutil.rmtree(folder, ignore_errors=True)
+        server.stop(grace_s=90)
+        if not free:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _wait_for(folder: Path, server: Child) -> service.Running:

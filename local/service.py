@@ -1,6 +1,7 @@
 """The service in the background of this machine: started, found again, and stopped by what its own folder records.
 
-One folder holds one service. A lock that the kernel drops with its process says whether it runs; no process is ever looked for by name.
+One folder holds one service. A lock that the kernel drops with its process says whether it runs; no process is ever looked for
+by name.
 """
 
 from __future__ import annotations
