@@ -1,7 +1,9 @@
 # `make demo` and `make test` are all a newcomer needs; `make help` lists the rest.
 SHELL := /bin/bash
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
-UV := $(shell command -v uv || echo .adhop/uv/bin/uv)
+# Each is run once: a version manager may leave a python3.12 or a uv on PATH that only says it isn't installed.
+SUITS := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))'
+PYTHON ?= $(shell for found in python3.12 python3.11 python3; do $$found $(SUITS) 2>/dev/null && echo $$found && break; done)
+UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .adhop/uv/bin/uv)
 BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export PYTHONUNBUFFERED := 1
@@ -13,9 +15,12 @@ help: ## list the targets
 
 env: .venv/complete ## build the environment in .venv, potentials included
 
-.venv/complete: requirements/dev.txt client/pyproject.toml | $(UV)
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
-	  || { echo "Adhop needs Python 3.11 or 3.12; $(PYTHON) is another. Set PYTHON=/path/to/python3.11"; exit 1; }
+.PHONY: python
+python:
+	@test -n "$(PYTHON)" && $(PYTHON) $(SUITS) 2>/dev/null \
+	  || { echo "Adhop needs Python 3.11 or 3.12, and found $(or $(PYTHON),none). Set PYTHON=/path/to/python3.11"; exit 1; }
+
+.venv/complete: requirements/dev.txt client/pyproject.toml | python $(UV)
 	@echo "Environment: installing into .venv (some 6 GB with torch; a few minutes the first time)"
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
 	@$(UV) pip sync --quiet --python $(BIN)/python requirements/dev.txt
@@ -23,7 +28,7 @@ env: .venv/complete ## build the environment in .venv, potentials included
 	@touch $@
 
 # Only where the machine has no uv: one of the project's own.
-.adhop/uv/bin/uv:
+.adhop/uv/bin/uv: | python
 	@echo "uv is not installed: getting one into .adhop/uv"
 	@$(PYTHON) -m venv .adhop/uv && .adhop/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
 

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, Select, Subquery, func, literal, select, union_all
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from shared.database.tables import (
@@ -153,7 +154,7 @@ def _best(ids: list[UUID]) -> Select[Any]:
     means = _means(ids)
     return (
         select(Candidate.job_id, means.c.mean, means.c.n, means.c.member, means.c.reference)
-        .distinct(Candidate.job_id)
+        .ext(distinct_on(Candidate.job_id))
         .join(means, means.c.candidate_id == Candidate.id)
         .where(Candidate.duplicate_of.is_(None), Candidate.converged, func.cardinality(Candidate.anomalies) == 0)
         .order_by(Candidate.job_id, means.c.mean, Candidate.id)

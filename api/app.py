@@ -1,0 +1,51 @@
+"""The application: routes, errors, limits, and what it holds while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+from fastapi import FastAPI
+
+from api import problems
+from api.body_limit import BodyGate
+from api.context import opened
+from api.health.routes import router as health_router
+from api.jobs.routes import router as jobs_router
+from api.members.routes import router as members_router
+from api.results.routes import router as results_router
+from shared.settings import Settings
+
+VERSION = "0.1.0"
+_DESCRIPTION = """
+Adsorption energies by constrained minima hopping with an ensemble of machine-learned potentials.
+
+Post a job (an adsorbate and a surface), follow it, read the lowest minima. Energies are in eV per adslab, lengths in Å,
+forces in eV/Å; the reference of an adsorption energy stands next to it. Errors are problem documents (RFC 9457).
+Every route under /v1 needs an API key as `Authorization: Bearer <key>`.
+"""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """An app on these settings. It starts without PostgreSQL and broker, and says so at /readyz."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with opened(settings) as context:
+            app.state.context = context
+            yield
+
+    app = FastAPI(
+        title="Adhop",
+        version=VERSION,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        max_body_size=settings.max_body_bytes,
+        responses=problems.responses(HTTPStatus.SERVICE_UNAVAILABLE),
+    )
+    problems.install(app)
+    app.add_middleware(BodyGate, max_bytes=settings.max_body_bytes)
+    for router in (jobs_router, results_router, members_router, health_router):
+        app.include_router(router)
+    return app

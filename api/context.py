@@ -1,0 +1,41 @@
+"""What one API process holds: made when it starts, ended when it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from api.doorbell import BackgroundDoorbell
+from api.parsing.pool import Parsers
+from shared.broker import Doorbell, celery_app
+from shared.database.session import Sessions, connect, sessions
+from shared.settings import Settings
+
+
+@dataclass(frozen=True)
+class Context:
+    """Settings and the long-lived things that routes use."""
+
+    settings: Settings
+    engine: Engine
+    sessions: Sessions
+    parsers: Parsers
+    doorbell: BackgroundDoorbell
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Context]:
+    """A context; PostgreSQL and the broker need not be up yet."""
+    engine = connect(settings.database_url.get_secret_value(), pool_size=10)
+    parsers = Parsers()
+    doorbell = BackgroundDoorbell(Doorbell(celery_app(settings)))
+    doorbell.start()
+    try:
+        yield Context(settings, engine, sessions(engine), parsers, doorbell)
+    finally:
+        doorbell.close()
+        parsers.close()
+        engine.dispose()

@@ -1,0 +1,76 @@
+"""What the service needs to do its work. Each check ends within seconds, whatever hangs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import redis
+from alembic.script import ScriptDirectory
+from pydantic import BaseModel
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.context import Context
+from shared.database import migrations
+from shared.database.repositories.models import Fleet, fleet
+
+BROKER_TIMEOUT_S = 1.0
+_CANARY = "adhop:ready"
+
+
+class Check(BaseModel):
+    """One thing that is needed. reason: why it is missing, or what was found."""
+
+    name: str
+    ok: bool
+    reason: str
+
+
+def checks(context: Context) -> Iterator[Check]:
+    """PostgreSQL with the tables of this version, a broker that takes messages, and a worker for each default."""
+    try:
+        yield _migrated(context)
+        with context.sessions.begin() as session:
+            workers = fleet(session)
+    except SQLAlchemyError as error:
+        yield Check(name="postgres", ok=False, reason=_first_line(error))
+        workers = Fleet(cpu=0, members={}, unready={})
+    yield _broker(context)
+    yield Check(name="cpu worker", ok=workers.cpu > 0, reason=f"{workers.cpu} ready")
+    defaults = (*context.settings.default_search_members, *context.settings.default_score_members)
+    for member in dict.fromkeys(defaults):
+        hosts = workers.members.get(member, 0)
+        yield Check(name=member, ok=hosts > 0, reason=f"{hosts} ready" if hosts else workers.absence(member))
+
+
+def _migrated(context: Context) -> Check:
+    head = ScriptDirectory(str(Path(migrations.__file__).parent)).get_current_head()
+    with context.engine.connect() as connection:
+        if connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+            return Check(name="postgres", ok=False, reason="reachable, but never migrated")
+        found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    if found != head:
+        return Check(name="postgres", ok=False, reason=f"its tables are of version {found}, this server needs {head}")
+    return Check(name="postgres", ok=True, reason=f"tables of version {found}")
+
+
+def _broker(context: Context) -> Check:
+    """Writes, for a broker without free memory still answers reads."""
+    client = redis.Redis.from_url(
+        context.settings.broker_url.get_secret_value(),
+        socket_timeout=BROKER_TIMEOUT_S,
+        socket_connect_timeout=BROKER_TIMEOUT_S,
+        retry=None,
+    )
+    try:
+        client.set(_CANARY, "1", ex=60)
+    except (redis.RedisError, OSError) as error:
+        return Check(name="broker", ok=False, reason=_first_line(error))
+    finally:
+        client.close()
+    return Check(name="broker", ok=True, reason="takes messages")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

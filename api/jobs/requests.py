@@ -1,0 +1,147 @@
+"""What may be posted to /v1/jobs. Lengths in Å; tags are OC20's (0 subsurface, 1 surface, 2 adsorbate)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
+
+from shared.parameters import JobParameters
+
+MOST_ENTRIES = 10_000
+"""No list of a request may be longer; the server's own limit on atoms is far lower."""
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Vector = tuple[Finite, Finite, Finite]
+Numbers = Annotated[list[Annotated[int, Field(ge=1, le=118)]], Field(fail_fast=True, max_length=MOST_ENTRIES)]
+Indices = Annotated[list[Annotated[int, Field(ge=0)]], Field(fail_fast=True, max_length=MOST_ENTRIES)]
+Vectors = Annotated[list[Vector], Field(fail_fast=True, max_length=MOST_ENTRIES)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TextStructure(_Request):
+    """The text of a structure file. Its format is named; nothing is guessed, and nothing is read by file name."""
+
+    format: Literal["extxyz", "cif", "poscar", "ase-json"]
+    text: str
+
+
+class ArrayStructure(_Request):
+    """A structure as plain arrays."""
+
+    format: Literal["arrays"]
+    numbers: Numbers = Field(description="atomic numbers [n_atoms]")
+    positions: Vectors = Field(description="Å [n_atoms, 3]")
+    cell: tuple[Vector, Vector, Vector] = Field(description="rows are lattice vectors, Å [3, 3]")
+    pbc: tuple[bool, bool, bool] = (True, True, True)
+    tags: Annotated[list[int], Field(fail_fast=True, max_length=MOST_ENTRIES)] | None = None
+    fixed: Annotated[list[bool], Field(fail_fast=True, max_length=MOST_ENTRIES)] | None = Field(
+        default=None, description="atoms that never move [n_atoms]"
+    )
+
+
+StructureText = Annotated[TextStructure | ArrayStructure, Field(discriminator="format")]
+
+
+class BulkPrototype(_Request):
+    """A bulk crystal of one element, built with ASE's lattice data unless told otherwise."""
+
+    element: Annotated[str, Field(pattern=r"^[A-Z][a-z]?$")]
+    crystal: Literal["fcc", "bcc", "hcp", "diamond", "sc"] | None = None
+    a: Annotated[float, Field(gt=1, lt=20)] | None = Field(default=None, description="lattice constant, Å")
+
+
+class Molecule(_Request):
+    """An adsorbate of one's own."""
+
+    structure: StructureText
+    binding: Indices = Field(min_length=1, description="indices of the atoms that point at the surface")
+
+
+def _adsorbate_tag(value: Any) -> str:
+    return "by-name" if isinstance(value, str) else "molecule"
+
+
+def _bulk_tag(value: Any) -> str:
+    prototype = isinstance(value, BulkPrototype) or (isinstance(value, dict) and "element" in value)
+    return "prototype" if prototype else "text-or-arrays"
+
+
+AdsorbateInput = Annotated[
+    Annotated[Annotated[str, Field(max_length=100)], Tag("by-name")] | Annotated[Molecule, Tag("molecule")],
+    Discriminator(_adsorbate_tag),
+    Field(description="an OC20 name such as `*CO`, or a molecule", examples=["*CO"]),
+]
+BulkInput = Annotated[
+    Annotated[BulkPrototype, Tag("prototype")] | Annotated[StructureText, Tag("text-or-arrays")],
+    Discriminator(_bulk_tag),
+]
+TAGS = frozenset(
+    {"by-name", "molecule", "prototype", "text-or-arrays", "extxyz", "cif", "poscar", "ase-json", "arrays"}
+)
+"""Names that pydantic puts into error locations for the branch of a union; no field is called so."""
+
+
+class AdslabInput(_Request):
+    """Slab and adsorbate together; the geometry given is the first placement."""
+
+    kind: Literal["adslab"]
+    structure: StructureText
+    adsorbate_indices: Indices | None = Field(default=None, description="without it, OC20 tag 2 marks the adsorbate")
+    binding: Indices = Field(default=[], description="of the adsorbate's atoms; without it, those nearest the surface")
+
+
+class SlabInput(_Request):
+    """A clean slab and an adsorbate to place on it."""
+
+    kind: Literal["slab"]
+    slab: StructureText
+    adsorbate: AdsorbateInput
+
+
+class BulkSurfaceInput(_Request):
+    """A bulk to cut along a Miller index (of its conventional cell), and an adsorbate to place on the surface."""
+
+    kind: Literal["bulk"]
+    bulk: BulkInput
+    miller: tuple[int, int, int]
+    termination: Annotated[int, Field(ge=0, le=100)] = 0
+    top: bool = True
+    min_depth: Annotated[float, Field(gt=0, le=40)] = 7.0
+    min_width: Annotated[float, Field(gt=0, le=40)] = 8.0
+    vacuum: Annotated[float, Field(ge=10, le=60)] = 20.0
+    adsorbate: AdsorbateInput
+
+
+JobInput = Annotated[AdslabInput | SlabInput | BulkSurfaceInput, Field(discriminator="kind")]
+KINDS = frozenset({"adslab", "slab", "bulk"})
+
+_EXAMPLE: JsonValue = {
+    "name": "CO on Pt(111)",
+    "input": {"kind": "bulk", "bulk": {"element": "Pt"}, "miller": [1, 1, 1], "adsorbate": "*CO"},
+    "parameters": {"seed": 1, "placement": {"count": 8}, "hopping": {"hops": 3}},
+}
+
+
+class JobRequest(_Request):
+    """A job: one (adsorbate, surface) pair and how to search it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    name: Annotated[str, Field(max_length=200)] | None = None
+    input: JobInput
+    parameters: JobParameters = JobParameters()
+    priority: Annotated[int, Field(ge=-100, le=100)] = Field(
+        default=0, description="among your own jobs; it never passes another user's turn"
+    )
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the request's content, however it was written."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,171 @@
+"""Jobs as they are shown."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from shared.database.repositories.progress import Progress
+from shared.database.tables import Job
+from shared.states import Stage, State
+
+
+class FailureView(BaseModel):
+    """Why a job failed. kind keeps science (`diverged`, `no_minimum`) and machinery (`poison`, `out_of_memory`) apart."""
+
+    kind: str
+    reason: str
+
+
+class Count(BaseModel):
+    """How much of something is done."""
+
+    done: int
+    total: int
+
+
+class WalkerCounts(BaseModel):
+    """Walkers by state; the rest of the total is queued or cancelled."""
+
+    total: int
+    running: int
+    succeeded: int
+    failed: int
+
+
+class HopCounts(BaseModel):
+    """Hops of all walkers, relaxations of the placements included; most: where no walker stops early."""
+
+    done: int
+    most: int
+
+
+class CandidateCounts(BaseModel):
+    """Relaxed local minima; distinct: not known to be another one again."""
+
+    total: int
+    distinct: int
+
+
+class EvaluationCounts(BaseModel):
+    """Candidate x member evaluations."""
+
+    done: int
+    failed: int
+    total: int
+
+
+class BestView(BaseModel):
+    """Lowest adsorption energy so far, eV per adslab; `member` is "mean" where several scored it."""
+
+    adsorption_energy: float
+    member: str
+    n_members: int
+    reference: str
+
+
+class ProgressView(BaseModel):
+    """How far a job is. force_calls: of its walkers."""
+
+    placements: int
+    references: Count
+    walkers: WalkerCounts
+    hops: HopCounts
+    candidates: CandidateCounts
+    evaluations: EvaluationCounts
+    force_calls: int
+    best: BestView | None
+
+
+class TroubleView(BaseModel):
+    """Work of a job that failed alike; a job whose candidates partly failed succeeds all the same."""
+
+    work: str
+    kind: str
+    reason: str
+    count: int
+
+
+class JobView(BaseModel):
+    """A job."""
+
+    id: UUID
+    name: str
+    user: str
+    state: State
+    stage: Stage
+    adsorbate: str
+    surface: str
+    priority: int
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    waiting_for: str | None = Field(description="why an open job isn't moving; null while a worker holds some of it")
+    failure: FailureView | None
+    parameters: dict[str, Any]
+    search_members: list[str]
+    score_members: list[str]
+    progress: ProgressView
+    failures: list[TroubleView]
+    warnings: list[str]
+
+
+class JobPage(BaseModel):
+    """Jobs, newest first; `next` is the cursor of the next page."""
+
+    jobs: list[JobView]
+    next: str | None
+
+
+def job_view(job: Job, *, user: str, progress: Progress, waiting_for: str | None) -> JobView:
+    """A stored job and what is known of its progress."""
+    failure = None
+    if job.failure_kind is not None:
+        failure = FailureView(kind=job.failure_kind, reason=job.failure_reason or "")
+    return JobView(
+        id=job.id,
+        name=job.name,
+        user=user,
+        state=State(job.state),
+        stage=Stage(job.stage),
+        adsorbate=job.adsorbate,
+        surface=job.surface,
+        priority=job.priority,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        ended_at=job.ended_at,
+        waiting_for=waiting_for,
+        failure=failure,
+        parameters=job.parameters,
+        search_members=job.search_members,
+        score_members=job.score_members,
+        progress=_progress_view(progress),
+        failures=[TroubleView(**vars(trouble)) for trouble in progress.failures],
+        warnings=progress.warnings,
+    )
+
+
+def _progress_view(progress: Progress) -> ProgressView:
+    walkers, evaluations = progress.walkers, progress.evaluations
+    return ProgressView(
+        placements=progress.placements,
+        references=Count(done=progress.references_done, total=progress.references_total),
+        walkers=WalkerCounts(
+            total=sum(walkers.values()),
+            running=walkers.get(State.RUNNING, 0),
+            succeeded=walkers.get(State.SUCCEEDED, 0),
+            failed=walkers.get(State.FAILED, 0),
+        ),
+        hops=HopCounts(done=progress.hops_done, most=progress.hops_most),
+        candidates=CandidateCounts(total=progress.candidates_total, distinct=progress.candidates_distinct),
+        evaluations=EvaluationCounts(
+            done=evaluations.get(State.SUCCEEDED, 0),
+            failed=evaluations.get(State.FAILED, 0),
+            total=sum(evaluations.values()),
+        ),
+        force_calls=progress.force_calls,
+        best=BestView(**vars(progress.best)) if progress.best is not None else None,
+    )

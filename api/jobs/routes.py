@@ -1,0 +1,135 @@
+"""POST, GET and DELETE of /v1/jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Response
+from sqlalchemy.orm import Session
+
+from api.context import Context
+from api.dependencies import Caller, Submitter, UseContext, UseSession
+from api.jobs.requests import JobRequest
+from api.jobs.responses import JobPage, JobView, job_view
+from api.jobs.submission import interpret
+from api.paging import Cursor, Limit, job_cursor, job_position
+from api.problems import responses
+from shared.database.repositories import jobs
+from shared.database.repositories.models import known_members
+from shared.database.repositories.progress import progress
+from shared.database.repositories.waiting import waiting_for
+from shared.database.tables import Job
+from shared.members import KnownMember, check_size, members_for
+from shared.states import State
+from shared.validation import check_submission
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=200,
+        description="the same key with the same body gives the same job (200), with another body 409",
+    ),
+]
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses={
+        200: {"model": JobView, "description": "The same request came before"},
+        **responses(401, 403, 409, 413, 422, 429),
+    },
+)
+def submit_job(
+    request: JobRequest,
+    caller: Submitter,
+    context: UseContext,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> JobView:
+    """Queue a job. It is stored before this answers; a broker that is away delays its start, nothing else."""
+    digest = request.digest
+    with context.sessions.begin() as session:
+        if idempotency_key is not None:
+            existing = jobs.submitted(session, caller.user_id, idempotency_key, digest)
+            if existing is not None:
+                response.status_code = 200
+                return _views(session, [existing])[0]
+        known = known_members(session)
+    new = _validated(request, context, known, idempotency_key, digest)
+    with context.sessions.begin() as session:
+        job, created = jobs.submit(session, caller.user_id, new, max_open=context.settings.max_open_jobs_per_user)
+        view = _views(session, [job])[0]
+    if created:
+        context.doorbell.cpu()
+    else:
+        response.status_code = 200
+    response.headers["Location"] = f"/v1/jobs/{view.id}"
+    return view
+
+
+def _validated(
+    request: JobRequest, context: Context, known: dict[str, KnownMember], idempotency_key: str | None, digest: str
+) -> jobs.NewJob:
+    """The job to store, or a refusal that says what to change. No database connection is held here."""
+    settings = context.settings
+    search, score = members_for(
+        request.parameters,
+        known,
+        default_search=settings.default_search_members,
+        default_score=settings.default_score_members,
+    )
+    check_size(request.parameters, len(search), settings.max_walkers_per_job)
+    interpreted = interpret(request.input, context.parsers, max_atoms=settings.max_atoms)
+    check_submission(
+        interpreted.submission,
+        {member.name: member for member in [*search, *score]}.values(),
+        max_atoms=settings.max_atoms,
+    )
+    return jobs.NewJob(
+        name=request.name or f"{interpreted.adsorbate} on {interpreted.surface}",
+        adsorbate=interpreted.adsorbate,
+        surface=interpreted.surface,
+        submission=interpreted.submission.model_dump(mode="json"),
+        parameters=request.parameters.model_dump(mode="json"),
+        search_members=[member.name for member in search],
+        score_members=[member.name for member in score],
+        priority=request.priority,
+        idempotency_key=idempotency_key,
+        request_digest=digest,
+    )
+
+
+@router.get("", responses=responses(401, 422))
+def list_jobs(
+    caller: Caller,
+    session: UseSession,
+    state: Annotated[State | None, Query(description="only jobs in this state")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> JobPage:
+    """Your jobs, newest first; an admin's key lists everybody's."""
+    found, position = jobs.page(session, caller, state=state, limit=limit, after=job_position(cursor))
+    return JobPage(jobs=_views(session, found), next=job_cursor(position))
+
+
+@router.get("/{job_id}", responses=responses(401, 404, 422))
+def get_job(job_id: UUID, caller: Caller, session: UseSession) -> JobView:
+    """A job: its state, how far it is, and what it waits for."""
+    return _views(session, [jobs.get(session, caller, job_id)])[0]
+
+
+@router.delete("/{job_id}", responses=responses(401, 403, 404, 409, 422))
+def cancel_job(job_id: UUID, caller: Submitter, session: UseSession) -> JobView:
+    """Cancel a job. What it has found stays readable; workers drop what they hold of it."""
+    return _views(session, [jobs.cancel(session, caller, job_id)])[0]
+
+
+def _views(session: Session, found: Sequence[Job]) -> list[JobView]:
+    done, waiting, users = progress(session, found), waiting_for(session, found), jobs.owners(session, found)
+    return [job_view(job, user=users[job.user_id], progress=done[job.id], waiting_for=waiting[job.id]) for job in found]

@@ -1,0 +1,62 @@
+"""GET /v1/models: the members of the ensemble."""
+
+from __future__ import annotations
+
+from ase.data import chemical_symbols
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from api.dependencies import Caller, UseContext, UseSession
+from api.problems import responses
+from shared.database.repositories import models
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+
+
+class ModelView(BaseModel):
+    """A member. cutoff in Å. sha256: of its checkpoint. energy_kind: what its energy means (`total` or `adsorption`)."""
+
+    name: str
+    family: str
+    version: str
+    sha256: str
+    energy_kind: str
+    elements: list[str]
+    cutoff: float
+    trained_on: str
+    license: str
+    workers: int = Field(description="ready workers that host it now")
+    default_search: bool
+    default_score: bool
+
+
+class Models(BaseModel):
+    """All members that some worker has ever loaded."""
+
+    models: list[ModelView]
+
+
+@router.get("", responses=responses(401))
+def list_models(caller: Caller, session: UseSession, context: UseContext) -> Models:
+    """The members that jobs may name, and whether a worker hosts them now."""
+    hosts = models.fleet(session).members
+    settings = context.settings
+    return Models(
+        models=[
+            ModelView(
+                name=row.name,
+                family=row.family,
+                version=row.version,
+                sha256=row.sha256,
+                energy_kind=row.energy_kind,
+                elements=[chemical_symbols[number] for number in sorted(row.elements)],
+                cutoff=row.cutoff,
+                trained_on=row.trained_on,
+                license=row.license,
+                workers=hosts.get(row.name, 0),
+                default_search=row.name in settings.default_search_members,
+                default_score=row.name in settings.default_score_members,
+            )
+            for row in models.models(session)
+        ]
+    )

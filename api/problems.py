@@ -1,0 +1,149 @@
+"""Every error leaves as a problem document (RFC 9457, application/problem+json). The one place that maps errors to HTTP."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from psycopg.errors import UndefinedTable
+from pydantic import BaseModel
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from api.jobs.requests import KINDS, TAGS
+from shared.errors import (
+    AdhopError,
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    LimitReached,
+    NotFound,
+    Unauthorised,
+    Unavailable,
+)
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 5
+_MOST_ERRORS = 20
+
+_STATUS: dict[type[AdhopError], HTTPStatus] = {
+    InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    Unauthorised: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    LimitReached: HTTPStatus.TOO_MANY_REQUESTS,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+class FieldError(BaseModel):
+    """One place of the request, dotted, and what is wrong there."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """RFC 9457. `detail` is a sentence for people; `field` and `errors` name the places of a refused request."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    field: str | None = None
+    errors: list[FieldError] | None = None
+
+
+def problem(
+    status: HTTPStatus,
+    detail: str,
+    *,
+    field: str | None = None,
+    errors: list[FieldError] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """A response that says what went wrong."""
+    body = Problem(title=status.phrase, status=status, detail=detail, field=field, errors=errors)
+    sent = dict(headers or {})
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+        sent.setdefault("Retry-After", str(RETRY_AFTER_S))
+    if status == HTTPStatus.UNAUTHORIZED:
+        sent.setdefault("WWW-Authenticate", "Bearer")
+    return JSONResponse(body.model_dump(exclude_none=True), status, media_type=MEDIA_TYPE, headers=sent)
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entries of these problems."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
+        }
+        for status in statuses
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of this app a problem document."""
+    app.add_exception_handler(AdhopError, _domain)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    for kind in (OperationalError, InterfaceError, PoolTimeout, ProgrammingError):
+        app.add_exception_handler(kind, _database)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _domain(request: Request, error: Exception) -> JSONResponse:
+    status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), HTTPStatus.INTERNAL_SERVER_ERROR)
+    return problem(status, str(error), field=getattr(error, "field", None))
+
+
+def _invalid(request: Request, error: Exception) -> JSONResponse:
+    """A request that doesn't fit the model: which fields, and why. Values are not echoed."""
+    assert isinstance(error, RequestValidationError)
+    found = [FieldError(field=_dotted(one["loc"]), message=one["msg"]) for one in error.errors()[:_MOST_ERRORS]]
+    if found and found[0].message == "JSON decode error":
+        found[0] = FieldError(field="body", message="the body is not JSON")
+    detail = "; ".join(f"{one.field}: {one.message}" for one in found[:3])
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, field=found[0].field if found else None, errors=found)
+
+
+def _dotted(location: tuple[str | int, ...]) -> str:
+    """`input.slab.text` of ("body", "input", "slab", "slab", "extxyz", "text"): the branches of unions are left out."""
+    parts = list(location[1:]) if len(location) > 1 else list(location)
+    if len(parts) > 2 and parts[0] == "input" and parts[1] in KINDS:
+        del parts[1]
+    return ".".join(str(part) for part in parts if part not in TAGS)
+
+
+def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    detail = (
+        error.detail if error.detail != status.phrase else f"{request.method} {request.url.path}: {status.description}"
+    )
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        detail = "the body is larger than this server accepts"
+    return problem(status, detail, headers=dict(error.headers or {}))
+
+
+def _database(request: Request, error: Exception) -> JSONResponse:
+    """PostgreSQL is away, busy, full or not migrated: none of it is the request's fault, and it may pass later."""
+    if isinstance(error, ProgrammingError) and not isinstance(error.orig, UndefinedTable):
+        return _unexpected(request, error)
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    log.warning("database trouble at %s %s: %s", request.method, request.url.path, cause)
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, "the database can't be used just now; try again shortly")
+
+
+def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong here; the server's log has the reason")

@@ -1,0 +1,48 @@
+"""GET of a job's candidates and minima."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import PlainTextResponse
+
+from api.dependencies import Caller, UseSession
+from api.paging import Cursor, Limit, id_cursor, id_position
+from api.problems import responses
+from api.results.extxyz import MEDIA_TYPE, minima_text
+from api.results.responses import CandidatePage, Minima, candidate_view, minimum_view
+from shared.database.repositories import jobs, results
+
+router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["results"])
+
+
+@router.get("/candidates", responses=responses(401, 404, 422))
+def list_candidates(
+    job_id: UUID, caller: Caller, session: UseSession, limit: Limit = 50, cursor: Cursor = None
+) -> CandidatePage:
+    """Every minimum found so far, anomalous ones and duplicates included and labelled."""
+    job = jobs.get(session, caller, job_id)
+    found, last = results.candidates(session, job.id, limit=limit, after=id_position(cursor))
+    return CandidatePage(candidates=[candidate_view(one) for one in found], next=id_cursor(last))
+
+
+@router.get(
+    "/minima",
+    response_model=Minima,
+    responses={200: {"content": {MEDIA_TYPE: {}}, "description": "The minima"}, **responses(401, 404, 422)},
+)
+def list_minima(
+    job_id: UUID,
+    caller: Caller,
+    session: UseSession,
+    format: Annotated[Literal["json", "extxyz"], Query(description="JSON, or extended XYZ for ASE")] = "json",
+) -> Minima | Response:
+    """The chosen minima by rank; none before the job has succeeded."""
+    job = jobs.get(session, caller, job_id)
+    chosen = results.minima(session, job.id)
+    if format == "extxyz":
+        name = f'attachment; filename="{job.id}.extxyz"'
+        return PlainTextResponse(minima_text(chosen), media_type=MEDIA_TYPE, headers={"Content-Disposition": name})
+    return Minima(minima=[minimum_view(one) for one in chosen], reference=results.reference_of(chosen))

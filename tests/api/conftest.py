@@ -1,0 +1,115 @@
+"""The real application behind a real uvicorn, on a database of its own; no broker listens unless a test brings one."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+
+import httpx
+import pytest
+import uvicorn
+
+from api.app import create_app
+from local.postgres import Postgres
+from shared.database.repositories.registry import Registration, register
+from shared.database.repositories.users import Role, create_key
+from shared.database.session import Sessions, connect, sessions
+from shared.settings import Settings
+
+_numbers = count()
+
+DEFAULTS = ("alpha", "beta")
+ALPHA = Registration("alpha", "toy", "1", "0" * 64, "total", (1, 6, 7, 8, 29, 78), 6.0, "nothing", "MIT")
+BETA = Registration("beta", "toy", "1", "1" * 64, "total", (1, 6, 8, 78), 6.0, "nothing", "MIT")
+DIRECT = Registration("direct", "toy", "1", "2" * 64, "adsorption", tuple(range(1, 84)), 6.0, "nothing", "MIT")
+
+
+@dataclass
+class Service:
+    """A running API and its database."""
+
+    url: str
+    database_url: str
+    opened: Sessions
+
+    def key(self, role: Role = Role.SUBMIT, name: str | None = None) -> str:
+        """The key of a new user."""
+        with self.opened.begin() as session:
+            return create_key(session, name or f"user-{next(_numbers)}", role)
+
+    def client(self, role: Role = Role.SUBMIT, name: str | None = None) -> httpx.Client:
+        """A client of a new user."""
+        headers = {"Authorization": f"Bearer {self.key(role, name)}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30)
+
+    def register(self, *members: Registration) -> None:
+        with self.opened.begin() as session:
+            for member in members:
+                register(session, member)
+
+
+def closed_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(database_url: str, broker_url: str, **settings: object) -> Iterator[Service]:
+    """The application on a free port, in a thread."""
+    made = Settings(
+        database_url=database_url,
+        broker_url=broker_url,
+        default_search_members=DEFAULTS[:1],
+        default_score_members=DEFAULTS,
+        **settings,
+    )
+    server = uvicorn.Server(uvicorn.Config(create_app(made), host="127.0.0.1", port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 60
+    while not server.started:
+        assert thread.is_alive(), "the API did not start"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    engine = connect(database_url)
+    try:
+        yield Service(f"http://127.0.0.1:{port}", database_url, sessions(engine))
+    finally:
+        engine.dispose()
+        server.should_exit = True
+        thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def make_database(postgres: Postgres) -> Iterator[Callable[[], str]]:
+    """Migrated databases, dropped when the module ends."""
+    names: list[str] = []
+
+    def make() -> str:
+        names.append(f"api_{next(_numbers)}")
+        return postgres.create_database(names[-1], template="migrated")
+
+    yield make
+    for name in names:
+        postgres.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def service(make_database: Callable[[], str]) -> Iterator[Service]:
+    """An API whose default members are registered, and whose broker is away."""
+    with serving(make_database(), f"redis://127.0.0.1:{closed_port()}/0") as made:
+        made.register(ALPHA, BETA, DIRECT)
+        yield made
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[httpx.Client]:
+    """A new user who may submit."""
+    with service.client() as made:
+        yield made
