@@ -23,7 +23,7 @@ python:
 .venv/complete: requirements/dev.txt client/pyproject.toml | python $(UV)
 	@echo "Environment: installing into .venv (some 6 GB with torch; a few minutes the first time)"
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
-	@$(UV) pip sync --quiet --python $(BIN)/python requirements/dev.txt
+	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python requirements/dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps -e client
 	@touch $@
 

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import matplotlib as mpl
 from adhop import Client, Job
+from adhop.console import console as make_console
 from ase import Atoms
 from ase.build import fcc111
 from ase.constraints import FixAtoms
 from ase.io import write
 from ase.visualize.plot import plot_atoms
 from matplotlib.figure import Figure
-from rich.console import Console
 
 from local import service
 from local.child import Child, StartError, spawn
@@ -36,7 +36,7 @@ PARAMETERS = {
     "hopping": {"hops": 2, "max_md_steps": 120},
 }
 
-console = Console()
+console = make_console()
 
 
 def slab() -> Atoms:
@@ -69,7 +69,7 @@ def _ask(client: Client, output: Path, began: float) -> None:
         with contextlib.suppress(Exception):
             job.refresh().cancel()
         raise
-    console.print(job.table())
+    job.print_minima(rest=True)
     for path in write_results(job, output):
         console.print(f"wrote {path}")
     _say(began, "done")
@@ -116,6 +116,7 @@ def _service() -> Iterator[service.Running]:
     folder = service.FOLDER if free else Path(tempfile.mkdtemp(prefix="demo-", dir=service.FOLDER))
     if not free:
         console.print(f"another demo runs; this one uses a folder of its own, {folder}")
+    (folder / "service.log").unlink(missing_ok=True)
     server = spawn("service", service.command(folder, None), log=folder / "service.log")
     try:
         yield _wait_for(folder, server)

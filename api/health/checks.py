@@ -37,7 +37,7 @@ def checks(context: Context) -> Iterator[Check]:
         yield Check(name="postgres", ok=False, reason=_first_line(error))
         workers = Fleet(cpu=0, members={}, unready={})
     yield _broker(context)
-    yield Check(name="cpu worker", ok=workers.cpu > 0, reason=f"{workers.cpu} ready")
+    yield Check(name="cpu worker", ok=workers.cpu > 0, reason=f"{workers.cpu or 'no'} CPU worker ready")
     defaults = (*context.settings.default_search_members, *context.settings.default_score_members)
     for member in dict.fromkeys(defaults):
         hosts = workers.members.get(member, 0)

@@ -8,15 +8,16 @@ from typing import Annotated, Any
 
 import typer
 from ase.io import write
-from rich.console import Console
+from rich import box
 from rich.table import Table
 
 from adhop.client import Client
+from adhop.console import console as make_console
 from adhop.errors import AdhopError
 from adhop.job import Job
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-console = Console()
+console = make_console()
 
 JobId = Annotated[str, typer.Argument(help="The job's id.")]
 
@@ -84,15 +85,16 @@ def jobs(
     limit: Annotated[int, typer.Option(help="The newest so many.")] = 20,
 ) -> None:
     """List your jobs, the newest first."""
-    table = Table("id", "name", "adsorbate", "surface", "state", "stage", "created", "best (eV)")
+    table = _table("id", "name", "adsorbate", "surface", "state", "created (UTC)", "best (eV)")
     with _client(context) as client:
         for job in client.jobs(state=state, limit=limit):
             body = job.body
             best = (body.get("progress") or {}).get("best")
             energy = "-" if best is None else f"{best['adsorption_energy']:.2f}"
+            state = body["stage"] if body["state"] == "running" else body["state"]
             table.add_row(
-                body["id"], body["name"], body["adsorbate"], body["surface"], body["state"], body["stage"],
-                body["created_at"][:19].replace("T", " "), energy,
+                body["id"], body["name"], body["adsorbate"], body["surface"], state,
+                body["created_at"][:16].replace("T", " "), energy,
             )  # fmt: skip
     console.print(table)
 
@@ -111,12 +113,15 @@ def minima(
     context: typer.Context,
     job_id: JobId,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write them to .extxyz or .csv.")] = None,
+    rest: Annotated[
+        bool, typer.Option("--all", help="Show the other distinct candidates too, and what is wrong.")
+    ] = False,
 ) -> None:
     """Show the chosen minima of a job, or write them to a file."""
     with _client(context) as client:
         job = client.job(job_id)
         if output is None:
-            job.print_minima()
+            job.print_minima(rest=rest)
         else:
             _write(job, output)
             console.print(f"wrote {output}")
@@ -132,14 +137,23 @@ def cancel(context: typer.Context, job_id: JobId) -> None:
 @app.command()
 def models(context: typer.Context) -> None:
     """List the members that the server has."""
-    table = Table("member", "family", "version", "energy", "elements", "trained on", "hosted now")
+    table = _table("member", "family", "version", "energy", "elements", "trained on", "workers now")
     with _client(context) as client:
         for model in client.models():
             table.add_row(
                 model["name"], model["family"], model["version"], model["energy_kind"], str(len(model["elements"])),
-                model["trained_on"], "yes" if model.get("hosted") else "no",
+                model["trained_on"], str(model["workers"]),
             )  # fmt: skip
     console.print(table)
+
+
+def _table(first: str, *headings: str) -> Table:
+    """A table whose first column, what one copies from it, is never cut."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first, no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
 
 
 def _write(job: Job, output: Path) -> None:
@@ -165,7 +179,7 @@ def main() -> None:
     try:
         app()
     except AdhopError as error:
-        Console(stderr=True).print(f"[red]adhop:[/red] {error}", highlight=False, soft_wrap=True)
+        make_console(stderr=True).print(f"[red]adhop:[/red] {error}", highlight=False, soft_wrap=True)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         sys.exit(130)

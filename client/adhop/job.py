@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase import Atoms
 from ase.constraints import FixAtoms
-from rich.console import Console
 from rich.table import Table
 
+from adhop import tables
+from adhop.console import console
 from adhop.errors import JobCancelled, JobFailed
 from adhop.progress import Progress
 
@@ -106,54 +105,25 @@ class Job:
         body = self.minima_body()
         return [_atoms(minimum, body) for minimum in body["minima"]]
 
-    def table(self) -> Table:
-        """The minima as a rich table: rank, site, each member's adsorption energy, mean, std, range, verdict. eV."""
-        body = self.minima_body()
-        members = _members(body)
-        caption = f"adsorption energies in {body['unit']} per adslab, relative to {body['reference']}"
-        table = Table(title=f"Minima of {self._body['adsorbate']} on {self._body['surface']}", caption=caption)
-        table.add_column("rank", justify="right")
-        table.add_column("site")
-        for heading in (*members, "mean", "std", "range"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        table.add_column("verdict")
-        for minimum in body["minima"]:
-            table.add_row(*_row(minimum, members))
-        return table
+    def table(self, *, rest: bool = False) -> Table:
+        """The minima as a rich table: rank, site, each member's adsorption energy, mean, std, range, verdict. eV.
 
-    def print_minima(self) -> None:
+        rest: below them the other distinct candidates, with what keeps each from being trusted or from being among the lowest.
+        """
+        body = self.minima_body()
+        others = tables.others(self.candidates(), body["minima"]) if rest else []
+        return tables.table(f"Minima of {self._body['adsorbate']} on {self._body['surface']}", body, others)
+
+    def print_minima(self, *, rest: bool = False) -> None:
         """Show the table."""
-        Console().print(self.table())
+        console().print(self.table(rest=rest))
 
     def to_csv(self, path: str | Path | None = None) -> str:
-        """The table as CSV text, written to `path` if given; units stand in the header."""
-        body = self.minima_body()
-        members = _members(body)
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        energies = [f"{heading} (eV)" for heading in (*members, "mean", "std", "range")]
-        writer.writerow(["rank", "site", *energies, "verdict", "reference", "candidate"])
-        for minimum in body["minima"]:
-            writer.writerow([*_row(minimum, members, digits=6), body["reference"], minimum["id"]])
+        """The minima as CSV text, written to `path` if given; units stand in the header."""
+        text = tables.csv_text(self.minima_body())
         if path is not None:
-            Path(path).write_text(text.getvalue())
-        return text.getvalue()
-
-
-def _members(body: dict[str, Any]) -> list[str]:
-    return sorted({one["member"] for minimum in body["minima"] for one in minimum["energies"]})
-
-
-def _row(minimum: dict[str, Any], members: list[str], digits: int = 2) -> list[str]:
-    by_member = {one["member"]: one["adsorption_energy"] for one in minimum["energies"]}
-    score = minimum["score"] or {}
-    numbers = [by_member.get(member) for member in members] + [score.get(key) for key in ("mean", "std", "range")]
-    shown = ["-" if number is None else f"{number:.{digits}f}" for number in numbers]
-    return [str(minimum["rank"]), minimum["site"], *shown, _verdict(minimum)]
-
-
-def _verdict(minimum: dict[str, Any]) -> str:
-    return f"low confidence: {minimum['reason']}" if minimum["low_confidence"] else "passes"
+            Path(path).write_text(text)
+        return text
 
 
 def _atoms(minimum: dict[str, Any], body: dict[str, Any]) -> Atoms:
@@ -167,7 +137,7 @@ def _atoms(minimum: dict[str, Any], body: dict[str, Any]) -> Atoms:
     atoms.info = {
         "rank": minimum["rank"],
         "site": minimum["site"],
-        "verdict": _verdict(minimum),
+        "verdict": tables.verdict(minimum),
         "unit": body["unit"],
         "reference": body["reference"],
         **{key: score[key] for key in ("mean", "std", "range") if score.get(key) is not None},

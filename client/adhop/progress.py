@@ -12,6 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from adhop.console import console as make_console
+
 _LINE_EVERY_S = 10.0
 
 
@@ -19,7 +21,7 @@ class Progress:
     """Shows what the server says of a job each time `show` is called."""
 
     def __init__(self, *, enabled: bool = True, console: Console | None = None) -> None:
-        self._console = console or Console()
+        self._console = console or make_console()
         self._enabled = enabled
         self._began = time.monotonic()
         self._live: Live | None = None
@@ -63,8 +65,8 @@ class Progress:
         return Panel(Group(bar, grid), title=Text(title), title_align="left", expand=False)
 
     def _line(self, job: dict[str, Any]) -> str:
-        facts = ", ".join(f"{label} {value}" for label, value in _facts(job))
-        return f"[{time.monotonic() - self._began:4.0f} s] {_stage(job)}: {facts}"
+        facts = "".join(f", {label} {value}" for label, value in _facts(job))
+        return f"[{time.monotonic() - self._began:4.0f} s] {_stage(job)}{facts}"
 
 
 def _stage(job: dict[str, Any]) -> str:
@@ -77,6 +79,8 @@ def _facts(job: dict[str, Any]) -> list[tuple[str, str]]:
     walkers, hops, references = progress["walkers"], progress["hops"], progress["references"]
     evaluations, candidates = progress["evaluations"], progress["candidates"]
     failed = f", {walkers['failed']} failed" if walkers["failed"] else ""
+    if not references["total"]:
+        return [("waiting", job["waiting_for"])] if job["waiting_for"] else []
     facts = [
         ("references", f"{references['done']} of {references['total']}"),
         ("walkers", f"{walkers['succeeded']} of {walkers['total']} done, {walkers['running']} running{failed}"),
@@ -91,5 +95,5 @@ def _facts(job: dict[str, Any]) -> list[tuple[str, str]]:
         by = f"mean of {members} members" if members > 1 else f"by {best.get('member', 'one member')}"
         facts.append(("best so far", f"{best['adsorption_energy']:.2f} eV ({by})"))
     if job["waiting_for"]:
-        facts.append(("waiting for", job["waiting_for"]))
+        facts.append(("waiting", job["waiting_for"]))
     return facts

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Subquery, func, literal, select, union_all
+from sqlalchemy import Row, Select, Subquery, case, func, literal, select, union_all
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -26,6 +26,7 @@ from shared.database.tables import (
     StageRow,
     Walker,
 )
+from shared.parameters import Spread
 from shared.states import State, Work
 
 _DONE = State.SUCCEEDED
@@ -139,6 +140,8 @@ def _means(ids: Iterable[UUID]) -> Subquery:
             MemberEnergy.candidate_id,
             func.avg(MemberEnergy.adsorption_energy).label("mean"),
             func.count().label("n"),
+            func.stddev_samp(MemberEnergy.adsorption_energy).label("std"),
+            (func.max(MemberEnergy.adsorption_energy) - func.min(MemberEnergy.adsorption_energy)).label("range"),
             func.min(MemberEnergy.member).label("member"),
             func.min(MemberEnergy.reference).label("reference"),
         )
@@ -150,13 +153,17 @@ def _means(ids: Iterable[UUID]) -> Subquery:
 
 
 def _best(ids: list[UUID]) -> Select[Any]:
-    """The lowest mean among each job's sound, distinct candidates."""
+    """The lowest mean among each job's sound, distinct candidates that pass its filter so far."""
     means = _means(ids)
+    ensemble = Job.parameters["ensemble"]
+    spread = case((ensemble["spread"].as_string() == Spread.RANGE, means.c.range), else_=means.c.std)
     return (
         select(Candidate.job_id, means.c.mean, means.c.n, means.c.member, means.c.reference)
         .ext(distinct_on(Candidate.job_id))
         .join(means, means.c.candidate_id == Candidate.id)
+        .join(Job, Job.id == Candidate.job_id)
         .where(Candidate.duplicate_of.is_(None), Candidate.converged, func.cardinality(Candidate.anomalies) == 0)
+        .where((means.c.n == 1) | (spread <= ensemble["limit"].as_float()))
         .order_by(Candidate.job_id, means.c.mean, Candidate.id)
     )
 

@@ -41,14 +41,14 @@ def _sentence(job: Job, queue: _Queue, workers: Fleet, ahead: int) -> str | None
         if queue.running:
             return None
         what = "placements" if job.stage == Stage.PLACING else "choice of the minima"
-        reason = "waiting for a CPU worker" if workers.cpu else "no CPU worker is running"
+        reason = "for its turn at a CPU worker" if workers.cpu else "no CPU worker is running"
         return f"{what}: {reason}{_behind(ahead)}"
     homeless = [workers.absence(member) for member in sorted(queue.members) if member not in workers.members]
     if homeless:
         return "; ".join(homeless)
     if queue.running or not queue.members:
         return None
-    return f"waiting for a worker with {', '.join(sorted(queue.members))}{_behind(ahead)}"
+    return f"for its turn at {', '.join(sorted(queue.members))}{_behind(ahead)}"
 
 
 def _behind(ahead: int) -> str:

@@ -1,0 +1,77 @@
+"""Minima and candidates as tables. Energies in eV per adslab."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+SUMMARY = ("mean", "std", "range")
+
+
+def table(title: str, body: dict[str, Any], others: Sequence[dict[str, Any]] = ()) -> Table:
+    """One row for each minimum, lowest first, then one for each of `others`."""
+    members = _members([*body["minima"], *others])
+    caption = f"adsorption energies in {body['unit']} per adslab, relative to {body['reference']}"
+    made = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, pad_edge=False)
+    made.add_column("rank", justify="right", no_wrap=True)
+    made.add_column("site", no_wrap=True)
+    for heading in (*members, *SUMMARY):
+        made.add_column(heading.replace("-", "-\n", 1), justify="right", no_wrap=True)
+    made.add_column("verdict")
+    for minimum in body["minima"]:
+        made.add_row(str(minimum["rank"]), minimum["site"], *_energies(minimum, members), verdict(minimum))
+    if others:
+        made.add_section()
+    for candidate in others:
+        made.add_row("-", candidate["site"], *_energies(candidate, members), verdict(candidate), style="dim")
+    return made
+
+
+def csv_text(body: dict[str, Any]) -> str:
+    """The minima, comma-separated; units stand in the header."""
+    members = _members(body["minima"])
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    energies = [f"{heading} (eV)" for heading in (*members, *SUMMARY)]
+    writer.writerow(["rank", "site", *energies, "verdict", "reference", "candidate"])
+    for minimum in body["minima"]:
+        numbers = _energies(minimum, members, digits=6)
+        writer.writerow(
+            [minimum["rank"], minimum["site"], *numbers, verdict(minimum), body["reference"], minimum["id"]]
+        )
+    return text.getvalue()
+
+
+def others(candidates: Sequence[dict[str, Any]], minima: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The distinct scored candidates that are no minimum, lowest mean first."""
+    chosen = {minimum["id"] for minimum in minima} | {minimum["duplicate_of"] for minimum in minima}
+    left = [
+        one
+        for one in candidates
+        if one["id"] not in chosen and one["duplicate_of"] is None and (one["score"] or {}).get("mean") is not None
+    ]
+    return sorted(left, key=lambda one: float(one["score"]["mean"]))
+
+
+def verdict(finding: dict[str, Any]) -> str:
+    """`passes`, or what keeps a minimum or candidate from being trusted."""
+    if finding.get("low_confidence"):
+        return f"low confidence: {finding['reason']}"
+    score = finding["score"] or {}
+    return "passes" if score.get("passes") else str(score.get("reason") or "not judged yet")
+
+
+def _members(findings: Sequence[dict[str, Any]]) -> list[str]:
+    return sorted({one["member"] for finding in findings for one in finding["energies"]})
+
+
+def _energies(finding: dict[str, Any], members: Sequence[str], digits: int = 2) -> list[str]:
+    by_member = {one["member"]: one["adsorption_energy"] for one in finding["energies"]}
+    score = finding["score"] or {}
+    numbers = [by_member.get(member) for member in members] + [score.get(key) for key in SUMMARY]
+    return ["-" if number is None else f"{number:.{digits}f}" for number in numbers]
