@@ -116,11 +116,13 @@ def relax(
 
 
 def _update(hessian: Floats, moved: Floats, change: Floats) -> None:
-    """BFGS update in place; skipped for a move too short to learn from, as ASE does."""
-    if np.abs(moved).max(initial=0.0) < 1e-7:
+    """BFGS update in place; skipped for a move too short to learn from, as ASE does, and for one along which the force
+    stays the same, where the formula has no answer."""
+    curved = moved @ change
+    if np.abs(moved).max(initial=0.0) < 1e-7 or curved == 0.0:
         return
     seen = hessian @ moved
-    hessian += np.outer(change, change) / (moved @ change) - np.outer(seen, seen) / (moved @ seen)
+    hessian += np.outer(change, change) / curved - np.outer(seen, seen) / (moved @ seen)
 
 
 def _step(hessian: Floats, gradient: Floats, max_step: float) -> Floats:
