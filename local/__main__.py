@@ -67,10 +67,11 @@ def serve(folder: Folder = service.FOLDER, port: Port = None) -> None:
 
 @app.command()
 def demo(
+    folder: Folder = service.FOLDER,
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("demo-output"),
 ) -> None:
     """A real job from start to end: CO on Pt(111). Uses the service that is up, or one of its own that it stops again."""
-    demonstration.run(output)
+    demonstration.run(folder, output)
 
 
 def _wait_for(folder: Path, server: subprocess.Popen[bytes], log: Path) -> service.Running:

@@ -46,12 +46,12 @@ def slab() -> Atoms:
     return atoms
 
 
-def run(output: Path) -> None:
-    """The demo; leaves nothing running that it started."""
+def run(home: Path, output: Path) -> None:
+    """The demo; leaves nothing running that it started. home: the folder of the service."""
     began = time.monotonic()
     with stop_signals():
         try:
-            with _service() as found, Client(found.url, Path(found.key_file).read_text().strip()) as client:
+            with _service(home) as found, Client(found.url, Path(found.key_file).read_text().strip()) as client:
                 _say(began, f"ready at {found.url}")
                 _ask(client, output, began)
         except KeyboardInterrupt:
@@ -103,17 +103,17 @@ def draw(minima: list[Atoms], path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _service() -> Iterator[service.Running]:
-    """The service to use: the one that is up already, or one started for this demo. Where the project's own folder is in use by
-    another demo, a private one."""
-    found = service.running()
+def _service(home: Path) -> Iterator[service.Running]:
+    """The service to use: the one that is up already, or one started for this demo; in a private folder where another demo
+    uses `home`."""
+    found = service.running(home)
     if found is not None:
         console.print(f"using the service that is up at {found.url}")
         yield found
         return
-    with service.claimed(service.FOLDER) as free:
+    with service.claimed(home) as free:
         pass
-    folder = service.FOLDER if free else Path(tempfile.mkdtemp(prefix="demo-", dir=service.FOLDER))
+    folder = home if free else Path(tempfile.mkdtemp(prefix="demo-", dir=home))
     if not free:
         console.print(f"another demo runs; this one uses a folder of its own, {folder}")
     (folder / "service.log").unlink(missing_ok=True)

@@ -1,0 +1,140 @@
+"""What `make up`, `make down`, `make demo` and Ctrl-C do, seen from outside: real commands in folders of their own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from local import service
+
+pytestmark = [pytest.mark.stack, pytest.mark.potentials]
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Shell:
+    """Runs `python -m local ...`, and knows every process that descends from it by a variable in its environment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._mark = f"TEST_MARK={uuid4()}"
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        name, value = self._mark.split("=")
+        return subprocess.Popen(
+            [sys.executable, "-m", "local", *words, "--folder", str(self.folder)],
+            cwd=ROOT,
+            env={**os.environ, name: value},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *words: str) -> tuple[int, str]:
+        process = self.start(*words)
+        output, _ = process.communicate(timeout=240)
+        return process.returncode, output
+
+    def left(self) -> list[str]:
+        """Command lines of processes that still run."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if self._mark.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                    found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:
+                continue  # it ended meanwhile
+        return found
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    made = Shell(tmp_path / "home")
+    yield made
+    made.run("down")
+
+
+def until_said(process: subprocess.Popen[str], text: str) -> str:
+    """Reads on until a line holds the text; what was read."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if text in line:
+            return "".join(lines)
+    return pytest.fail(f"never said {text!r}:\n{''.join(lines)}")
+
+
+def test_up_serves_until_down_and_leaves_nothing_behind(shell):
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", service.DEFAULT_PORT))
+            taken.listen()
+        except OSError:
+            pass  # somebody else has it: taken all the same
+        code, said = shell.run("up")
+    assert code == 0, said
+    found = service.running(shell.folder)
+    assert found is not None
+    assert f"Adhop is up at {found.url}" in said
+    assert not found.url.endswith(f":{service.DEFAULT_PORT}")
+    assert httpx.get(f"{found.url}/readyz").json()["ready"]
+    assert found.url in shell.run("status")[1]
+    assert found.url in shell.run("up")[1]  # a second one finds the first
+    assert shell.run("down") == (0, "stopped\n")
+    assert shell.left() == []
+    assert shell.run("status")[1] == "nothing is running\n"
+
+
+def test_a_port_that_was_asked_for_and_is_taken_is_an_error(shell):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, said = shell.run("up", "--port", str(port))
+    assert code == 1
+    assert f"port {port} is taken; give another" in said
+    assert shell.left() == []
+
+
+@pytest.mark.parametrize("moment", ["PostgreSQL and Valkey", "front end, dispatcher", "no CPU worker", "submitted"])
+def test_interrupting_the_demo_leaves_no_process_behind(shell, tmp_path, moment):
+    demo = shell.start("demo", "--output", str(tmp_path / "output"))
+    until_said(demo, moment)
+    os.killpg(demo.pid, signal.SIGINT)  # as a terminal does
+    rest, _ = demo.communicate(timeout=90)
+    assert demo.returncode == 130, rest
+    assert "nothing is left running" in rest
+    assert "Traceback" not in rest
+    assert wait_while(shell.left) == []
+
+
+def test_a_second_demo_takes_a_folder_of_its_own(shell, tmp_path):
+    demos = [shell.start("demo", "--output", str(tmp_path / name)) for name in ("a",)]
+    until_said(demos[0], "PostgreSQL and Valkey")
+    demos.append(shell.start("demo", "--output", str(tmp_path / "b")))
+    said = until_said(demos[1], "PostgreSQL and Valkey")
+    assert "another demo runs" in said
+    for demo in demos:
+        os.killpg(demo.pid, signal.SIGTERM)
+        demo.communicate(timeout=90)
+    assert wait_while(shell.left) == []
+    assert list(shell.folder.glob("demo-*")) == []
+
+
+def wait_while(what: Callable[[], list[str]], timeout_s: float = 5.0) -> list[str]:
+    """The list once it is empty, or what it still holds."""
+    until = time.monotonic() + timeout_s
+    while (left := what()) and time.monotonic() < until:
+        time.sleep(0.1)
+    return left
