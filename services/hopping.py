@@ -126,7 +126,8 @@ def hop(
     """
     if walker.energy is None or walker.forces is None:
         return (yield from _first(walker, restraints, parameters.hopping))
-    return (yield from _later(walker, Evaluation(walker.energy, walker.forces), known, restraints, parameters))
+    attempt = _attempt(walker, Evaluation(walker.energy, walker.forces), known, restraints, parameters)
+    return (yield from _counted(attempt, walker, parameters.hopping))
 
 
 def _first(walker: Walker, restraints: Restraining | None, parameters: Hopping) -> Walk[Hop]:
@@ -136,7 +137,23 @@ def _first(walker: Walker, restraints: Restraining | None, parameters: Hopping) 
     return Hop(_moved_on(walker, calls, steered), found)
 
 
-def _later(
+def _counted(attempt: Walk[Hop], walker: Walker, parameters: Hopping) -> Walk[Hop]:
+    """The attempt; where it diverges it counts as rejected, and its force calls as spent."""
+    calls = 0
+    try:
+        wants = next(attempt)
+        while True:
+            answer = yield wants
+            calls += 1
+            wants = attempt.send(answer)
+    except StopIteration as stop:
+        after: Hop = stop.value
+        return after
+    except Diverged:
+        return Hop(_cooled(walker, parameters, calls), None)
+
+
+def _attempt(
     walker: Walker,
     here: Evaluation,
     known: Sequence[Minimum],
@@ -144,21 +161,17 @@ def _later(
     parameters: JobParameters,
 ) -> Walk[Hop]:
     hopping = parameters.hopping
-    rng = np.random.default_rng([*walker.seed, walker.hop])
-    try:
-        escaped = yield from escape(
-            walker.structure,
-            here,
-            temperature_k=walker.temperature_k,
-            rng=rng,
-            parameters=hopping,
-            restraints=restraints,
-        )
-        if escaped.end is EscapeEnd.RUNAWAY:
-            return Hop(_cooled(walker, hopping, escaped.steps), None)
-        steered, final = yield from _relax_twice(escaped.structure, escaped.evaluation, restraints, hopping)
-    except Diverged:
-        return Hop(_cooled(walker, hopping, 0), None)
+    escaped = yield from escape(
+        walker.structure,
+        here,
+        temperature_k=walker.temperature_k,
+        rng=np.random.default_rng([*walker.seed, walker.hop]),
+        parameters=hopping,
+        restraints=restraints,
+    )
+    if escaped.end is EscapeEnd.RUNAWAY:
+        return Hop(_cooled(walker, hopping, escaped.steps), None)
+    steered, final = yield from _relax_twice(escaped.structure, escaped.evaluation, restraints, hopping)
     calls = escaped.steps + steered.force_calls + final.force_calls
     return _feedback(walker, known, steered, final, calls, parameters)
 
