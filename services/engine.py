@@ -124,11 +124,11 @@ class Engine:
         try:
             answers = self._potential.evaluate(structures)
         except OutOfMemory as failure:
-            shortage = failure
+            shortage = OutOfMemory(str(failure))
         else:
             self.force_calls += len(structures)
             return answers
-        # Outside the except block: the traceback would hold the tensors that there is no room for.
+        # A new failure, and outside the except block: the traceback would hold the tensors that there is no room for.
         if len(keys) == 1:
             return [shortage]
         self._batch_atoms = max(1, sum(map(len, structures)) // 2)
