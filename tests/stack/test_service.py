@@ -1,0 +1,170 @@
+"""The whole service through its client, on EMT: a job from submission to files, one refused, one cancelled."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from adhop import Client, JobCancelled, JobFailed, RequestRefused
+from adhop.cli import app
+from ase.build import fcc111, molecule
+from ase.io import read
+from sqlalchemy import func, select
+from typer.testing import CliRunner
+
+from local import processes
+from local.postgres import Postgres
+from local.stack import Stack
+from shared.database.session import Sessions, connect, sessions
+from shared.database.tables import Candidate
+from shared.database.tables import Job as JobRow
+
+from .conftest import FAST, postgres_url, start_workers, wait_until
+
+pytestmark = pytest.mark.stack
+
+EMT = {"ADHOP_DEFAULT_SEARCH_MEMBERS": "emt", "ADHOP_DEFAULT_SCORE_MEMBERS": "emt"}
+QUICK = {"seed": 5, "placement": {"count": 3}, "hopping": {"hops": 2}}
+
+
+@pytest.fixture(scope="module")
+def service(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One service for the whole module, ready."""
+    database = "service"
+    postgres.create_database(database, template="migrated")
+    with Stack(tmp_path_factory.mktemp("service"), FAST, postgres=postgres, database=database) as made:
+        made.start_servers()
+        made.make_key()
+        made.start(processes.API, EMT)
+        start_workers(made, "emt")
+        made.wait_ready(60)
+        yield made
+    postgres.drop_database(database)
+
+
+@pytest.fixture
+def client(service: Stack) -> Iterator[Client]:
+    with Client(service.url, service.make_key()) as made:
+        yield made
+
+
+@pytest.fixture
+def opened(service: Stack) -> Iterator[Sessions]:
+    engine = connect(postgres_url(service))
+    yield sessions(engine)
+    engine.dispose()
+
+
+def slab():
+    return fcc111("Pt", (2, 2, 3), vacuum=8.0, periodic=True)
+
+
+def test_a_job_from_atoms_to_minima_and_files(client: Client, tmp_path, capsys):
+    job = client.submit(slab=slab(), adsorbate="*CO", parameters=QUICK, name="first")
+    assert job.state == "queued"
+    job.wait(interval_s=0.1, timeout_s=120)
+    said = capsys.readouterr().out
+    assert "succeeded" in said
+    assert "walkers 3 of 3 done" in said
+    progress = job.body["progress"]
+    assert progress["placements"] == 3
+    assert progress["hops"] == {"done": 9, "most": 9}
+    assert progress["force_calls"] > 50
+    assert progress["evaluations"]["done"] == progress["evaluations"]["total"] > 0
+
+    minima = job.minima()
+    assert [atoms.info["rank"] for atoms in minima] == list(range(len(minima)))
+    assert minima[0].get_chemical_symbols()[-2:] == ["C", "O"]
+    assert minima[0].constraints[0].index.tolist() == list(range(8))  # none was sent: the subsurface is held
+    body = job.minima_body()
+    assert (body["unit"], body["reference"]) == ("eV", "relaxed clean slab + CO(g)")
+    # One member alone is never trusted, and the answer says so.
+    assert body["minima"][0]["low_confidence"]
+    assert "two are needed" in body["minima"][0]["reason"]
+    assert "low confidence" in job.to_csv(tmp_path / "minima.csv")
+    extxyz = client.request("GET", f"/v1/jobs/{job.id}/minima", params={"format": "extxyz"})
+    (tmp_path / "minima.extxyz").write_text(extxyz)
+    again = read(tmp_path / "minima.extxyz")
+    np.testing.assert_allclose(again.positions, minima[0].positions, atol=1e-8)
+    assert again.info["adsorption_energy_emt"] == pytest.approx(minima[0].info["adsorption_energy_emt"], abs=1e-7)
+
+
+def test_the_same_seed_gives_the_same_answer(client: Client):
+    jobs = [client.submit(slab=slab(), adsorbate="*OH", parameters=QUICK) for _ in range(2)]
+    first, second = ([atoms.positions for atoms in job.wait(progress=False).minima()] for job in jobs)
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_molecule_of_ones_own_on_a_bulk_of_ones_own(client: Client):
+    from ase.build import bulk
+
+    water = molecule("H2O")
+    job = client.submit(
+        bulk=bulk("Cu", cubic=True), miller=(1, 0, 0), adsorbate=water, binding=[0], parameters=QUICK | {"seed": 2}
+    )
+    assert job.body["surface"] == "Cu4 (1 0 0)"
+    found = job.wait(progress=False).minima()
+    assert found[0].get_chemical_symbols()[-3:] == ["O", "H", "H"]
+
+
+def test_a_refusal_names_the_field_and_stores_nothing(client: Client, opened: Sessions):
+    before = count_jobs(opened)
+    broken = slab()
+    broken.positions[1] = broken.positions[0]
+    with pytest.raises(RequestRefused, match=r"0\.00 Å apart") as refused:
+        client.submit(slab=broken, adsorbate="*CO")
+    assert (refused.value.status, refused.value.field) == (422, "input.slab")
+    assert count_jobs(opened) == before
+
+
+def test_a_cancelled_job_keeps_what_it_found_and_frees_the_worker(client: Client, opened: Sessions):
+    long = client.submit(slab=slab(), adsorbate="*CO", parameters={"hopping": {"hops": 500}, "placement": {"count": 2}})
+    wait_until(lambda: long.refresh().body["progress"]["candidates"]["total"], 60, "a first candidate")
+    assert long.cancel().state == "cancelled"
+    with pytest.raises(JobCancelled):
+        long.wait(progress=False)
+    kept = len(long.candidates())
+    assert kept
+    short = client.submit(slab=slab(), adsorbate="*CO", parameters=QUICK)
+    assert short.wait(progress=False, timeout_s=60).state == "succeeded"
+    with opened() as session:  # nothing was written to the cancelled job since
+        assert session.scalar(select(func.count()).where(Candidate.job_id == long.id)) == kept
+
+
+def test_a_job_without_any_minimum_fails_with_a_reason(client: Client):
+    parameters = QUICK | {"hopping": {"hops": 0, "fmax": 1e-9, "max_relaxation_steps": 1}}
+    job = client.submit(slab=slab(), adsorbate="*CO", parameters=parameters)
+    with pytest.raises(JobFailed, match=r"slab Pt12.*above 1e-09 eV/Å"):
+        job.wait(progress=False, timeout_s=60)
+
+
+def test_the_command_line_submits_watches_and_lists(client: Client, service: Stack, tmp_path):
+    from ase.io import write
+
+    file = tmp_path / "slab.extxyz"
+    atoms = slab()
+    atoms.info = {}
+    atoms.set_tags(0)  # in a file, ASE's layer numbers would be taken for tags, and refused
+    write(file, atoms)
+    environment = {"ADHOP_URL": service.url, "ADHOP_KEY": service.make_key()}
+
+    def adhop(*words: str) -> str:
+        answer = CliRunner().invoke(app, list(words), env=environment, catch_exceptions=False)
+        assert answer.exit_code == 0, answer.output
+        return answer.output
+
+    job_id = adhop(
+        "submit", "--slab", str(file), "--adsorbate", "*CO", "--placements", "2", "--hops", "1", "--seed", "1"
+    ).strip()
+    watched = adhop("watch", job_id)
+    assert "Minima of *CO on Pt12" in watched
+    assert "low confidence" in watched
+    assert job_id in adhop("jobs")
+    assert "top via C" in adhop("minima", job_id, "--all")
+    adhop("minima", job_id, "-o", str(tmp_path / "out.extxyz"))
+    assert len(read(tmp_path / "out.extxyz", ":")) == 1
+    assert "emt" in adhop("models")
+
+
+def count_jobs(opened: Sessions) -> int:
+    with opened() as session:
+        return session.scalars(select(func.count()).select_from(JobRow)).one()
