@@ -55,9 +55,16 @@ def cut(bulk: BulkSubmission) -> Structure:
         chosen = AseAtomsAdaptor.get_atoms(slabs[bulk.termination].get_orthogonal_c_slab(), msonable=False)
     plain = Atoms(numbers=chosen.numbers, positions=chosen.positions, cell=chosen.cell, pbc=True)
     if not bulk.top:
-        plain.positions *= -1
+        _turn_over(plain)
     _gather(plain)
     return marked(_widened(plain, bulk.min_width))
+
+
+def _turn_over(atoms: Atoms) -> None:
+    """Half a turn about the first surface vector. An inversion would make a chiral crystal its mirror image."""
+    axis = atoms.cell[0] / np.linalg.norm(atoms.cell[0])
+    atoms.positions = 2 * np.outer(atoms.positions @ axis, axis) - atoms.positions
+    atoms.cell[1] -= 2 * (atoms.cell[1] @ axis) * axis
 
 
 def _gather(atoms: Atoms) -> None:
