@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ase import Atoms
+from ase import Atoms, units
 from ase.build import add_adsorbate, fcc111
 from ase.constraints import FixAtoms
 
 from services import engine, hopping
+from services.dynamics import maxwell_boltzmann
 from services.hopping import Found, Hop, Minimum, Walker
 from services.potential import Evaluation, Potential
 from services.restraints import Restraints
@@ -171,6 +172,14 @@ def test_every_force_call_is_counted():
     assert (after.found.force_calls, after.walker.force_calls) == (4, 104)
 
 
+def test_each_hop_draws_for_itself():
+    firsts = [next(hopping.hop(settled(hop=hop), (), None, parameters())) for hop in (4, 5, 4)]
+    here = settled().structure
+    drawn = maxwell_boltzmann(here, 1.0, np.random.default_rng([0, 1, 4]))
+    assert firsts[0].positions == pytest.approx(here.positions + units.fs * drawn, abs=1e-12)
+    assert firsts[2].digest == firsts[0].digest != firsts[1].digest
+
+
 def test_why_a_walker_ends():
     settings = parameters(hops=6, patience=2)
     assert hopping.ended(settled(hop=6), (), settings) is None
@@ -239,8 +248,5 @@ def test_a_walker_finds_minima_of_the_bare_potential_and_counts_what_they_cost(u
         assert np.linalg.norm(answer.forces[found.structure.free], axis=1).max() == pytest.approx(found.fmax)
         assert found.fmax < 0.05
     assert undisturbed[-1][0]["force_calls"] == sum(found.force_calls for _, found in undisturbed)
-
-
-def test_a_walker_leaves_the_well_it_was_put_in(undisturbed):
     first, *later = [found.energy for _, found in undisturbed]
     assert min(later) < first - 0.3

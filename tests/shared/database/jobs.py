@@ -1,0 +1,80 @@
+"""Rows for the tests: users, jobs, walkers, as placements would leave them."""
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from shared.database.repositories.structures import keep
+from shared.database.tables import Job, JobReference, Placement, Reference, User, Walker
+from shared.parameters import JobParameters
+from shared.states import Stage, State
+from shared.structures import Structure
+
+STRUCTURE = Structure.from_document(
+    {
+        "numbers": [78, 6],
+        "positions": [[0, 0, 0], [0, 0, 2]],
+        "cell": [[3, 0, 0], [0, 3, 0], [0, 0, 20]],
+        "pbc": [True, True, True],
+        "tags": [1, 2],
+        "fixed": [True, False],
+    }
+)
+
+
+def add_job(session: Session, *, user: str = "first", walkers: int = 1, priority: int = 0, **values: object) -> Job:
+    """A job in its search, with `walkers` queued walkers of member `emt` and no references to wait for."""
+    owner = session.query(User).filter_by(name=user).one_or_none() or User(name=user)
+    session.add(owner)
+    session.flush()
+    job = Job(
+        user_id=owner.id,
+        name="test",
+        adsorbate="C",
+        surface="Pt",
+        submission={},
+        parameters=JobParameters().model_dump(mode="json"),
+        search_members=["emt"],
+        score_members=["emt"],
+        priority=priority,
+        stage=values.pop("stage", Stage.SEARCHING),
+        **values,
+    )
+    session.add(job)
+    session.flush()
+    for index in range(walkers):
+        placement = Placement(
+            job_id=job.id,
+            index=index,
+            structure_id=keep(session, STRUCTURE),
+            positions=STRUCTURE.positions,
+            site="top",
+            method="test",
+        )
+        session.add(placement)
+        session.flush()
+        session.add(Walker(job_id=job.id, placement_id=placement.id, member="emt"))
+    session.flush()
+    return job
+
+
+def add_reference(session: Session, job: Job, *, state: State = State.QUEUED, member: str = "emt") -> Reference:
+    """A reference that the job rests on."""
+    reference = Reference(
+        member=member,
+        digest=f"{job.id}-{member}",
+        kind="slab",
+        label="Pt",
+        fmax=0.05,
+        max_steps=10,
+        structure_id=keep(session, STRUCTURE),
+        start_positions=np.zeros((2, 3)),
+        state=state,
+        energy=-1.0 if state is State.SUCCEEDED else None,
+        failure_kind="no_minimum" if state is State.FAILED else None,
+        failure_reason="too steep" if state is State.FAILED else None,
+    )
+    session.add(reference)
+    session.flush()
+    session.add(JobReference(job_id=job.id, reference_id=reference.id))
+    session.flush()
+    return reference

@@ -1,0 +1,108 @@
+"""How jobs move on: by what is left of their work, however often one looks."""
+
+from sqlalchemy import func, select
+
+from shared.database.repositories import settling
+from shared.database.tables import Candidate, Job, MemberEnergy, StageRow, Walker
+from shared.states import Stage, State, Work
+from tests.shared.database.jobs import STRUCTURE, add_job, add_reference
+
+
+def end_walkers(session, job: Job, state: State = State.SUCCEEDED, **values: object) -> None:
+    for walker in session.scalars(select(Walker).where(Walker.job_id == job.id)):
+        walker.state = state
+        for name, value in values.items():
+            setattr(walker, name, value)
+    session.flush()
+
+
+def add_candidate(session, job: Job, *, energy: float = -1.0, converged: bool = True, anomalies=()) -> Candidate:
+    walker = session.scalars(select(Walker).where(Walker.job_id == job.id)).first()
+    candidate = Candidate(
+        job_id=job.id,
+        walker_id=walker.id,
+        hop=session.scalar(select(func.count()).where(Candidate.walker_id == walker.id)),
+        member="emt",
+        structure_id=walker.placement.structure_id,
+        positions=STRUCTURE.positions,
+        energy=energy,
+        fmax=0.01,
+        converged=converged,
+        anomalies=list(anomalies),
+        site="top",
+        accepted=True,
+        force_calls=1,
+    )
+    session.add(candidate)
+    session.flush()
+    return candidate
+
+
+def stages(session, job: Job) -> list[str]:
+    return list(session.scalars(select(StageRow.work).where(StageRow.job_id == job.id)))
+
+
+def test_a_job_is_chosen_from_once_when_nothing_is_left_to_do(session):
+    job = add_job(session)
+    candidate = add_candidate(session, job)
+    energy = MemberEnergy(job_id=job.id, candidate_id=candidate.id, member="emt")
+    session.add(energy)
+    assert not settling.settle(session, job.id)  # its walker is open
+    end_walkers(session, job)
+    assert not settling.settle(session, job.id)  # its energy is
+    energy.state, energy.energy, energy.adsorption_energy = State.SUCCEEDED, -1.0, -1.0
+    session.flush()
+    assert settling.settle(session, job.id)
+    assert settling.settle(session, job.id)  # nobody took it yet: ring again
+    assert (job.stage, stages(session, job)) == (Stage.SELECTING, [Work.SELECTION])
+
+
+def test_a_job_whose_walkers_all_failed_fails_with_the_commonest_reason(session):
+    job = add_job(session, walkers=3)
+    end_walkers(session, job, State.FAILED, failure_kind="diverged", failure_reason="forces of 1e9 eV/Å")
+    assert not settling.settle(session, job.id)
+    assert (job.state, job.failure_kind) == (State.FAILED, "diverged")
+    assert job.failure_reason == "no candidate was found; of the walkers: forces of 1e9 eV/Å"
+    assert job.ended_at is not None
+
+
+def test_members_whose_references_fail_take_their_own_work_with_them(session):
+    job = add_job(session)
+    add_reference(session, job, state=State.FAILED)
+    settling.settle(session, job.id)
+    walker = session.scalars(select(Walker)).one()
+    session.refresh(walker)
+    assert (walker.state, walker.failure_kind) == (State.FAILED, settling.REFERENCE_FAILED)
+    assert "too steep" in job.failure_reason
+
+
+def test_where_nothing_is_sound_the_lowest_is_scored_all_the_same(session):
+    job = add_job(session)
+    add_candidate(session, job, energy=-3.0, anomalies=["desorbed"])
+    sound_but_open = add_candidate(session, job, energy=-2.0, converged=False)
+    best = add_candidate(session, job, energy=-1.0, anomalies=["desorbed"])
+    add_candidate(session, job, energy=-0.5, anomalies=["dissociated", "desorbed"])
+    end_walkers(session, job)
+    assert not settling.settle(session, job.id)
+    asked = session.scalars(select(MemberEnergy.candidate_id)).all()
+    assert asked == [best.id - 2]  # converged before unconverged, then fewer anomalies, then lower
+    assert sound_but_open.id not in asked
+
+
+def test_ending_a_job_ends_its_work(session):
+    job = add_job(session, walkers=2)
+    settling.end(session, job, State.CANCELLED)
+    session.expire_all()
+    assert set(session.scalars(select(Walker.state))) == {State.CANCELLED}
+    assert not settling.settle(session, job.id)
+    assert job.state == State.CANCELLED
+
+
+def test_a_stage_that_was_given_up_takes_its_job_with_it(session):
+    job = add_job(session, stage=Stage.PLACING, walkers=0)
+    session.add(
+        StageRow(job_id=job.id, work=Work.PLACEMENT, state=State.FAILED, failure_kind="poison", failure_reason="gone")
+    )
+    session.flush()
+    settling.settle(session, job.id)
+    assert (job.state, job.failure_kind, job.failure_reason) == (State.FAILED, "poison", "gone")
