@@ -1,0 +1,106 @@
+"""Requests that are tried again, against a real HTTP server that is busy for a while."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from adhop import AdhopError, Client, RequestRefused, ServerUnreachable
+
+JOB = {"id": "1", "state": "queued", "adsorbate": "*CO", "surface": "Pt", "progress": {}}
+
+
+class Server(ThreadingHTTPServer):
+    """Answers with the statuses of its list, one after the other; the last one stays."""
+
+    def __init__(self, statuses: list[int]) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.statuses = statuses
+        self.seen: list[dict[str, str]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.seen.append(dict(self.headers))
+        status = self.server.statuses.pop(0) if len(self.server.statuses) > 1 else self.server.statuses[0]
+        body = JOB if status == 201 else {"title": "x", "detail": "not now", "field": "input.slab", "status": status}
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json" if status == 201 else "application/problem+json")
+        self.send_header("Retry-After", "0")
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def serve() -> Iterator:
+    servers: list[Server] = []
+
+    def start(*statuses: int) -> Server:
+        server = Server(list(statuses))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def submit(url: str):
+    with Client(url, "adhop_key") as client:
+        return client.submit(bulk="Pt", miller=(1, 1, 1), adsorbate="*CO")
+
+
+def test_a_busy_server_is_asked_again_with_the_same_idempotency_key(serve):
+    server = serve(503, 503, 201)
+    assert submit(server.url).id == "1"
+    assert len(server.seen) == 3
+    assert len({one["Idempotency-Key"] for one in server.seen}) == 1
+    assert {one["Authorization"] for one in server.seen} == {"Bearer adhop_key"}
+
+
+def test_a_refusal_is_not_tried_again(serve):
+    server = serve(422)
+    with pytest.raises(RequestRefused, match=r"not now \(input.slab\)") as refused:
+        submit(server.url)
+    assert (refused.value.status, len(server.seen)) == (422, 1)
+
+
+def test_a_server_that_stays_busy_is_told_as_it_answers(serve):
+    with pytest.raises(RequestRefused, match="not now") as refused:
+        submit(serve(503).url)
+    assert refused.value.status == 503
+
+
+def test_nobody_listening_is_one_clear_error(monkeypatch):
+    monkeypatch.setattr("adhop.client._TRIES", 2)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with pytest.raises(ServerUnreachable, match=f"no answer from http://127.0.0.1:{port}"):
+        submit(f"http://127.0.0.1:{port}")
+
+
+def test_what_cannot_be_sent_is_said_before_anything_is_sent(monkeypatch):
+    monkeypatch.delenv("ADHOP_URL", raising=False)
+    with pytest.raises(AdhopError, match="ADHOP_URL"):
+        Client()
+    with Client("http://127.0.0.1:1", "key") as client:
+        with pytest.raises(AdhopError, match="exactly one of"):
+            client.submit(adsorbate="*CO")
+        with pytest.raises(AdhopError, match="Miller"):
+            client.submit(bulk="Pt", adsorbate="*CO")
+        with pytest.raises(AdhopError, match="adsorbate"):
+            client.submit(bulk="Pt", miller=(1, 1, 1))

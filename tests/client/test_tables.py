@@ -1,0 +1,90 @@
+"""What a person sees: progress and tables."""
+
+import io
+
+from adhop import tables
+from adhop.progress import Progress
+from rich.console import Console
+
+
+def finding(key: int, energies: dict[str, float], **values) -> dict:
+    mean = sum(energies.values()) / len(energies)
+    return {
+        "id": key,
+        "site": "top via C",
+        "duplicate_of": None,
+        "energies": [{"member": name, "adsorption_energy": energy} for name, energy in energies.items()],
+        "score": {"mean": mean, "std": 0.1, "range": 0.2, "passes": True, "reason": ""},
+        **values,
+    }
+
+
+BODY = {
+    "minima": [finding(1, {"b-1": -1.8, "a": -1.6}, rank=0, low_confidence=False, reason="")],
+    "unit": "eV",
+    "reference": "relaxed clean slab + CO(g)",
+}
+JOB = {
+    "state": "running",
+    "stage": "searching",
+    "adsorbate": "*CO",
+    "surface": "Pt12",
+    "waiting_for": None,
+    "progress": {
+        "references": {"done": 2, "total": 2},
+        "walkers": {"total": 4, "running": 2, "succeeded": 1, "failed": 1},
+        "hops": {"done": 5, "most": 12},
+        "candidates": {"total": 5, "distinct": 3},
+        "evaluations": {"done": 4, "failed": 0, "total": 9},
+        "force_calls": 321,
+        "best": {"adsorption_energy": -1.723, "member": "mean", "n_members": 3, "reference": "r"},
+    },
+}
+
+
+def shown(renderable: object, width: int = 100) -> str:
+    text = io.StringIO()
+    Console(file=text, width=width).print(renderable)
+    return text.getvalue()
+
+
+def test_every_energy_stands_under_its_member_with_unit_and_reference():
+    text = shown(tables.table("Minima", BODY))
+    assert "adsorption energies in eV per adslab, relative to relaxed clean slab + CO(g)" in " ".join(text.split())
+    row = next(line for line in text.splitlines() if "top via C" in line)
+    assert row.split() == ["0", "top", "via", "C", "-1.60", "-1.80", "-1.70", "0.10", "0.20", "passes"]
+
+
+def test_candidates_that_are_no_minimum_follow_with_what_is_wrong_lowest_first():
+    wide = {"mean": -2.0, "std": 0.5, "range": 0.9, "passes": False, "reason": "std 0.50 eV exceeds the limit"}
+    candidates = [
+        finding(1, {"a": -1.7}),
+        finding(2, {"a": -1.9}, score=wide | {"mean": -1.9}),
+        finding(3, {"a": -2.0}, score=wide),
+        finding(4, {"a": -2.0}, duplicate_of=3),
+        finding(5, {"a": -2.0}, score=None),
+    ]
+    others = tables.others(candidates, BODY["minima"])
+    assert [one["id"] for one in others] == [3, 2]
+    assert "exceeds" in shown(tables.table("Minima", BODY, others))
+
+
+def test_csv_has_units_in_its_header_and_a_row_a_minimum():
+    header, row, end = tables.csv_text(BODY).split("\n")
+    assert header == "rank,site,a (eV),b-1 (eV),mean (eV),std (eV),range (eV),verdict,reference,candidate"
+    assert row == "0,top via C,-1.600000,-1.800000,-1.700000,0.100000,0.200000,passes,relaxed clean slab + CO(g),1"
+    assert end == ""
+
+
+def test_a_minimum_of_low_confidence_says_why():
+    low = BODY["minima"][0] | {"low_confidence": True, "reason": "nothing passed"}
+    assert tables.verdict(low) == "low confidence: nothing passed"
+
+
+def test_progress_tells_stage_counts_and_best_energy_in_lines_and_in_a_panel():
+    for terminal in (False, True):
+        text = io.StringIO()
+        with Progress(console=Console(file=text, width=120, force_terminal=terminal)) as progress:
+            progress.show(JOB)
+        for part in ("searching", "1 of 4 done", "1 failed", "5 of at most 12", "321", "-1.72 eV (mean of 3 members)"):
+            assert part in text.getvalue()
