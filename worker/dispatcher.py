@@ -1,14 +1,18 @@
 """The dispatcher: `python -m worker.dispatcher`. A loop that mends whatever a lost message or a lost worker left behind.
 
 It ends leases that ran out, settles open jobs, and rings for work that can be claimed. It holds nothing itself: two of them do no
-harm, and none only delays recovery.
+harm, and none only delays recovery. `python -m worker.dispatcher check` says by its status whether the one on this machine passes.
 """
 
 from __future__ import annotations
 
 import logging
 import signal
+import sys
+import tempfile
 import threading
+import time
+from pathlib import Path
 from typing import Any
 
 from celery import Celery
@@ -23,6 +27,9 @@ from shared.queues import CPU_QUEUE, member_queue
 from shared.settings import Settings, settings
 
 log = logging.getLogger(__name__)
+
+_LATE = 6
+"""Passes that may be missed before the dispatcher counts as stuck."""
 
 
 def mend(opened: Sessions, max_attempts: int) -> tuple[list[str], bool]:
@@ -65,14 +72,30 @@ def run(configured: Settings, stopped: threading.Event) -> None:
                     bell.member(member)
             if stages and _unheard(app, CPU_QUEUE):
                 bell.cpu()
+            _mark().touch()
         except SQLAlchemyError as error:
             log.warning("database not reached: %s", error)
         stopped.wait(configured.dispatch_interval_s)
     engine.dispose()
 
 
+def _mark() -> Path:
+    """Touched after every pass that reached the database."""
+    return Path(tempfile.gettempdir()) / "adhop-dispatcher"
+
+
+def check(interval_s: float) -> bool:
+    """Whether a dispatcher on this machine passed lately."""
+    try:
+        return time.time() - _mark().stat().st_mtime < _LATE * max(interval_s, 1.0)
+    except FileNotFoundError:
+        return False
+
+
 def main() -> None:
     """Entry point; SIGTERM and SIGINT end it within one pass."""
+    if sys.argv[1:] == ["check"]:
+        raise SystemExit(not check(settings().dispatch_interval_s))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,9 +1,15 @@
 """The whole service through its client, on EMT: a job from submission to files, one refused, one cancelled."""
 
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from adhop import Client, JobCancelled, JobFailed, RequestRefused
 from adhop.cli import app
 from ase.build import fcc111, molecule
@@ -12,6 +18,7 @@ from sqlalchemy import func, select
 from typer.testing import CliRunner
 
 from local import processes
+from local.ports import free_port
 from local.postgres import Postgres
 from local.stack import Stack
 from shared.database.session import Sessions, connect, sessions
@@ -21,6 +28,8 @@ from shared.database.tables import Job as JobRow
 from .conftest import FAST, postgres_url, start_workers, wait_until
 
 pytestmark = pytest.mark.stack
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 EMT = {"ADHOP_DEFAULT_SEARCH_MEMBERS": "emt", "ADHOP_DEFAULT_SCORE_MEMBERS": "emt"}
 QUICK = {"seed": 5, "placement": {"count": 3}, "hopping": {"hops": 2}}
@@ -168,3 +177,24 @@ def test_the_command_line_submits_watches_and_lists(client: Client, service: Sta
 def count_jobs(opened: Sessions) -> int:
     with opened() as session:
         return session.scalars(select(func.count()).select_from(JobRow)).one()
+
+
+@pytest.mark.parametrize("name", ["api", "dispatcher", "cpu"])
+def test_the_health_checks_of_the_compose_file_hold_here(service: Stack, client: Client, name: str):
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    kind, *words = compose["services"][name]["healthcheck"]["test"]
+    if kind == "CMD-SHELL":
+        words = ["sh", "-c", words[0].replace("$$", "$")]
+    environment = {
+        **service.environment(),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOSTNAME": socket.gethostname(),
+    }
+
+    def healthy(*, port: int) -> bool:
+        command = [word.replace("127.0.0.1:8000", f"127.0.0.1:{port}") for word in words]
+        return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, timeout=60).returncode == 0
+
+    assert healthy(port=service.port)
+    if name == "api":
+        assert not healthy(port=free_port())
