@@ -102,6 +102,30 @@ def test_nothing_starts_before_its_tables_and_the_broker_are_there():
             assert conditions == {"migrate": "service_completed_successfully", "broker": "service_healthy"}
 
 
+def test_postgres_is_asked_over_tcp_for_only_there_the_final_server_answers():
+    words = SERVICES["postgres"]["healthcheck"]["test"]
+    assert words[1] == "pg_isready"
+    assert words[words.index("-h") + 1] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("name", sorted({"cpu", *GPU}))
+def test_each_celery_worker_is_asked_by_its_own_name(name):
+    command, check = OURS[name]["command"], OURS[name]["healthcheck"]["test"][-1]
+    assert command[command.index("-n") + 1] == f"{name}@%h"
+    assert f" -d {name}@$$HOSTNAME " in check
+
+
+def test_a_health_check_imports_neither_torch_nor_a_model_package():
+    heavy = "{'torch', 'chgnet', 'sevenn', 'fairchem.core'} & set(sys.modules)"
+    script = f"import sys, worker.app, worker.dispatcher; assert not {heavy}, {heavy}"
+    environment = {"ADHOP_DATABASE_URL": "postgresql://nowhere", "ADHOP_BROKER_URL": "redis://nowhere"}
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, check=True, timeout=120)
+
+
+def test_the_file_with_the_passwords_is_kept_out_of_the_repository():
+    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
+
+
 def test_the_broker_keeps_its_data_wants_a_password_and_evicts_nothing():
     script = SERVICES["broker"]["command"][-1]
     for line in ("requirepass %s", "appendonly yes", "appendfsync everysec", "maxmemory-policy noeviction"):
