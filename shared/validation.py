@@ -54,9 +54,9 @@ def _check_adslab(submission: AdslabSubmission, members: list[KnownMember], max_
         raise InvalidInput("every atom is fixed, nothing can move: free the adsorbate at least", field=field)
     _check_cell(structure.cell, structure.pbc, field)
     _check_elements(structure.numbers, members, field)
-    _check_referenced(structure.numbers[structure.adsorbate], members, field)
     _check_distances(structure.positions, structure.cell, structure.pbc, field)
-    _check_adsorbate_place(structure, field)
+    _check_adsorbate_place(structure, field)  # before the references: layer numbers read as tags end here
+    _check_referenced(structure.numbers[structure.adsorbate], members, field)
     outside = sorted(set(submission.binding) - set(np.flatnonzero(structure.adsorbate).tolist()))
     if outside:
         raise InvalidInput(f"binding atoms {outside} are not adsorbate atoms", field="input.binding")
@@ -65,11 +65,11 @@ def _check_adslab(submission: AdslabSubmission, members: list[KnownMember], max_
 def _check_slab(submission: SlabSubmission, members: list[KnownMember], max_atoms: int) -> None:
     field = "input.slab"
     slab = Structure.from_document(submission.slab)
+    _check_adsorbate(submission.adsorbate, members, max_atoms - 1)
     _check_atoms(slab.numbers, slab.positions, max_atoms - len(submission.adsorbate.numbers), field)
     _check_cell(slab.cell, slab.pbc, field)
     _check_elements(slab.numbers, members, field)
     _check_distances(slab.positions, slab.cell, slab.pbc, field)
-    _check_adsorbate(submission.adsorbate, members, max_atoms)
     if slab.pbc[2]:
         heights = slab.heights
         _check_one_piece(heights, _height(slab), field)

@@ -16,7 +16,8 @@ MOST_ENTRIES = 10_000
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Vector = tuple[Finite, Finite, Finite]
 Numbers = Annotated[list[Annotated[int, Field(ge=1, le=118)]], Field(fail_fast=True, max_length=MOST_ENTRIES)]
-Indices = Annotated[list[Annotated[int, Field(ge=0)]], Field(fail_fast=True, max_length=MOST_ENTRIES)]
+Indices = Annotated[list[Annotated[int, Field(ge=0, lt=MOST_ENTRIES)]], Field(fail_fast=True, max_length=MOST_ENTRIES)]
+Tagged = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 Vectors = Annotated[list[Vector], Field(fail_fast=True, max_length=MOST_ENTRIES)]
 
 
@@ -39,7 +40,7 @@ class ArrayStructure(_Request):
     positions: Vectors = Field(description="Å [n_atoms, 3]")
     cell: tuple[Vector, Vector, Vector] = Field(description="rows are lattice vectors, Å [3, 3]")
     pbc: tuple[bool, bool, bool] = (True, True, True)
-    tags: Annotated[list[int], Field(fail_fast=True, max_length=MOST_ENTRIES)] | None = None
+    tags: Annotated[list[Tagged], Field(fail_fast=True, max_length=MOST_ENTRIES)] | None = None
     fixed: Annotated[list[bool], Field(fail_fast=True, max_length=MOST_ENTRIES)] | None = Field(
         default=None, description="atoms that never move [n_atoms]"
     )
@@ -133,7 +134,9 @@ class JobRequest(_Request):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
-    name: Annotated[str, Field(max_length=200)] | None = None
+    name: Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f]*$")] | None = Field(
+        default=None, description="one line of text"
+    )
     input: JobInput
     parameters: JobParameters = JobParameters()
     priority: Annotated[int, Field(ge=-100, le=100)] = Field(

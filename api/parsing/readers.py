@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.constraints import FixAtoms
+from ase.data import chemical_symbols
 from ase.io import read as ase_read
 
 from api.parsing import declared
 from shared.errors import InvalidInput
-from shared.structures import Structure
+from shared.structures import Integers, Structure
 
+_MOST_INTEGER = 2**31
 _ASE_FORMATS = {"extxyz": "extxyz", "poscar": "vasp", "cif": "cif"}
 
 
@@ -29,12 +31,13 @@ def document(form: str, text: str, max_atoms: int) -> dict[str, Any]:
         atoms = _ase_json(text) if form == "ase-json" else _read(form, text)
         nobody = np.zeros(len(atoms), dtype=bool)
         plain = Structure.from_atoms(atoms, adsorbate=nobody, surface=nobody).to_document()
+        plain["tags"] = _whole(atoms.get_tags(), "tags").tolist() if atoms.has("tags") else None
+        _check_elements(plain["numbers"])
     except (InvalidInput, MemoryError):
         raise
     except Exception as error:  # parsers of foreign text raise anything
         reason = (str(error).splitlines() or [""])[0][:200]
         raise InvalidInput(f"the text can't be read as {form}: {reason or type(error).__name__}") from error
-    plain["tags"] = atoms.get_tags().tolist() if atoms.has("tags") else None
     return plain
 
 
@@ -54,15 +57,14 @@ def _ase_json(text: str) -> Atoms:
         if not isinstance(whole["ids"], list) or len(whole["ids"]) != 1:
             raise InvalidInput("the ASE JSON must hold exactly one structure")
         whole = whole[str(whole["ids"][0])]
-    numbers = _array(whole["numbers"]).astype(np.int64)
     atoms = Atoms(
-        numbers=numbers,
+        numbers=_whole(_array(whole["numbers"]), "numbers"),
         positions=_array(whole["positions"]),
         cell=_array(whole["cell"]),
         pbc=_array(whole.get("pbc", [False] * 3)).astype(bool),
     )
     if "tags" in whole:
-        atoms.set_tags(_array(whole["tags"]).astype(np.int64))
+        atoms.set_tags(_whole(_array(whole["tags"]), "tags"))
     atoms.set_constraint([_fixed(entry) for entry in whole.get("constraints", [])])
     return atoms
 
@@ -80,6 +82,20 @@ def _array(value: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
     if not isinstance(data, list) or math.prod(int(n) for n in shape) != len(data):
         raise InvalidInput(f"an array declares the shape {str(shape)[:60]} but doesn't bring as many numbers")
     return np.array(data, dtype=np.float64).reshape(shape)
+
+
+def _whole(values: Any, name: str) -> Integers:
+    """Tags and atomic numbers as integers; whatever a text makes of them else is refused, not rounded."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or not (np.abs(array) < _MOST_INTEGER).all() or (array != np.round(array)).any():
+        raise InvalidInput(f"{name} must be one whole number for each atom")
+    return array.astype(np.int64)
+
+
+def _check_elements(numbers: list[int]) -> None:
+    unknown = sorted({number for number in numbers if not 1 <= number < len(chemical_symbols)})
+    if unknown:
+        raise InvalidInput(f"atomic numbers {unknown[:5]} are no elements")
 
 
 def _fixed(entry: dict[str, Any]) -> FixAtoms:

@@ -56,3 +56,20 @@ BULK_JOB: dict[str, Any] = {
     "input": {"kind": "bulk", "bulk": {"element": "Pt"}, "miller": [1, 1, 1], "adsorbate": "*CO"},
     "parameters": {"placement": {"count": 4}},
 }
+
+
+def layered() -> Atoms:
+    """A slab with the tags that ASE's builder gives: layers counted from the top."""
+    atoms = fcc111("Pt", (2, 2, 3), vacuum=8.0, periodic=True)
+    atoms.info = {}
+    return atoms
+
+
+def on_slab(given: dict[str, Any], adsorbate: Any = "*CO") -> dict[str, Any]:
+    """A job on this slab."""
+    return {"input": {"kind": "slab", "slab": given, "adsorbate": adsorbate}}
+
+
+def as_adslab(given: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A job that starts from this adslab."""
+    return {"input": {"kind": "adslab", "structure": given} | more}
