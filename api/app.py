@@ -41,7 +41,6 @@ def create_app(settings: Settings) -> FastAPI:
         version=VERSION,
         description=_DESCRIPTION,
         lifespan=lifespan,
-        max_body_size=settings.max_body_bytes,
         responses=problems.responses(HTTPStatus.SERVICE_UNAVAILABLE),
     )
     problems.install(app)

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
 _MOST_ERRORS = 20
+_MOST_CHARACTERS = 1000
 
 _STATUS: dict[type[AdhopError], HTTPStatus] = {
     InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -71,13 +72,18 @@ def problem(
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
     """A response that says what went wrong."""
-    body = Problem(title=status.phrase, status=status, detail=detail, field=field, errors=errors)
+    body = Problem(title=status.phrase, status=status, detail=_cut(detail), field=field, errors=errors)
     sent = dict(headers or {})
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         sent.setdefault("Retry-After", str(RETRY_AFTER_S))
     if status == HTTPStatus.UNAUTHORIZED:
         sent.setdefault("WWW-Authenticate", "Bearer")
     return JSONResponse(body.model_dump(exclude_none=True), status, media_type=MEDIA_TYPE, headers=sent)
+
+
+def _cut(text: str) -> str:
+    """Names that came with the request may be megabytes long."""
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -109,7 +115,9 @@ def _domain(request: Request, error: Exception) -> JSONResponse:
 def _invalid(request: Request, error: Exception) -> JSONResponse:
     """A request that doesn't fit the model: which fields, and why. Values are not echoed."""
     assert isinstance(error, RequestValidationError)
-    found = [FieldError(field=_dotted(one["loc"]), message=one["msg"]) for one in error.errors()[:_MOST_ERRORS]]
+    found = [
+        FieldError(field=_cut(_dotted(one["loc"])), message=_cut(one["msg"])) for one in error.errors()[:_MOST_ERRORS]
+    ]
     if found and found[0].message == "JSON decode error":
         found[0] = FieldError(field="body", message="the body is not JSON")
     detail = "; ".join(f"{one.field}: {one.message}" for one in found[:3])
@@ -132,6 +140,10 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     )
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         detail = "the body is larger than this server accepts"
+    if status == HTTPStatus.BAD_REQUEST:
+        detail = (
+            "the body can't be read as JSON: it is packed, nested too deeply, or holds a number with too many digits"
+        )
     return problem(status, detail, headers=dict(error.headers or {}))
 
 

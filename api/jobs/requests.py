@@ -6,12 +6,15 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
 from shared.parameters import JobParameters
 
 MOST_ENTRIES = 10_000
 """No list of a request may be longer; the server's own limit on atoms is far lower."""
+MOST_FIELDS = 100
+"""No object of a request may hold more; a million of unknown ones would be a million errors to write down."""
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Vector = tuple[Finite, Finite, Finite]
@@ -142,6 +145,26 @@ class JobRequest(_Request):
     priority: Annotated[int, Field(ge=-100, le=100)] = Field(
         default=0, description="among your own jobs; it never passes another user's turn"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bounded(cls, body: Any) -> Any:
+        """Looked at before any field is, so that a refusal costs little."""
+        if isinstance(body, bytes):
+            raise PydanticCustomError("not_json", "send JSON, with the header Content-Type: application/json")
+        found = [body] if isinstance(body, dict | list) else []
+        while found:
+            one = found.pop()
+            if len(one) > (MOST_FIELDS if isinstance(one, dict) else MOST_ENTRIES):
+                raise PydanticCustomError(
+                    "too_large",
+                    "no list may have more than {entries} entries, and no object more than {fields} fields",
+                    {"entries": MOST_ENTRIES, "fields": MOST_FIELDS},
+                )
+            found += [
+                part for part in (one.values() if isinstance(one, dict) else one) if isinstance(part, dict | list)
+            ]
+        return body
 
     @property
     def digest(self) -> str:

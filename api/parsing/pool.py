@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import queue
+import threading
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,25 +71,25 @@ class Parsers:
     """A fixed number of parsing processes, started at once and used by any thread."""
 
     def __init__(self, *, size: int = 2) -> None:
-        self._idle: queue.Queue[_Parser] = queue.Queue()
-        for _ in range(size):
-            self._idle.put(_Parser())
+        self._idle = deque(_Parser() for _ in range(size))  # those that have answered before stand in front
+        self._free = threading.Semaphore(size)
         self._size = size
 
     def parse(self, form: str, text: str, *, max_atoms: int, field: str) -> Parsed:
         """The structure in this text. Raises InvalidInput, naming the field, for a text that can't be used."""
-        try:
-            parser = self._idle.get(timeout=QUEUE_LIMIT_S)
-        except queue.Empty:
-            raise Unavailable("too many structures are being read just now; try again shortly") from None
+        if not self._free.acquire(timeout=QUEUE_LIMIT_S):
+            raise Unavailable("too many structures are being read just now; try again shortly")
+        parser = self._idle.popleft()
         try:
             answer = parser.ask({"format": form, "text": text, "max_atoms": max_atoms})
         except _Lost:
             answer = {"error": f"reading the text as {form} takes too long or too much memory", "spent": True}
         if answer.get("spent"):
             parser.end()
-            parser = _Parser()
-        self._idle.put(parser)
+            self._idle.append(_Parser())
+        else:
+            self._idle.appendleft(parser)
+        self._free.release()
         if "error" in answer:
             raise InvalidInput(answer["error"], field=field)
         return Parsed(**answer["structure"])
@@ -96,7 +97,6 @@ class Parsers:
     def close(self) -> None:
         """End the processes; a text being read is given up."""
         for _ in range(self._size):
-            try:
-                self._idle.get(timeout=TIME_LIMIT_S + 1).end()
-            except queue.Empty:
+            if not self._free.acquire(timeout=TIME_LIMIT_S + 1):
                 return
+            self._idle.popleft().end()
