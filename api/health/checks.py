@@ -29,13 +29,15 @@ class Check(BaseModel):
 
 def checks(context: Context) -> Iterator[Check]:
     """PostgreSQL with the tables of this version, a broker that takes messages, and a worker for each default."""
+    workers = Fleet(cpu=0, members={}, unready={})
     try:
-        yield _migrated(context)
-        with context.sessions.begin() as session:
-            workers = fleet(session)
+        postgres = _migrated(context)
+        if postgres.ok:
+            with context.sessions.begin() as session:
+                workers = fleet(session)
     except SQLAlchemyError as error:
-        yield Check(name="postgres", ok=False, reason=_first_line(error))
-        workers = Fleet(cpu=0, members={}, unready={})
+        postgres = Check(name="postgres", ok=False, reason=_first_line(error))
+    yield postgres
     yield _broker(context)
     yield Check(name="cpu worker", ok=workers.cpu > 0, reason=f"{workers.cpu or 'no'} CPU worker ready")
     defaults = (*context.settings.default_search_members, *context.settings.default_score_members)
