@@ -64,5 +64,5 @@ lock: | $(UV) ## pin requirements/ again
 	$(COMPILE) --extra potentials --group dev -c requirements/potentials.txt -o requirements/dev.txt
 
 clean: ## remove the environment and the local stack's data
-	@test ! -d .adhop || { test ! -x $(BIN)/python || $(BIN)/python -m local down; }
+	@test ! -d .adhop || { test ! -x $(BIN)/python || $(BIN)/python -m local remove; }
 	rm -rf .venv .adhop demo-output

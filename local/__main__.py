@@ -1,4 +1,4 @@
-"""`python -m local up | down | status | demo | serve`: Adhop on this machine, without a container engine."""
+"""`python -m local up | down | remove | status | demo | serve`: Adhop on this machine, without a container engine."""
 
 from __future__ import annotations
 
@@ -50,6 +50,13 @@ def down(folder: Folder = service.FOLDER) -> None:
         return
     service.stop(found)
     print("stopped")
+
+
+@app.command()
+def remove(folder: Folder = service.FOLDER) -> None:
+    """Stop what `up` started, and delete its data."""
+    down(folder)
+    service.remove(folder)
 
 
 @app.command()

@@ -7,7 +7,6 @@ the number of placements and hops are cut down to minutes.
 from __future__ import annotations
 
 import contextlib
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -123,7 +122,7 @@ def _service(home: Path) -> Iterator[service.Running]:
     finally:
         server.stop(grace_s=90)
         if not free:
-            shutil.rmtree(folder, ignore_errors=True)
+            service.remove(folder)
 
 
 def _wait_for(folder: Path, server: Child) -> service.Running:

@@ -32,7 +32,7 @@ def main() -> None:
             command.downgrade(config, "base")
             command.upgrade(config, "head")
         finally:
-            server.stop()
+            server.remove()
 
 
 if __name__ == "__main__":

@@ -75,6 +75,11 @@ class Postgres:
             self._child.stop(grace_s=20)
             self._child = None
 
+    def remove(self) -> None:
+        """Delete the stopped cluster, wherever its data lies."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     @property
     def running(self) -> bool:
         return self._child is not None and self._child.running

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from local.child import StartError
 from local.ports import free_port, is_free
+from local.postgres import Postgres
 from local.stack import ROOT, Stack, start_service, stop_signals
 
 FOLDER = ROOT / ".adhop"
@@ -101,6 +103,12 @@ def stop(found: Running) -> None:
         if time.monotonic() > until:
             raise StartError(f"process {found.pid} still runs a minute after it was asked to stop; logs: {found.logs}")
         time.sleep(0.1)
+
+
+def remove(folder: Path) -> None:
+    """Delete all that a stopped service keeps, its database included."""
+    Postgres(folder / "postgres").remove()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def command(folder: Path, port: int | None) -> list[str]:

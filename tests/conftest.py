@@ -25,7 +25,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     server.start()
     command.upgrade(configuration(server.create_database(TEMPLATE)), "head")
     yield server
-    server.stop()
+    server.remove()
 
 
 @pytest.fixture

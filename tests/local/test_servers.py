@@ -30,7 +30,7 @@ def test_postgres_keeps_its_data_over_a_restart(tmp_path):
             assert connection.execute("SELECT n FROM numbers").fetchone() == (7,)
             assert connection.execute("SHOW listen_addresses").fetchone() == ("127.0.0.1",)
     finally:
-        server.stop()
+        server.remove()
 
 
 def test_postgres_wants_its_password(postgres):
@@ -76,6 +76,7 @@ def test_servers_die_with_a_launcher_that_is_killed(tmp_path):
     while any(_lives(pid) for pid in pids):
         assert time.monotonic() < until, "a server outlived its launcher"
         time.sleep(0.1)
+    Postgres(tmp_path / "pg").remove()
 
 
 def _lives(pid: int) -> bool:

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from local import service
+from local.postgres import Postgres
 
 pytestmark = [pytest.mark.stack, pytest.mark.potentials]
 
@@ -60,7 +61,7 @@ class Shell:
 def shell(tmp_path: Path) -> Iterator[Shell]:
     made = Shell(tmp_path / "home")
     yield made
-    made.run("down")
+    made.run("remove")
 
 
 def until_said(process: subprocess.Popen[str], text: str) -> str:
@@ -94,6 +95,11 @@ def test_up_serves_until_down_and_leaves_nothing_behind(shell):
     assert shell.run("down") == (0, "stopped\n")
     assert shell.left() == []
     assert shell.run("status")[1] == "nothing is running\n"
+    data = Postgres(shell.folder / "postgres").folder
+    assert data.exists()
+    assert shell.run("remove") == (0, "nothing is running\n")
+    assert not data.exists()
+    assert not shell.folder.exists()
 
 
 def test_a_port_that_was_asked_for_and_is_taken_is_an_error(shell):
