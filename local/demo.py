@@ -31,8 +31,8 @@ LATTICE_CONSTANT = 3.97
 """Å, Pt, PBE."""
 PARAMETERS = {
     "seed": 1,
-    "placement": {"mode": "heuristic", "count": 5},
-    "hopping": {"hops": 2, "max_md_steps": 120},
+    "placement": {"mode": "heuristic", "count": 8},
+    "hopping": {"hops": 2, "walkers": 3},
 }
 
 console = make_console()

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from services.curvature import model_hessian
 from services.dynamics import EscapeEnd, escape
 from services.minimisation import Relaxation, Restraining, relax
 from services.potential import Evaluation, Walk
@@ -170,9 +171,9 @@ def _attempt(
         restraints=restraints,
     )
     if escaped.end is EscapeEnd.RUNAWAY:
-        return Hop(_cooled(walker, hopping, escaped.steps), None)
+        return Hop(_cooled(walker, hopping, escaped.force_calls), None)
     steered, final = yield from _relax_twice(escaped.structure, escaped.evaluation, restraints, hopping)
-    calls = escaped.steps + steered.force_calls + final.force_calls
+    calls = escaped.force_calls + steered.force_calls + final.force_calls
     return _feedback(walker, known, steered, final, calls, parameters)
 
 
@@ -237,10 +238,12 @@ def _relax_twice(
         max_steps=parameters.max_relaxation_steps,
         max_step=parameters.max_step,
     )
-    steered = yield from again(start, restraints=restraints, first=first)
+    curvature = model_hessian(start) if parameters.model_curvature else None
+    steered = yield from again(start, restraints=restraints, first=first, hessian=curvature)
     if restraints is None or (steered.converged and steered.restraint_energy == 0.0):
         return steered, replace(steered, steps=0, force_calls=0)
-    final = yield from again(steered.structure, first=steered.evaluation)
+    learnt = steered.hessian if parameters.model_curvature else None
+    final = yield from again(steered.structure, first=steered.evaluation, hessian=learnt)
     return steered, final
 
 

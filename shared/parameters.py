@@ -11,6 +11,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+MemberName = Annotated[str, Field(min_length=1, max_length=100)]
+
 
 class _Parameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -22,6 +24,13 @@ class PlacementMode(StrEnum):
     HEURISTIC = "heuristic"  # high-symmetry sites, binding atoms down, random turn about the normal
     RANDOM_SITE = "random_site_heuristic"  # random sites, same orientation rule with a wobble
     RANDOM = "random"  # random sites, uniformly random orientation
+
+
+class Masses(StrEnum):
+    """What moves how fast in an escape."""
+
+    ATOMIC = "atomic"  # the elements' masses, steps of `timestep_fs`: plain molecular dynamics
+    CURVATURE = "curvature"  # a mass tensor that gives every mode one frequency, steps of `stride`
 
 
 class Spread(StrEnum):
@@ -67,11 +76,13 @@ class Restraints(_Parameters):
 class Hopping(_Parameters):
     hops: Annotated[int, Field(ge=0, le=1000)] = 10
     """Escapes per walker; 0 is plain relaxation of the placements."""
+    walkers: Annotated[int, Field(ge=1, le=500)] = 4
+    """How many placements of each search member go on to hop: those whose minima are distinct, sound and lowest."""
     patience: Annotated[int, Field(ge=1, le=1000)] = 10
     """Stop when this many rounds brought the job no better minimum."""
     lag: Annotated[int, Field(ge=1, le=100)] = 2
     """At round r a walker knows what all walkers of the job found up to round r - lag."""
-    temperature_k: Annotated[float, Field(gt=0, le=10000)] = 1000.0
+    temperature_k: Annotated[float, Field(gt=0, le=10000)] = 2000.0
     max_temperature_k: Annotated[float, Field(gt=0, le=20000)] = 4000.0
     beta1: Annotated[float, Field(ge=1, le=3)] = 1.1
     beta2: Annotated[float, Field(ge=1, le=3)] = 1.1
@@ -82,12 +93,22 @@ class Hopping(_Parameters):
     alpha2: Annotated[float, Field(ge=1, le=3)] = 1 / 0.98
     mdmin: Annotated[int, Field(ge=1, le=20)] = 2
     """Minima of the potential energy that MD passes before it stops."""
+    masses: Masses = Masses.CURVATURE
+    stride: Annotated[float, Field(gt=0, le=1.5)] = 0.6
+    """Time step with masses from curvature, as a share of the modes' period over 2π."""
     timestep_fs: Annotated[float, Field(gt=0, le=10)] = 1.0
+    """Time step with atomic masses."""
+    confined: bool = True
+    """An escape starts with the adsorbate moving and the slab at rest."""
+    softening: Annotated[int, Field(ge=0, le=100)] = 0
+    """Force calls spent on turning the start of an escape towards a direction of low curvature."""
     max_md_steps: Annotated[int, Field(ge=1, le=10000)] = 300
     fmax: Annotated[float, Field(gt=0, le=1)] = 0.05
     max_relaxation_steps: Annotated[int, Field(ge=1, le=5000)] = 200
     max_step: Annotated[float, Field(gt=0, le=1)] = 0.2
     """Longest move of one atom in one BFGS step, Å."""
+    model_curvature: bool = True
+    """Relaxations start from a model of the curvature instead of a constant."""
 
 
 class Similarity(_Parameters):
@@ -100,9 +121,9 @@ class Similarity(_Parameters):
 
 
 class Ensemble(_Parameters):
-    search_members: Annotated[tuple[str, ...], Field(max_length=10)] = ()
+    search_members: Annotated[tuple[MemberName, ...], Field(max_length=10)] = ()
     """Members that run walkers; empty means the server's default."""
-    score_members: Annotated[tuple[str, ...], Field(max_length=10)] = ()
+    score_members: Annotated[tuple[MemberName, ...], Field(max_length=10)] = ()
     """Members that score every candidate; empty means the server's default."""
     spread: Spread = Spread.STD
     limit: Annotated[float, Field(gt=0, le=10)] = 0.3
@@ -124,8 +145,8 @@ class JobParameters(_Parameters):
     similarity: Similarity = Similarity()
     ensemble: Ensemble = Ensemble()
     selection: Selection = Selection()
-    max_force_calls: Annotated[int, Field(ge=1)] | None = None
-    """Force calls that the walkers of the job may use together, shared evenly; None leaves it to the hops."""
+    max_force_calls: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    """Force calls that the walkers of the job may use together; looked at between hops. None leaves it to the hops."""
 
     @model_validator(mode="after")
     def _temperatures(self) -> Self:

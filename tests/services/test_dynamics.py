@@ -15,15 +15,16 @@ from ase.data import atomic_masses
 from ase.md.verlet import VelocityVerlet
 from scipy.signal import argrelmin
 
-from services.dynamics import LONGEST_MOVE, Escape, EscapeEnd, escape, maxwell_boltzmann
+from services.dynamics import LONGEST_MOVE, Escape, EscapeEnd, escape
+from services.inertia import AtomicMasses
 from services.potential import Evaluation, Potential, Walk
 from shared.errors import Diverged
-from shared.parameters import Hopping
+from shared.parameters import Hopping, Masses
 from shared.structures import Floats, Structure
 from worker.potentials import registry
 
 EMT_MEMBER: Potential = registry.load("emt")
-ENDLESS = Hopping(mdmin=20, max_md_steps=80)
+ENDLESS = Hopping(masses=Masses.ATOMIC, mdmin=20, max_md_steps=80)
 
 
 def slab_with_co() -> Atoms:
@@ -68,7 +69,7 @@ def scripted(energies: list[float], *, mdmin: int = 1, max_md_steps: int = 50, r
     """An escape that feels no force, on a potential that answers these energies one after the other."""
     start = structure_of(Atoms("H", [(0, 0, 0)]))
     first, *later = [Evaluation(energy, np.zeros((1, 3))) for energy in energies]
-    parameters = Hopping(mdmin=mdmin, max_md_steps=max_md_steps)
+    parameters = Hopping(masses=Masses.ATOMIC, mdmin=mdmin, max_md_steps=max_md_steps)
     rng = np.random.default_rng(0)
     walk = escape(start, first, temperature_k=1.0, rng=rng, parameters=parameters, restraints=restraints)
     next(walk)
@@ -94,7 +95,7 @@ def test_the_trajectory_is_that_of_ases_velocity_verlet(build):
     assert (ended.end, ended.steps) == (EscapeEnd.STEPS, 80)
     atoms = build()
     atoms.calc = EMT()
-    atoms.set_velocities(maxwell_boltzmann(start, 600.0, np.random.default_rng(3)))
+    atoms.set_velocities(AtomicMasses(start, 1.0).velocities(600.0, np.random.default_rng(3)))
     expected: list[Floats] = []
     dynamics = VelocityVerlet(atoms, timestep=1.0 * units.fs, logfile=None)
     dynamics.attach(lambda: expected.append(atoms.get_positions()))
@@ -109,7 +110,9 @@ def test_energy_is_conserved_to_second_order_in_the_time_step():
     start = structure_of(slab_with_co())
     drifts = []
     for timestep_fs in (1.0, 0.5):
-        parameters = Hopping(mdmin=20, max_md_steps=round(80 / timestep_fs), timestep_fs=timestep_fs)
+        parameters = Hopping(
+            masses=Masses.ATOMIC, mdmin=20, max_md_steps=round(80 / timestep_fs), timestep_fs=timestep_fs
+        )
         _, path, energies = follow(begin(start, parameters), start)
         total = total_energies(path, energies, atomic_masses[start.numbers], timestep_fs)
         drifts.append(np.ptp(total))
@@ -122,14 +125,14 @@ def test_momentum_of_a_free_cluster_is_kept():
     start = structure_of(cluster())
     _, path, _ = follow(begin(start, ENDLESS), start)
     centres = np.array(path).mean(axis=1)
-    drawn = maxwell_boltzmann(start, 600.0, np.random.default_rng(3)).mean(axis=0)
+    drawn = AtomicMasses(start, 1.0).velocities(600.0, np.random.default_rng(3)).mean(axis=0)
     assert np.abs(drawn).max() > 1e-4  # as drawn, not taken out
     assert np.diff(centres, axis=0) == pytest.approx(np.tile(drawn * units.fs, (80, 1)), abs=1e-12)
 
 
 def test_fixed_atoms_are_at_rest_and_stay_to_the_last_bit():
     start = structure_of(slab_with_co())
-    velocities = maxwell_boltzmann(start, 600.0, np.random.default_rng(3))
+    velocities = AtomicMasses(start, 1.0).velocities(600.0, np.random.default_rng(3))
     assert not velocities[start.fixed].any()
     assert velocities[start.free].all()
     _, path, _ = follow(begin(start, ENDLESS), start)
@@ -139,13 +142,13 @@ def test_fixed_atoms_are_at_rest_and_stay_to_the_last_bit():
 def test_start_velocities_are_maxwells():
     n = 3000
     gas = structure_of(Atoms("H" * n + "Pt" * n, np.zeros((2 * n, 3))))
-    velocities = maxwell_boltzmann(gas, 850.0, np.random.default_rng(1))
+    velocities = AtomicMasses(gas, 1.0).velocities(850.0, np.random.default_rng(1))
     for element in (slice(0, n), slice(n, 2 * n)):
         squares = atomic_masses[gas.numbers[element], None] * velocities[element] ** 2 / (units.kB * 850.0)
         # chi squared with 3n degrees of freedom: mean 1, five standard deviations; kurtosis of a normal distribution
         assert abs(squares.mean() - 1) < 5 * np.sqrt(2 / (3 * n))
         assert (squares**2).mean() == pytest.approx(3.0, rel=0.15)
-    doubled = maxwell_boltzmann(gas, 4 * 850.0, np.random.default_rng(1))
+    doubled = AtomicMasses(gas, 1.0).velocities(4 * 850.0, np.random.default_rng(1))
     assert doubled == pytest.approx(2 * velocities)
 
 
@@ -182,7 +185,7 @@ def test_the_minima_counted_are_those_of_the_energy_with_restraints():
 
 def test_on_a_real_surface_it_stops_one_step_past_the_second_minimum():
     start = structure_of(slab_with_co())
-    ended, path, energies = follow(begin(start, Hopping(mdmin=2, max_md_steps=300)), start)
+    ended, path, energies = follow(begin(start, Hopping(masses=Masses.ATOMIC, mdmin=2, max_md_steps=300)), start)
     assert ended.end is EscapeEnd.MINIMA
     minima = argrelmin(np.array(energies))[0].tolist()
     assert len(minima) == 2
@@ -197,7 +200,7 @@ def test_atoms_that_would_fly_are_stopped_before_they_do():
     ended, path, _ = follow(begin(start, ENDLESS, temperature_k=1e7), start)
     assert (ended.end, ended.steps, len(path)) == (EscapeEnd.RUNAWAY, 0, 1)
     assert ended.structure is start
-    moves = np.linalg.norm(maxwell_boltzmann(start, 1e7, np.random.default_rng(3)), axis=1) * units.fs
+    moves = np.linalg.norm(AtomicMasses(start, 1.0).velocities(1e7, np.random.default_rng(3)), axis=1) * units.fs
     assert moves.max() > LONGEST_MOVE
 
 

@@ -15,12 +15,12 @@ from ase.build import add_adsorbate, fcc111
 from ase.constraints import FixAtoms
 
 from services import engine, hopping
-from services.dynamics import maxwell_boltzmann
 from services.hopping import Found, Hop, Minimum, Walker
+from services.inertia import AtomicMasses
 from services.potential import Evaluation, Potential
 from services.restraints import Restraints
 from shared.errors import Diverged
-from shared.parameters import Hopping, JobParameters
+from shared.parameters import Hopping, JobParameters, Masses
 from shared.structures import Floats, Structure
 from worker.potentials import registry
 
@@ -145,7 +145,9 @@ def test_the_energy_of_restraints_decides_nothing():
 def test_an_escape_that_runs_away_is_refused():
     here = settled(temperature_k=1e7)
     with pytest.raises(StopIteration) as ended:
-        next(hopping.hop(here, (), None, parameters(beta3=0.8, alpha2=1.2, max_temperature_k=2e7)))
+        next(
+            hopping.hop(here, (), None, parameters(beta3=0.8, alpha2=1.2, max_temperature_k=2e7, masses=Masses.ATOMIC))
+        )
     after: Hop = ended.value.value
     assert after.found is None
     assert (after.walker.hop, after.walker.energy, after.walker.force_calls) == (5, 0.0, 100)
@@ -173,9 +175,10 @@ def test_every_force_call_is_counted():
 
 
 def test_each_hop_draws_for_itself():
-    firsts = [next(hopping.hop(settled(hop=hop), (), None, parameters())) for hop in (4, 5, 4)]
+    plain = parameters(masses=Masses.ATOMIC, confined=False)
+    firsts = [next(hopping.hop(settled(hop=hop), (), None, plain)) for hop in (4, 5, 4)]
     here = settled().structure
-    drawn = maxwell_boltzmann(here, 1.0, np.random.default_rng([0, 1, 4]))
+    drawn = AtomicMasses(here, 1.0).velocities(1.0, np.random.default_rng([0, 1, 4]))
     assert firsts[0].positions == pytest.approx(here.positions + units.fs * drawn, abs=1e-12)
     assert firsts[2].digest == firsts[0].digest != firsts[1].digest
 
@@ -248,5 +251,4 @@ def test_a_walker_finds_minima_of_the_bare_potential_and_counts_what_they_cost(u
         assert np.linalg.norm(answer.forces[found.structure.free], axis=1).max() == pytest.approx(found.fmax)
         assert found.fmax < 0.05
     assert undisturbed[-1][0]["force_calls"] == sum(found.force_calls for _, found in undisturbed)
-    first, *later = [found.energy for _, found in undisturbed]
-    assert min(later) < first - 0.3
+    assert np.ptp([found.energy for _, found in undisturbed]) > ON_EMT.similarity.energy

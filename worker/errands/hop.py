@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from services import anomalies, hopping, sites
+from services.allocation import First, promising, share
 from services.hopping import Found, Hop, Minimum
 from services.potential import Walk
 from services.restraints import Restraints
@@ -48,8 +49,7 @@ class HopErrand:
             else hopping.Walker.from_document(row.memory, placement)
         )
         lag = parameters.hopping.lag
-        budget = parameters.max_force_calls
-        share = None if budget is None else max(1, budget // search.walker_count(session, row.job_id))
+        share, ended = (None, None) if walker.hop == 0 else _allotted(session, row, parameters, len(job.search_members))
         history = search.best_by_round(session, row.job_id, row.member, walker.hop - lag)
         return cls(
             lease=claims.lease_of(row),
@@ -62,7 +62,7 @@ class HopErrand:
             walker=walker,
             known=search.known_minima(session, row, lag),
             share=share,
-            ended=hopping.ended(walker, history, parameters, share),
+            ended=ended or hopping.ended(walker, history, parameters, share),
         )
 
     def walk(self) -> Walk[Hop | None]:
@@ -121,6 +121,26 @@ class HopErrand:
         here = Minimum(found.structure, found.energy)
         alike = (one for one in self.known if one.anomalies == labels)
         return next((one.candidate_id for one in alike if same(here, one, self.parameters.similarity)), None)
+
+
+def _allotted(
+    session: Session, row: Walker, parameters: JobParameters, n_members: int
+) -> tuple[int | None, str | None]:
+    """Force calls that a walker past its first relaxation may use, and why it goes no further, if so."""
+    firsts = [
+        None if one is None else _first(one, parameters)
+        for one in search.first_candidates(session, row.job_id, row.member)
+    ]
+    going, index = promising(firsts, parameters), row.placement.index
+    budget = parameters.max_force_calls
+    allotted = None if budget is None else share(budget, n_members, firsts, going, index)
+    return allotted, None if index in going else "not promising"
+
+
+def _first(row: Candidate, parameters: JobParameters) -> First:
+    minimum = Minimum(restore(row.structure, row.positions), row.energy)
+    sound = row.converged and (not row.anomalies or parameters.selection.include_anomalous)
+    return First(minimum, sound, row.force_calls)
 
 
 def _seed(parameters: JobParameters, row: Walker) -> tuple[int, ...]:

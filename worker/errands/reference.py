@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from services.curvature import model_hessian
 from services.minimisation import Relaxation, relax
 from services.potential import Walk
 from shared.database.repositories import claims
@@ -40,7 +41,7 @@ class ReferenceErrand:
         )
 
     def walk(self) -> Walk[Relaxation]:
-        return relax(self.start, fmax=self.fmax, max_steps=self.max_steps)
+        return relax(self.start, fmax=self.fmax, max_steps=self.max_steps, hessian=model_hessian(self.start))
 
     def store(self, session: Session, result: Relaxation) -> None:
         if not result.converged:

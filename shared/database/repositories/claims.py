@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Subquery, and_, exists, func, select, update
+from sqlalchemy import Subquery, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -74,7 +74,8 @@ def open_references(member: str) -> Subquery:
 
 
 def open_walkers(member: str) -> Subquery:
-    """Walkers whose references are there and who are less than the job's lag ahead of its slowest."""
+    """Walkers whose references are there and who are less than the job's lag ahead of its slowest. Nobody hops before every
+    placement of the member is relaxed: who goes on is decided from all of them."""
     other = aliased(Walker)
     slowest = (
         select(func.min(other.hop))
@@ -92,6 +93,7 @@ def open_walkers(member: str) -> Subquery:
             Job.state.in_(OPEN),
             _references_done(Walker.job_id, member),
             Walker.hop < slowest + lag,
+            or_(Walker.hop == 0, slowest > 0),
         )
         .subquery()
     )

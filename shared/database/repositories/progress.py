@@ -80,8 +80,10 @@ def progress(session: Session, jobs: Sequence[Job]) -> dict[UUID, Progress]:
     _count_search(session, ids, found)
     _count_results(session, ids, found)
     for job in jobs:
-        per_walker = 1 + int(job.parameters["hopping"]["hops"])
-        found[job.id].hops_most = per_walker * sum(found[job.id].walkers.values())
+        hopping = job.parameters["hopping"]
+        walkers = sum(found[job.id].walkers.values())
+        going = min(walkers, len(job.search_members) * int(hopping.get("walkers", walkers)))
+        found[job.id].hops_most = walkers + int(hopping["hops"]) * going
     for row in session.execute(_best(ids)):
         found[row.job_id].best = _as_best(row)
     for row in session.execute(_chosen(ids)):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, insert, or_, select
+from sqlalchemy import and_, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from shared.database.repositories.structures import restore
@@ -67,8 +67,16 @@ def best_by_round(session: Session, job_id: UUID, member: str, last: int) -> lis
     return history
 
 
-def walker_count(session: Session, job_id: UUID) -> int:
-    return session.scalars(select(func.count()).select_from(Walker).where(Walker.job_id == job_id)).one()
+def first_candidates(session: Session, job_id: UUID, member: str) -> list[Candidate | None]:
+    """What the relaxations of a job's placements found with one member, by placement; None where one failed."""
+    rows = session.execute(
+        select(Placement.index, Candidate)
+        .join(Walker, Walker.placement_id == Placement.id)
+        .outerjoin(Candidate, and_(Candidate.walker_id == Walker.id, Candidate.hop == 0))
+        .where(Placement.job_id == job_id, Walker.member == member)
+        .order_by(Placement.index)
+    )
+    return [candidate for _, candidate in rows]
 
 
 def enqueue_evaluations(session: Session, candidate: Candidate, members: Sequence[str]) -> None:
