@@ -102,6 +102,7 @@ def relax(
     hessian = np.eye(3 * len(free)) * START_CURVATURE if hessian is None else hessian.copy()
     moved: Floats | None = None
     before: Floats | None = None
+    convex = True
     for steps in range(max_steps + 1):
         _, forces, extra = restrained(structure, evaluation, restraints)
         largest = float(np.linalg.norm(forces[free], axis=1).max(initial=0.0))
@@ -110,8 +111,8 @@ def relax(
             break
         gradient = -forces[free].ravel()
         if moved is not None and before is not None:
-            _update(hessian, moved, gradient - before)
-        step = _step(hessian, gradient, max_step)
+            convex &= _update(hessian, moved, gradient - before)
+        step = _step(hessian, gradient, max_step, convex)
         positions = structure.positions.copy()
         positions[free] += step
         moved = (positions[free] - structure.positions[free]).ravel()
@@ -122,19 +123,24 @@ def relax(
     return Relaxation(structure, evaluation.energy, evaluation.forces, largest, extra, steps, calls, converged, hessian)
 
 
-def _update(hessian: Floats, moved: Floats, change: Floats) -> None:
+def _update(hessian: Floats, moved: Floats, change: Floats) -> bool:
     """BFGS update in place; skipped for a move too short to learn from, as ASE does, and for one along which the force
-    stays the same, where the formula has no answer."""
-    curved = moved @ change
+    stays the same, where the formula has no answer. Returns whether a positive definite matrix still is."""
+    curved = float(moved @ change)
     if np.abs(moved).max(initial=0.0) < 1e-7 or curved == 0.0:
-        return
+        return True
     seen = hessian @ moved
     hessian += np.outer(change, change) / curved - np.outer(seen, seen) / (moved @ seen)
+    return curved > 0
 
 
-def _step(hessian: Floats, gradient: Floats, max_step: float) -> Floats:
-    """The quasi-Newton move, Å [n_free, 3], scaled so that no atom goes further than `max_step`."""
-    curvatures, modes = np.linalg.eigh(hessian)
-    step = -(modes @ ((gradient @ modes) / np.abs(curvatures))).reshape(-1, 3)
+def _step(hessian: Floats, gradient: Floats, max_step: float, convex: bool) -> Floats:
+    """The quasi-Newton move, Å [n_free, 3], scaled so that no atom goes further than `max_step`. convex: the matrix is positive
+    definite, and solving is enough; otherwise curvatures count by their size."""
+    if convex:
+        step = -np.linalg.solve(hessian, gradient).reshape(-1, 3)
+    else:
+        curvatures, modes = np.linalg.eigh(hessian)
+        step = -(modes @ ((gradient @ modes) / np.abs(curvatures))).reshape(-1, 3)
     longest = float(np.linalg.norm(step, axis=1).max(initial=0.0))
     return np.asarray(step * (max_step / longest) if longest >= max_step else step, dtype=np.float64)

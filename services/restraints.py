@@ -26,6 +26,12 @@ _CUSHION = 0.6
 """Å: the anomaly detector's neighbour list adds 0.3 Å to each atom's radius."""
 
 
+_MARGIN = 0.5
+"""Å beyond its threshold to which a spring still sees the right periodic image."""
+_NONE = 1e-9
+"""Å: a radius sum so small that the scaled distance is never the smallest."""
+
+
 @dataclass(frozen=True, eq=False)
 class Springs:
     """One-sided springs between pairs. side: +1 acts beyond `threshold`, -1 below it [n]. shift: translation of `second`, Å
@@ -47,35 +53,34 @@ class Restraints:
     inverse: Floats
     images: Floats
     molecule: Integers
-    surface: Integers
-    subsurface: Integers
     slab: Integers
     bonds: Springs
     contacts: Springs
     surface_sums: Floats
     subsurface_thresholds: Floats
     settings: parameters.Restraints
+    """surface_sums: r_i + r_j of each molecule atom and slab atom, infinitely small for subsurface atoms; subsurface_thresholds:
+    Å, negative for surface atoms [n_molecule, n_slab]."""
 
     @classmethod
     def build(cls, start: Structure, clean_slab: Structure, settings: parameters.Restraints) -> Restraints:
         """From the placement and the relaxed clean slab (same slab atoms, same order)."""
         molecule, slab = np.flatnonzero(start.adsorbate), np.flatnonzero(start.slab)
-        surface = np.flatnonzero(start.surface & start.slab)
-        subsurface = np.flatnonzero(start.slab & ~start.surface)
-        periodic = [(-1, 0, 1) if axis else (0,) for axis in start.pbc]
-        sums = radius_sums(start.numbers[molecule], start.numbers[subsurface])
+        surface = start.surface[slab]
+        sums = radius_sums(start.numbers[molecule], start.numbers[slab])
+        bonds = _molecule_springs(start, molecule, settings)
+        below = np.where(surface, -1.0, sums + settings.gap)
+        reach = max(bonds.threshold.max(initial=0.0), below.max(initial=0.0)) + _MARGIN
         return cls(
             start=start,
             inverse=np.linalg.inv(start.cell),
-            images=np.array(sorted(product(*periodic), key=lambda step: sum(map(abs, step))), dtype=float) @ start.cell,
+            images=_images(start, reach),
             molecule=molecule,
-            surface=surface if len(surface) else slab,
-            subsurface=subsurface,
             slab=slab,
-            bonds=_molecule_springs(start, molecule, settings),
+            bonds=bonds,
             contacts=_slab_springs(start, clean_slab, slab, settings),
-            surface_sums=radius_sums(start.numbers[molecule], start.numbers[surface if len(surface) else slab]),
-            subsurface_thresholds=sums + settings.gap,
+            surface_sums=np.where(surface | ~surface.any(), sums, _NONE),
+            subsurface_thresholds=below,
             settings=settings,
         )
 
@@ -91,17 +96,21 @@ class Restraints:
 
     def _act(self, positions: Floats) -> tuple[dict[str, float], Floats]:
         forces = np.zeros_like(positions)
-        parts = {
-            "dissociation": self._keep_whole(positions, forces),
-            "desorption": self._hold_to_surface(positions, forces),
-            "intercalation": self._keep_above(positions, forces),
-            "reconstruction": self._keep_slab(positions, forces),
-        }
+        parts = dict.fromkeys(("dissociation", "desorption", "intercalation", "reconstruction"), 0.0)
+        parts["reconstruction"] = self._keep_slab(positions, forces)
+        if len(self.molecule):
+            parts["dissociation"] = self._keep_whole(positions, forces)
+            vectors = self._nearest(positions[self.slab] - positions[self.molecule][:, None])
+            lengths = np.sqrt(np.einsum("abx,abx->ab", vectors, vectors))
+            parts["desorption"] = self._hold_to_surface(vectors, lengths, forces)
+            parts["intercalation"] = self._keep_above(vectors, lengths, forces)
         return parts, forces
 
     def _nearest(self, vectors: Floats) -> Floats:
-        """The shortest periodic image of each vector, Å [..., 3]."""
-        vectors = vectors - np.round(vectors @ self.inverse) * self.start.pbc @ self.start.cell
+        """The shortest periodic image of each vector, Å [..., 3], as far as it is within reach."""
+        vectors = vectors - np.rint(vectors @ self.inverse) * self.start.pbc @ self.start.cell
+        if len(self.images) == 1:
+            return np.asarray(vectors, dtype=np.float64)
         options = vectors[..., None, :] + self.images
         nearest = np.einsum("...ix,...ix->...i", options, options).argmin(axis=-1)
         return np.asarray(vectors + self.images[nearest], dtype=np.float64)
@@ -122,28 +131,36 @@ class Restraints:
         vectors = whole[springs.second] + springs.shift - whole[springs.first]
         return _pull(vectors, springs, springs.first, springs.second, forces)
 
-    def _hold_to_surface(self, positions: Floats, forces: Floats) -> float:
-        """A spring on the one pair with the smallest scaled distance."""
-        if not len(self.molecule):
-            return 0.0
-        vectors = self._nearest(positions[self.surface] - positions[self.molecule][:, None])
-        scaled = np.linalg.norm(vectors, axis=-1) / self.surface_sums
-        a, b = np.unravel_index(int(scaled.argmin()), scaled.shape)
+    def _hold_to_surface(self, vectors: Floats, lengths: Floats, forces: Floats) -> float:
+        """A spring on the one pair of molecule and surface with the smallest scaled distance."""
+        a, b = divmod(int((lengths / self.surface_sums).argmin()), lengths.shape[1])
         threshold = self.settings.contact * self.surface_sums[a, b]
-        spring = _spring(1.0, threshold, self.settings.stiffness_desorption)
-        return _pull(vectors[a, b][None], spring, self.molecule[[a]], self.surface[[b]], forces)
-
-    def _keep_above(self, positions: Floats, forces: Floats) -> float:
-        """Springs from the subsurface atoms on every molecule atom that comes close."""
-        if not len(self.molecule) or not len(self.subsurface):
+        if lengths[a, b] <= threshold:
             return 0.0
-        vectors = self._nearest(positions[self.subsurface] - positions[self.molecule][:, None])
-        near = np.linalg.norm(vectors, axis=-1) < self.subsurface_thresholds
+        spring = _spring(1.0, threshold, self.settings.stiffness_desorption)
+        return _pull(vectors[a, b][None], spring, self.molecule[[a]], self.slab[[b]], forces)
+
+    def _keep_above(self, vectors: Floats, lengths: Floats, forces: Floats) -> float:
+        """Springs from the subsurface atoms on every molecule atom that comes close."""
+        near = lengths < self.subsurface_thresholds
         if not near.any():
             return 0.0
         a, b = np.nonzero(near)
         spring = _spring(-1.0, self.subsurface_thresholds[near], self.settings.stiffness_intercalation)
-        return _pull(vectors[near], spring, self.molecule[a], self.subsurface[b], forces)
+        return _pull(vectors[near], spring, self.molecule[a], self.slab[b], forces)
+
+
+def _images(start: Structure, reach: float) -> Floats:
+    """Lattice vectors that may bring a vector of fractions within ±1/2 closer than `reach`, Å [n_images, 3], the zero vector first.
+
+    A vector shorter than half the spacing of the lattice planes has its fractions within ±1/2 already. The nearest surface atom lies
+    almost straight below, so the spring against desorption needs no more than the others.
+    """
+    spacing = 1 / np.linalg.norm(np.linalg.inv(start.cell), axis=0)
+    steps = [
+        (-1, 0, 1) if periodic and reach > half else (0,) for periodic, half in zip(start.pbc, spacing / 2, strict=True)
+    ]
+    return np.array(sorted(product(*steps), key=lambda step: sum(map(abs, step))), dtype=float) @ start.cell
 
 
 def _spring(side: float, threshold: float | Floats, stiffness: float) -> Springs:
@@ -155,15 +172,16 @@ def _spring(side: float, threshold: float | Floats, stiffness: float) -> Springs
 def _pull(vectors: Floats, springs: Springs, first: Integers, second: Integers, forces: Floats) -> float:
     """Energy of springs along vectors from first to second, Å [n, 3]; their forces are added in place."""
     lengths = np.sqrt(np.einsum("nx,nx->n", vectors, vectors))
-    excess = np.maximum(springs.side * (lengths - springs.threshold), 0.0)
-    active = np.flatnonzero(excess)
+    excess = springs.side * (lengths - springs.threshold)
+    active = np.flatnonzero(excess > 0)
     if not len(active):
         return 0.0
-    size = springs.stiffness * excess[active] * springs.side[active] / np.maximum(lengths[active], 1e-12)
+    beyond = excess[active]
+    size = springs.stiffness * beyond * springs.side[active] / np.maximum(lengths[active], 1e-12)
     pull = size[:, None] * vectors[active]
     np.add.at(forces, first[active], pull)
     np.add.at(forces, second[active], -pull)
-    return float(0.5 * springs.stiffness * (excess[active] ** 2).sum())
+    return float(0.5 * springs.stiffness * (beyond @ beyond))
 
 
 def _molecule_springs(start: Structure, molecule: Integers, settings: parameters.Restraints) -> Springs:

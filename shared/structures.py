@@ -91,7 +91,11 @@ class Structure:
 
     def moved(self, positions: ArrayLike) -> Structure:
         """The same atoms elsewhere. positions: Å [n_atoms, 3]."""
-        return replace(self, positions=np.asarray(positions, dtype=np.float64))
+        # the other arrays were checked and frozen when this one was made
+        there = object.__new__(Structure)
+        frozen = _frozen(positions, np.float64, (len(self), 3), "positions")
+        there.__dict__.update(self.__dict__, positions=frozen)
+        return there
 
     def only(self, mask: Mask) -> Structure:
         """The atoms that the mask selects [n_atoms]."""
