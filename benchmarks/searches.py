@@ -13,11 +13,11 @@ from services import anomalies, hopping
 from services.allocation import First, promising
 from services.curvature import model_hessian
 from services.engine import run
-from services.hopping import Found, Minimum
 from services.minimisation import relax
 from services.potential import Potential
 from services.restraints import Restraints
 from services.similarity import same
+from services.walker import Found, Minimum
 from shared.errors import Failure
 from shared.parameters import JobParameters
 from shared.structures import Structure

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.hopping import Minimum
 from services.similarity import same
+from services.walker import Minimum
 from shared.parameters import JobParameters
 
 

@@ -15,9 +15,8 @@ Energies that decide are bare; restraints steer, and never rank. Every minimum f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -26,82 +25,10 @@ from services.dynamics import EscapeEnd, escape
 from services.minimisation import Relaxation, Restraining, relax
 from services.potential import Evaluation, Walk
 from services.similarity import same
+from services.walker import Found, Hop, Minimum, Walker
 from shared.errors import Diverged
 from shared.parameters import Hopping, JobParameters
-from shared.structures import Floats, Structure
-
-
-@dataclass(frozen=True, eq=False)
-class Minimum:
-    """A minimum that is known already. energy: bare, eV."""
-
-    structure: Structure
-    energy: float
-
-
-@dataclass(frozen=True, eq=False)
-class Walker:
-    """All that a walker needs to go on. hop: the next one to run. energy, forces: bare, at `structure`, which is the last
-    accepted minimum (the placement, before hop 0)."""
-
-    hop: int
-    structure: Structure
-    energy: float | None
-    forces: Floats | None
-    temperature_k: float
-    energy_window: float
-    seed: tuple[int, ...]
-    force_calls: int
-
-    def to_document(self) -> dict[str, Any]:
-        """Plain values for JSON, exact to the last bit; the topology is left out."""
-        return {
-            "hop": self.hop,
-            "positions": self.structure.positions.tolist(),
-            "energy": self.energy,
-            "forces": None if self.forces is None else self.forces.tolist(),
-            "temperature_k": self.temperature_k,
-            "energy_window": self.energy_window,
-            "seed": list(self.seed),
-            "force_calls": self.force_calls,
-        }
-
-    @classmethod
-    def from_document(cls, document: dict[str, Any], topology: Structure) -> Walker:
-        """Inverse of `to_document`; topology is the structure at any positions."""
-        forces = document["forces"]
-        return cls(
-            hop=document["hop"],
-            structure=topology.moved(document["positions"]),
-            energy=document["energy"],
-            forces=None if forces is None else np.asarray(forces, dtype=np.float64),
-            temperature_k=document["temperature_k"],
-            energy_window=document["energy_window"],
-            seed=tuple(document["seed"]),
-            force_calls=document["force_calls"],
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """A minimum, relaxed at last without restraints. energy: bare, eV. temperature_k: of the escape, None for a
-    placement's own relaxation."""
-
-    structure: Structure
-    energy: float
-    fmax: float
-    converged: bool
-    accepted: bool
-    temperature_k: float | None
-    force_calls: int
-
-
-@dataclass(frozen=True, eq=False)
-class Hop:
-    """The walker after the hop, and what the hop found (None where the escape ran away)."""
-
-    walker: Walker
-    found: Found | None
+from shared.structures import Structure
 
 
 def begin(placement: Structure, parameters: Hopping, seed: Sequence[int]) -> Walker:
@@ -187,11 +114,13 @@ def _feedback(
 ) -> Hop:
     hopping, tolerances = parameters.hopping, parameters.similarity
     reached = Minimum(steered.structure, steered.energy)
+    released = Minimum(final.structure, final.energy)
     last = Minimum(walker.structure, _energy(walker))
     accepted = False
     if same(reached, last, tolerances):
         factor, window = hopping.beta1, 1.0
-    elif any(same(reached, other, tolerances) for other in known):
+    elif any(same(one, other, tolerances) for other in known for one in (reached, released)):
+        # what is known was relaxed without restraints: where they act, only what is left of the minimum then can be compared
         factor, window = hopping.beta2, hopping.alpha2
     else:
         accepted = steered.converged and steered.energy < last.energy + walker.energy_window

@@ -28,6 +28,8 @@ _CUSHION = 0.6
 
 _MARGIN = 0.5
 """Å beyond its threshold to which a spring still sees the right periodic image."""
+_TYPICAL = 2.0
+"""Å: radius sum at which the stiffness against desorption is that of the settings."""
 _NONE = 1e-9
 """Å: a radius sum so small that the scaled distance is never the smallest."""
 
@@ -132,12 +134,14 @@ class Restraints:
         return _pull(vectors, springs, springs.first, springs.second, forces)
 
     def _hold_to_surface(self, vectors: Floats, lengths: Floats, forces: Floats) -> float:
-        """A spring on the one pair of molecule and surface with the smallest scaled distance."""
+        """A spring on the one pair of molecule and surface with the smallest scaled distance; in scaled lengths, so that the energy
+        doesn't jump where another pair becomes the nearest."""
         a, b = divmod(int((lengths / self.surface_sums).argmin()), lengths.shape[1])
-        threshold = self.settings.contact * self.surface_sums[a, b]
+        sums = self.surface_sums[a, b]
+        threshold = self.settings.contact * sums
         if lengths[a, b] <= threshold:
             return 0.0
-        spring = _spring(1.0, threshold, self.settings.stiffness_desorption)
+        spring = _spring(1.0, threshold, self.settings.stiffness_desorption * (_TYPICAL / sums) ** 2)
         return _pull(vectors[a, b][None], spring, self.molecule[[a]], self.slab[[b]], forces)
 
     def _keep_above(self, vectors: Floats, lengths: Floats, forces: Floats) -> float:

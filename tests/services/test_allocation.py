@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.allocation import First, promising, share
-from services.hopping import Minimum
+from services.walker import Minimum
 from shared.parameters import Hopping, JobParameters
 from tests.services.test_curvature import adslab
 

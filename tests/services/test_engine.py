@@ -18,6 +18,7 @@ from services import hopping
 from services.engine import Engine, Outcome, run
 from services.minimisation import Relaxation, relax
 from services.potential import Card, Evaluation, Potential, Walk
+from services.walker import Walker
 from shared.errors import Diverged, OutOfMemory
 from shared.parameters import Hopping, JobParameters
 from shared.structures import Structure
@@ -128,7 +129,7 @@ def test_walks_that_come_late_or_leave_early_change_no_bit(alone):
 
 
 def test_hops_are_the_same_alone_and_in_company():
-    def walk(seed: int) -> Walk[hopping.Walker]:
+    def walk(seed: int) -> Walk[Walker]:
         walker = hopping.begin(STARTS["H"], ON_EMT.hopping, (seed,))
         for _ in range(2):
             walker = (yield from hopping.hop(walker, (), None, ON_EMT)).walker

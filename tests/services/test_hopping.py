@@ -15,10 +15,10 @@ from ase.build import add_adsorbate, fcc111
 from ase.constraints import FixAtoms
 
 from services import engine, hopping
-from services.hopping import Found, Hop, Minimum, Walker
 from services.inertia import AtomicMasses
 from services.potential import Evaluation, Potential
 from services.restraints import Restraints
+from services.walker import Found, Hop, Minimum, Walker
 from shared.errors import Diverged
 from shared.parameters import Hopping, JobParameters, Masses
 from shared.structures import Floats, Structure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,7 @@ from ase.build import add_adsorbate, fcc111
 from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
-from services.similarity import equivalents, fingerprint, representatives, same
+from services.similarity import fingerprint, representatives, same
 from shared.errors import InvalidInput
 from shared.parameters import Similarity
 from shared.structures import Structure
@@ -127,17 +126,3 @@ def test_representatives_point_at_representatives() -> None:
     assert representatives(structures, [0.0, 0.0, 0.015, 0.0], TOLERANCES) == [0, 1, 0, 1]
     assert representatives([structures[0]] * 3, [0.0, 0.015, 0.03], TOLERANCES) == [0, 0, 2]
     assert representatives([], [], TOLERANCES) == []
-
-
-def test_five_hundred_known_minima_take_about_a_millisecond() -> None:
-    own = fingerprint(adslab(3, "fcc", tilted_methyl()))
-    known = own + np.random.default_rng(0).uniform(-1, 1, size=(500, len(own)))
-    known[321] = own + 0.1
-    energies = np.zeros(500)
-    times = []
-    for _ in range(20):
-        began = time.perf_counter()
-        found = equivalents(own, 0.0, known, energies, TOLERANCES)
-        times.append(time.perf_counter() - began)
-    assert np.flatnonzero(found).tolist() == [321]
-    assert min(times) < 2e-3

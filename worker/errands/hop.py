@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 
 from services import anomalies, hopping, sites
 from services.allocation import First, promising, share
-from services.hopping import Found, Hop, Minimum
 from services.potential import Walk
 from services.restraints import Restraints
 from services.similarity import same
+from services.walker import Found, Hop, Minimum
+from services.walker import Walker as WalkerState
 from shared.database.repositories import claims, search
 from shared.database.repositories.references import clean_slab
 from shared.database.repositories.structures import keep, restore
@@ -33,7 +34,7 @@ class HopErrand:
     score_members: tuple[str, ...]
     placement: Structure
     slab: Structure
-    walker: hopping.Walker
+    walker: WalkerState
     known: list[search.KnownMinimum]
     share: int | None
     ended: str | None
@@ -46,7 +47,7 @@ class HopErrand:
         walker = (
             hopping.begin(placement, parameters.hopping, _seed(parameters, row))
             if row.memory is None
-            else hopping.Walker.from_document(row.memory, placement)
+            else WalkerState.from_document(row.memory, placement)
         )
         lag = parameters.hopping.lag
         share, ended = (None, None) if walker.hop == 0 else _allotted(session, row, parameters, len(job.search_members))
