@@ -8,7 +8,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help env demo up down status test check lock clean
+.PHONY: help env demo up down status test check bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -53,6 +53,9 @@ check: env ## lint, types, imports between rooms, migrations
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m local.migrations
+
+bench: env ## measure, side by side with the peers; QUICK=--quick for a sample
+	@for name in restraints duplicates engine_overhead search_efficiency; do $(BIN)/python -m benchmarks.$$name $(QUICK) || exit 1; done
 
 COMPILE = $(UV) pip compile pyproject.toml --universal --no-emit-index-url --python-version 3.11 --quiet --no-header --no-annotate
 

@@ -36,18 +36,18 @@ class _Spent(Exception):
     """The budget of force calls is used up."""
 
 
-class Counting(Calculator):  # type: ignore[misc]
+class Counting(Calculator):
     """A potential of ours as ASE's calculator; counts calls and stops at the budget."""
 
     implemented_properties = ["energy", "forces"]  # noqa: RUF012 - ASE's interface
 
     def __init__(self, potential: Potential, topology: Structure, budget: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._potential, self._topology, self._budget = potential, topology, budget
         self.calls = 0
 
     def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes) -> None:
-        super().calculate(atoms, properties, system_changes)
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
         if self.calls >= self._budget:
             raise _Spent
         self.calls += 1
@@ -90,16 +90,16 @@ def _one(
     atoms.calc = Counting(potential, start, budget)
     found: list[tuple[int, np.ndarray[Any, Any]]] = []
 
-    class Recording(MinimaHopping):  # type: ignore[misc]
+    class Recording(MinimaHopping):
         def _optimize(self) -> None:
-            super()._optimize()
+            super()._optimize()  # type: ignore[no-untyped-call]
             found.append((atoms.calc.calls, self._atoms.positions.copy()))
 
     here = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # its state is files in the working directory
         try:
-            Recording(atoms, rng=np.random.RandomState(seed))()
+            Recording(atoms, rng=np.random.RandomState(seed))()  # type: ignore[no-untyped-call]
         except _Spent:
             pass
         finally:

@@ -46,18 +46,18 @@ def main() -> None:
         atoms = start.to_atoms()
         atoms.positions = positions
         atoms.set_constraint()
-        pairs = [
+        hookeans = [
             Hookean(a1=int(i), a2=int(j), rt=float(rt), k=10.0)
             for springs in (restraints.bonds, restraints.contacts)
             for i, j, rt in zip(springs.first, springs.second, springs.threshold, strict=True)
             if i != j
         ][:120]
-        lists.append((atoms, pairs))
+        lists.append((atoms, hookeans))
 
     def ase() -> None:
-        for atoms, pairs in lists:
+        for atoms, hookeans in lists:
             forces = np.zeros((len(atoms), 3))
-            for pair in pairs:
+            for pair in hookeans:
                 pair.adjust_forces(atoms, forces)
                 pair.adjust_potential_energy(atoms)
 

@@ -34,6 +34,7 @@ class Case:
 
 
 def _slab(metal: str, face: str) -> Atoms:
+    slab: Atoms
     if face == "111":
         slab = fcc111(metal, (3, 3, 3), vacuum=VACUUM)
     elif face == "100":

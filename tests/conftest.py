@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterator
 from itertools import count
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: two threads on a busy machine are slower than one
+
 import pytest
 from alembic import command
 from sqlalchemy import Engine
