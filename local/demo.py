@@ -32,7 +32,7 @@ LATTICE_CONSTANT = 3.97
 PARAMETERS = {
     "seed": 1,
     "placement": {"mode": "heuristic", "count": 8},
-    "hopping": {"hops": 2, "walkers": 3},
+    "hopping": {"hops": 5, "walkers": 3},
 }
 
 console = make_console()
