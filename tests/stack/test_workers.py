@@ -112,6 +112,23 @@ def test_a_cancelled_job_frees_its_worker(stack: Stack, opened: Sessions):
         assert after == 0
 
 
+def test_only_the_lowest_placement_is_hopped_from_where_one_walker_is_asked_for(stack: Stack, opened: Sessions):
+    start_workers(stack, "emt")
+    settings = parameters(2).model_copy(update={"hopping": Hopping(hops=2, walkers=1), "placement": Placement(count=5)})
+    with opened.begin() as session:
+        job = insert_job(session, submission(), settings, ["emt"])
+    assert wait_for_end(opened, job.id).state == State.SUCCEEDED
+    with opened() as session:
+        walkers = session.scalars(select(Walker).where(Walker.job_id == job.id)).all()
+        firsts = session.scalars(select(Candidate).where(Candidate.job_id == job.id, Candidate.hop == 0)).all()
+        later = session.scalars(select(Candidate).where(Candidate.job_id == job.id, Candidate.hop > 0)).all()
+    reasons = sorted(str(walker.ended_because) for walker in walkers)
+    assert reasons == ["hops", *["not promising"] * 4]
+    sound = [one for one in firsts if one.converged and not one.anomalies]
+    lowest = min(sound, key=lambda one: one.energy)
+    assert {one.walker_id for one in later} <= {lowest.walker_id}
+
+
 def hops_done(opened: Sessions, job: Job) -> int:
     with opened() as session:
         return session.scalars(select(func.count()).select_from(Candidate).where(Candidate.job_id == job.id)).one()

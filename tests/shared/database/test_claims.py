@@ -196,6 +196,21 @@ def test_no_walker_runs_further_ahead_than_the_lag(session):
     assert {row.hop for row in take(session, limit=5)} == {1, lag}
 
 
+def test_nobody_hops_before_every_placement_is_relaxed(session):
+    add_job(session, walkers=3)
+    first = session.scalars(select(Walker).order_by(Walker.id)).first()
+    first.hop = 1
+    session.flush()
+    rows = take(session, limit=5)
+    assert [row.hop for row in rows] == [0, 0]
+    claims.finish(session, claims.lease_of(rows[0]), State.QUEUED, hop=1)
+    session.expire_all()
+    assert not take(session, limit=5)  # the last one still runs
+    claims.fail(session, claims.lease_of(rows[1]), Diverged("far"), "worker")
+    session.expire_all()
+    assert [row.hop for row in take(session, limit=5)] == [1, 1]  # one that failed keeps nobody waiting
+
+
 def test_work_of_an_ended_job_is_not_claimed(session):
     job = add_job(session)
     job.state, job.ended_at = State.CANCELLED, func.now()
