@@ -15,6 +15,7 @@ from services.potential import Walk
 from shared.parameters import Hopping, Masses
 from shared.structures import Floats, Structure
 from tests.services.test_curvature import adslab
+from tests.services.test_dynamics import follow
 from worker.potentials import registry
 
 EMT = registry.load("emt")
@@ -26,20 +27,6 @@ def start() -> Structure:
     """A minimum, as every escape starts from one."""
     begin = adslab()
     return run(relax(begin, fmax=0.02, max_steps=200, hessian=model_hessian(begin)), EMT).structure
-
-
-def follow(walk: Walk[Escape], start: Structure) -> tuple[Escape, list[Floats], list[float]]:
-    """How it ended, and positions and energies along the way, the start included."""
-    path, energies = [start.positions], [EMT.evaluate([start])[0].energy]
-    try:
-        wants = next(walk)
-        while True:
-            answer = EMT.evaluate([wants])[0]
-            path.append(wants.positions)
-            energies.append(answer.energy)
-            wants = walk.send(answer)
-    except StopIteration as stop:
-        return stop.value, path, energies
 
 
 def begin(start: Structure, temperature_k: float = 300.0, **parameters: Any) -> Walk[Escape]:

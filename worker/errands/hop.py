@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -50,7 +51,9 @@ class HopErrand:
             else WalkerState.from_document(row.memory, placement)
         )
         lag = parameters.hopping.lag
-        share, ended = (None, None) if walker.hop == 0 else _allotted(session, row, parameters, len(job.search_members))
+        # settled before the first escape; later hops ask again only to know their share of a budget
+        asks = walker.hop == 1 or (walker.hop > 1 and parameters.max_force_calls is not None)
+        share, ended = _allotted(session, row, parameters, len(job.search_members)) if asks else (None, None)
         history = search.best_by_round(session, row.job_id, row.member, walker.hop - lag)
         return cls(
             lease=claims.lease_of(row),
@@ -113,8 +116,7 @@ class HopErrand:
         )
         session.add(candidate)
         session.flush()
-        sound = found.converged and (not labels or self.parameters.selection.include_anomalous)
-        if sound and duplicate is None:
+        if duplicate is None and _sound(found.converged, labels, self.parameters):
             search.enqueue_evaluations(session, candidate, self.score_members)
 
     def _known_as(self, found: Found, labels: tuple[str, ...]) -> int | None:
@@ -140,8 +142,11 @@ def _allotted(
 
 def _first(row: Candidate, parameters: JobParameters) -> First:
     minimum = Minimum(restore(row.structure, row.positions), row.energy)
-    sound = row.converged and (not row.anomalies or parameters.selection.include_anomalous)
-    return First(minimum, sound, row.force_calls)
+    return First(minimum, _sound(row.converged, row.anomalies, parameters), row.force_calls)
+
+
+def _sound(converged: bool, anomalies: Sequence[str], parameters: JobParameters) -> bool:
+    return converged and (not anomalies or parameters.selection.include_anomalous)
 
 
 def _seed(parameters: JobParameters, row: Walker) -> tuple[int, ...]:
