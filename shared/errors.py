@@ -8,6 +8,7 @@ AdhopError
 ├── Forbidden             the key's role doesn't allow this
 ├── LimitReached          the user has as much open as is allowed; later it may do
 ├── Unavailable           something that the request needs isn't there yet; later it may be
+├── Misconfigured         the administrator's settings or files can't be used; the message says what to change
 ├── ScienceFailure        the calculation ended without an answer; trying again gives the same
 │   ├── Diverged          energy or forces ran away
 │   └── NoMinimum         a relaxation used up its steps
@@ -55,6 +56,10 @@ class LimitReached(AdhopError):
 
 class Unavailable(AdhopError):
     """Something that the request needs is not there yet; the same request may pass later."""
+
+
+class Misconfigured(AdhopError):
+    """The administrator's settings, files or environment can't be used as they are."""
 
 
 class Failure(AdhopError):

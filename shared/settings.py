@@ -34,8 +34,8 @@ class Settings(BaseSettings):
     )
     device: str = "cpu"
     """"cpu" or "cuda"; which CUDA device is settled by CUDA_VISIBLE_DEVICES."""
-    models_dir: Path | None = None
-    """Folder of checkpoints that don't come in a wheel, read-only."""
+    models_file: Path | None = None
+    """The administrator's registry: members whose checkpoints don't come in a wheel (worker/potentials/members_file.py)."""
     walkers_per_worker: Annotated[int, Field(ge=1, le=4096)] = 8
     lease_s: Annotated[float, Field(gt=0.5, le=3600)] = 20.0
     dispatch_interval_s: Annotated[float, Field(gt=0.05, le=600)] = 5.0

@@ -21,9 +21,10 @@ log = logging.getLogger(__name__)
 def load(settings: Settings) -> dict[str, Potential]:
     """Load every member that the settings name; each must give a finite energy before any work is claimed."""
     residents = {}
+    known = registry.read(settings.models_file)
     for name in settings.members:
         began = time.monotonic()
-        potential = registry.load(name, device=settings.device, models_dir=settings.models_dir)
+        potential = registry.load(known[name], device=settings.device)
         _canary(potential)
         residents[name] = potential
         log.info("%s loaded on %s in %.1f s", name, settings.device, time.monotonic() - began)

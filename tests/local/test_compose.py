@@ -84,7 +84,7 @@ def test_each_gpu_worker_has_one_device_of_its_own_and_reads_models_only():
         pinned += device["device_ids"]
         (volume,) = service["volumes"]
         assert volume.endswith(":/models:ro")
-        assert service["environment"]["ADHOP_MODELS_DIR"] == "/models"
+        assert service["environment"]["ADHOP_MODELS_FILE"] == "/models/members.toml"
     assert len(set(pinned)) == len(pinned) == len(GPU)
 
 

@@ -1,4 +1,4 @@
-"""CHGNet, from the checkpoints in its wheel.
+"""CHGNet, from the checkpoints in its wheel or one in the same format.
 
 B. Deng et al., Nat. Mach. Intell. 5, 1031 (2023), doi:10.1038/s42256-023-00716-3.
 """
@@ -10,16 +10,16 @@ import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure as Crystal
 
-from services.potential import Card, EnergyKind, Evaluation
+from services.potential import Card, Evaluation
 from shared.structures import Structure
+from worker.potentials.entry import Entry
 from worker.potentials.forwards import TorchMember
-from worker.potentials.identity import verified
+from worker.potentials.identity import agreed, checkpoint
 from worker.potentials.inputs import wrapped
 
 with warnings.catch_warnings():
@@ -29,54 +29,26 @@ with warnings.catch_warnings():
     from chgnet.graph.crystalgraph import CrystalGraph
     from chgnet.model.model import CHGNet
 
-# MPtrj has 89 elements. The embedding has rows up to Pu, but those of Po to Ra were never trained.
-_ELEMENTS = frozenset(range(1, 95)) - frozenset(range(84, 89))
 
-
-@dataclass(frozen=True)
-class _Checkpoint:
-    model_name: str
-    file: str
-    sha256: str
-    trained_on: str
-
-
-_CHECKPOINTS = {
-    "chgnet-0.3.0": _Checkpoint(
-        model_name="0.3.0",
-        file="0.3.0/chgnet_0.3.0_e29f68s314m37.pth.tar",
-        sha256="d14ab7c0f093efe64b60a7bcd540bca10e74fb7f46c86108a079af60524659d1",
-        trained_on="MPtrj: relaxations of bulk crystals, PBE and PBE+U",
-    ),
-    "chgnet-r2scan": _Checkpoint(
-        model_name="r2scan",
-        file="r2scan/chgnet_r2scan_transfer_learning_e15f36s161m23.pth.tar",
-        sha256="8eba3db0f35a2788bb3ae22885ad340591e27996f213c6643af522a633b50dad",
-        trained_on="MPtrj (PBE, PBE+U), then transfer learning on MP-r2SCAN: bulk crystals",
-    ),
-}
-
-
-def load(name: str, *, device: str, models_dir: Path | None) -> TorchMember:
-    """The member `name` on `device`; its checkpoint comes in the wheel."""
-    checkpoint = _CHECKPOINTS[name]
-    checksum = verified(Path(chgnet.__file__).parent / "pretrained" / checkpoint.file, expected=checkpoint.sha256)
+def load(entry: Entry, *, device: str) -> TorchMember:
+    """A CHGNet on `device`: from its wheel, or from a file in the same format."""
+    file = checkpoint(entry)
     with redirect_stdout(io.StringIO()):  # it prints its number of parameters
-        model = CHGNet.load(model_name=checkpoint.model_name, use_device=device, verbose=False)
+        model = CHGNet.from_file(str(file), mlp_out_bias=False, version=file.parent.name).to(device)
     model.requires_grad_(False).eval()
     # An atom out of everyone's reach has an energy and no force. The default refuses such structures, which a
     # molecule that desorbs in pieces would end in.
     model.graph_converter.set_isolated_atom_response("ignore")
     card = Card(
-        name=name,
+        name=entry.name,
         family="CHGNet",
-        version=f"{checkpoint.model_name} (chgnet {chgnet.__version__})",
-        sha256=checksum,
-        energy_kind=EnergyKind.TOTAL,
-        elements=_ELEMENTS,
+        version=f"{file.parent.name} (chgnet {chgnet.__version__})",
+        sha256=entry.sha256,
+        energy_kind=entry.energy_kind,
+        elements=agreed(entry, frozenset(range(1, 95))),
         cutoff=float(model.graph_converter.atom_graph_cutoff),
-        trained_on=checkpoint.trained_on,
-        license="BSD-3-Clause-LBNL",
+        trained_on=entry.trained_on,
+        license=entry.license,
     )
     return TorchMember(card, _Forward(model, device), device=device)
 

@@ -15,9 +15,10 @@ from ase import Atoms
 from ase.calculators import emt
 from ase.data import atomic_numbers
 
-from services.potential import Card, EnergyKind, Evaluation
+from services.potential import Card, Evaluation
 from shared.structures import Structure
-from worker.potentials.identity import sha256
+from worker.potentials.entry import Entry
+from worker.potentials.identity import agreed, sha256
 from worker.potentials.inputs import refuse_unknown_elements
 
 
@@ -33,21 +34,21 @@ class EmtMember:
         return [_evaluate(structure) for structure in structures]
 
 
-def load(name: str, *, device: str, models_dir: Path | None) -> EmtMember:
-    """The EMT member; it has one variant, runs on the CPU whatever the device, and needs no files."""
+def load(entry: Entry, *, device: str) -> EmtMember:
+    """The EMT member; it runs on the CPU whatever the device, and needs no files."""
     probe = emt.EMT()
     probe.initialize(Atoms("Cu"))
     return EmtMember(
         Card(
-            name=name,
+            name=entry.name,
             family="EMT",
             version=ase.__version__,
             sha256=sha256(Path(emt.__file__)),
-            energy_kind=EnergyKind.TOTAL,
-            elements=frozenset(atomic_numbers[symbol] for symbol in emt.parameters),
+            energy_kind=entry.energy_kind,
+            elements=agreed(entry, frozenset(atomic_numbers[symbol] for symbol in emt.parameters)),
             cutoff=float(probe.rc_list),
-            trained_on="bulk fcc metals, fitted by hand; H, C, N, O are toy parameters",
-            license="LGPL-2.1-or-later",
+            trained_on=entry.trained_on,
+            license=entry.license,
         )
     )
 

@@ -1,18 +1,26 @@
-"""Which file a member was made from: its card's SHA-256, and the refusal of any other file under its name."""
+"""Which file a member was made from: its SHA-256, and the refusal of any other file under its name."""
 
 from __future__ import annotations
 
 import hashlib
+from importlib.util import find_spec
 from pathlib import Path
 
-from shared.errors import MachineryFailure
+from shared.errors import MachineryFailure, Misconfigured
+from worker.potentials.elements import words
+from worker.potentials.entry import Entry
+from worker.potentials.families import FAMILIES
+
+_CHUNK = 1 << 20
 
 
 def sha256(*files: Path) -> str:
     """SHA-256 over the bytes of the files, one after the other; of one file, the usual checksum."""
     hasher = hashlib.sha256()
     for file in files:
-        hasher.update(file.read_bytes())
+        with file.open("rb") as opened:
+            while chunk := opened.read(_CHUNK):
+                hasher.update(chunk)
     return hasher.hexdigest()
 
 
@@ -22,5 +30,38 @@ def verified(*files: Path, expected: str) -> str:
     found = sha256(*files)
     if found != expected:
         paths = ", ".join(str(file) for file in files)
-        raise MachineryFailure(f"{paths}: SHA-256 is {found}, not the registered {expected}; reinstall the package")
+        raise MachineryFailure(f"{paths}: SHA-256 is {found}, not the registered {expected}; get the right file again")
     return found
+
+
+def location(entry: Entry) -> Path:
+    """Where the checkpoint lies: the entry's path, or inside its family's installed package. Raises Misconfigured."""
+    if entry.path is not None:
+        return entry.path
+    spec, inside = find_spec(FAMILIES[entry.family].package), entry.options.get("file")
+    if spec is None or spec.origin is None or not isinstance(inside, str):
+        raise Misconfigured(f"{entry.name} has neither a path nor a file inside an installed package")
+    return Path(spec.origin).parent / inside
+
+
+def checkpoint(entry: Entry) -> Path:
+    """The entry's checkpoint, which is the registered one. Raises Misconfigured where there is no file, MachineryFailure where it is
+    another one."""
+    file = location(entry)
+    try:
+        verified(file, expected=entry.sha256)
+    except OSError as error:
+        raise Misconfigured(f"{entry.name}: {file} can't be read: {error.strerror}") from error
+    return file
+
+
+def agreed(entry: Entry, of_checkpoint: frozenset[int]) -> frozenset[int]:
+    """The member's elements: those of its entry, or the checkpoint's where that names none. Raises Misconfigured where the entry
+    promises more than the checkpoint knows."""
+    if entry.elements is None:
+        return of_checkpoint
+    if unknown := entry.elements - of_checkpoint:
+        raise Misconfigured(
+            f"{entry.name}: its entry names {', '.join(words(unknown))}, which its checkpoint doesn't know"
+        )
+    return entry.elements

@@ -1,47 +1,106 @@
-"""The members this code base knows, by name; the model package is imported only when one of its members is loaded.
+"""The registry: which members there are. Those whose weights come in a wheel, and those of the administrator's file.
 
-To add a member:
-1. Write a module here with `load(name, *, device, models_dir) -> Potential`. Its imports may be as heavy as it needs.
-2. Fill in the card truthfully: the checkpoint's own version and SHA-256, the elements it was trained on, and whether
-   its energy is a total or an OC20 adsorption energy. Results are filed under name and checksum.
-3. On a CPU evaluate each structure in a forward of its own: the answer must not depend on batch-mates to the last bit
-   (docs/decisions/0003). On a GPU batch, and turn the device's out-of-memory error into `shared.errors.OutOfMemory`.
-4. Add the name below. tests/worker/potentials/test_pretrained.py takes it from here; give it the package's own
-   calculator to compare with.
+Published checkpoints that nobody fetched yet are known by name and address, and are no members until they are in that file.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol, cast
 
 from services.potential import Potential
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, Misconfigured
+from worker.potentials import members_file
+from worker.potentials.entry import Entry
+from worker.potentials.families import FAMILIES
+from worker.potentials.members_file import Member
 
-_MODULES = {
-    "emt": "worker.potentials.emt",
-    "chgnet-0.3.0": "worker.potentials.chgnet",
-    "chgnet-r2scan": "worker.potentials.chgnet",
-    "sevennet-0": "worker.potentials.sevennet",
-}
+SHIPPED = Path(__file__).with_name("members.toml")
 
 
-class _Loader(Protocol):
-    def __call__(self, name: str, *, device: str, models_dir: Path | None) -> Potential: ...
+@dataclass(frozen=True)
+class Registry:
+    """entries: the members, by name. published: checkpoints that may be fetched, by the name they get."""
+
+    entries: Mapping[str, Entry]
+    published: Mapping[str, Member]
+
+    def __getitem__(self, name: str) -> Entry:
+        """Raises InvalidInput for a name that isn't there, with what to do."""
+        if name in self.entries:
+            return self.entries[name]
+        if name in self.published:
+            raise InvalidInput(
+                f"{name} is published, but its checkpoint is not here: `python -m worker.models fetch {name}` gets it",
+                field="members",
+            )
+        raise InvalidInput(f"no member is called {name!r}; known are {', '.join(self.entries)}", field="members")
+
+
+class _Module(Protocol):
+    def load(self, entry: Entry, *, device: str) -> Potential: ...
+
+
+@lru_cache(maxsize=1)
+def shipped() -> Registry:
+    """What comes with the project, members.toml."""
+    members = members_file.read(SHIPPED)
+    return Registry(
+        entries=_frozen(member.entry(SHIPPED.parent) for member in members if member.address is None),
+        published=MappingProxyType({member.name: member for member in members if member.address is not None}),
+    )
+
+
+def read(file: Path | None) -> Registry:
+    """The whole registry; file: the administrator's, None or absent where there is none. Raises Misconfigured."""
+    own = members_file.read(file) if file is not None and file.exists() else []
+    known = shipped()
+    for member in own:
+        if member.name in known.entries:
+            raise Misconfigured(
+                f"{file}: {member.name} is the name of a member that comes with Adhop; take another one"
+            )
+        if member.path is None and member.address is not None:
+            raise Misconfigured(f"{file}: member {member.name}: path is missing; an address alone is no checkpoint")
+    folder = Path() if file is None else file.absolute().parent
+    return Registry(
+        entries=_frozen([*known.entries.values(), *(member.entry(folder) for member in own)]),
+        published=known.published,
+    )
 
 
 def names() -> tuple[str, ...]:
-    """Names of the members that `load` accepts."""
-    return tuple(_MODULES)
+    """Names of the members that need no file."""
+    return tuple(shipped().entries)
 
 
-def load(name: str, *, device: str = "cpu", models_dir: Path | None = None) -> Potential:
-    """The member, resident on `device` ("cpu" or "cuda"). models_dir: folder of checkpoints that come in no wheel.
+def load(member: str | Entry, *, device: str = "cpu") -> Potential:
+    """The member, resident on `device` ("cpu" or "cuda"). member: an entry, or the name of one that needs no file.
 
-    Raises InvalidInput for a name that isn't in `names()`.
+    Raises InvalidInput for a name that isn't in `names()`, Misconfigured where its package or its file isn't here or it may not run
+    on this device, and MachineryFailure for a file that isn't the registered one.
     """
-    if name not in _MODULES:
-        raise InvalidInput(f"no member is called {name!r}; known are {', '.join(names())}", field="members")
-    loader = cast("_Loader", import_module(_MODULES[name]).load)
-    return loader(name, device=device, models_dir=models_dir)
+    entry = shipped()[member] if isinstance(member, str) else member
+    family = FAMILIES[entry.family]
+    if reason := absence(entry, device):
+        raise Misconfigured(f"{entry.name} can't be loaded: {reason}")
+    module = cast("_Module", import_module(f"worker.potentials.{family.module}"))
+    return module.load(entry, device=device)
+
+
+def absence(entry: Entry, device: str) -> str | None:
+    """Why this process can't host the member on this kind of device; None where it can. Imports nothing, hashes nothing."""
+    if device not in entry.limits.devices:
+        return f"its entry allows {' and '.join(sorted(entry.limits.devices))}, and this worker runs on {device}"
+    if entry.path is not None and not entry.path.is_file():
+        return f"its file {entry.path} isn't there"
+    return FAMILIES[entry.family].absence()
+
+
+def _frozen(entries: Iterable[Entry]) -> Mapping[str, Entry]:
+    return MappingProxyType({entry.name: entry for entry in entries})

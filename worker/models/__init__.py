@@ -1,0 +1,1 @@
+"""The administrator's side of the registry: `python -m worker.models list | add | verify | fetch`."""

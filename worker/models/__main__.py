@@ -1,0 +1,227 @@
+"""`python -m worker.models`: the members that this installation has, gets, and trusts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+
+from services.potential import EnergyKind
+from shared.errors import AdhopError, Misconfigured
+from worker.models.download import Offline, download
+from worker.models.writing import append
+from worker.potentials import identity, registry
+from worker.potentials.elements import words
+from worker.potentials.entry import Entry
+from worker.potentials.families import FAMILIES
+from worker.potentials.members_file import Member, reasons
+
+DEFAULT_FILE = Path("models/members.toml")
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+console = Console(highlight=False)
+
+File = Annotated[
+    Path,
+    typer.Option(
+        "--file", envvar="ADHOP_MODELS_FILE", help="The site's file of members; checkpoints are fetched beside it."
+    ),
+]
+
+
+@app.command("list")
+def show(file: File = DEFAULT_FILE) -> None:
+    """All members, where they come from, and whether this environment can load them."""
+    known = registry.read(file)
+    table = Table("member", "family", "environment", "energy", "elements", "weights", "here")
+    for entry in known.entries.values():
+        family = FAMILIES[entry.family]
+        table.add_row(
+            entry.name,
+            family.title,
+            family.environment,
+            entry.energy_kind,
+            "as its checkpoint" if entry.elements is None else " ".join(words(entry.elements)),
+            "in its package" if entry.path is None else str(entry.path),
+            _state(entry),
+        )
+    for member in known.published.values():
+        if member.name not in known.entries:
+            family = FAMILIES[member.family]
+            table.add_row(
+                member.name,
+                family.title,
+                family.environment,
+                member.energy_kind,
+                "",
+                "published",
+                f"fetch {member.name}",
+            )
+    console.print(table)
+    console.print(f"site's file: {file}" + ("" if file.exists() else " (not there yet; add and fetch make it)"))
+
+
+def _state(entry: Entry) -> str:
+    return next(
+        (reason for device in sorted(entry.limits.devices) if (reason := registry.absence(entry, device))), "yes"
+    )
+
+
+@app.command()
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(help="Members; all that are here where none is named.")] = None,
+    file: File = DEFAULT_FILE,
+) -> None:
+    """Compare each checkpoint with its registered SHA-256. The exit status is 1 where one is missing or another file."""
+    known = registry.read(file)
+    wrong = 0
+    for entry in [known[name] for name in names] if names else known.entries.values():
+        if not FAMILIES[entry.family].checkpoint:
+            _say(f"{entry.name}: has no checkpoint")
+        elif not names and entry.path is None and FAMILIES[entry.family].absence():
+            _say(f"{entry.name}: not checked, {FAMILIES[entry.family].absence()}")
+        else:
+            wrong += _verify(entry)
+    raise typer.Exit(1 if wrong else 0)
+
+
+def _verify(entry: Entry) -> bool:
+    try:
+        identity.checkpoint(entry)
+    except AdhopError as error:
+        _say(f"{entry.name}: {error}")
+        return True
+    _say(f"{entry.name}: SHA-256 {entry.sha256}, as registered")
+    return False
+
+
+@app.command()
+def add(
+    name: str,
+    path: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The checkpoint.")],
+    family: Annotated[str, typer.Option(help=f"One of {', '.join(FAMILIES)}.")],
+    energy_kind: Annotated[
+        EnergyKind, typer.Option(help="What its energy is: of the whole structure, or OC20's of adsorption.")
+    ],
+    file: File = DEFAULT_FILE,
+    elements: Annotated[
+        str, typer.Option(help="Symbols and ranges, e.g. 'H C-O Pt'; left out, the checkpoint's own.")
+    ] = "",
+    precision: Annotated[str | None, typer.Option(help="float32 or float64; left out, the family's own.")] = None,
+    trained_on: str = "",
+    license: str = "",
+    option: Annotated[list[str] | None, typer.Option(help="What the family understands, as KEY=VALUE.")] = None,
+) -> None:
+    """Register a checkpoint that is on this machine already; its checksum is recorded."""
+    if name in registry.names():
+        raise Misconfigured(f"{name} is the name of a member that comes with Adhop; take another one")
+    values = {
+        "name": name,
+        "family": family,
+        "path": os.path.relpath(path.absolute(), file.absolute().parent),
+        "sha256": identity.sha256(path),
+        "energy_kind": energy_kind,
+        "elements": elements.split() or None,
+        "precision": precision,
+        "trained_on": trained_on,
+        "license": license,
+        "options": dict(_option(word) for word in option or ()),
+    }
+    _register(file, values)
+
+
+def _option(word: str) -> tuple[str, str]:
+    key, equals, value = word.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"{word!r} is not KEY=VALUE")
+    return key, value
+
+
+@app.command()
+def fetch(
+    names: Annotated[list[str], typer.Argument(help="Published members; `list` shows them.")], file: File = DEFAULT_FILE
+) -> None:
+    """Get published checkpoints and register them. A download that was cut goes on where it stopped."""
+    for name in names:
+        known = registry.read(file)
+        if name in known.entries:
+            _say(f"{name} is registered already, from {known[name].path or 'its package'}")
+            continue
+        _fetch(file, _published(known, name))
+
+
+def _published(known: registry.Registry, name: str) -> Member:
+    if name not in known.published:
+        raise typer.BadParameter(f"no published member is called {name!r}; there are {', '.join(known.published)}")
+    return known.published[name]
+
+
+def _fetch(file: Path, member: Member) -> None:
+    address = str(member.address)
+    target = file.absolute().parent / address.rsplit("/", 1)[-1]
+    if target.exists():
+        _say(f"{target} is here already")
+    else:
+        _download(member.name, address, target)
+    values = member.model_dump(mode="json", exclude={"address"}) | {
+        "path": target.name,
+        "sha256": identity.sha256(target),
+    }
+    if member.sha256 and member.sha256 != values["sha256"]:
+        target.rename(target.with_name(f"{target.name}.refused"))
+        raise Misconfigured(
+            f"{address}: SHA-256 is {values['sha256']}, not the published {member.sha256}; kept as {target.name}.refused"
+        )
+    _register(file, values)
+
+
+def _download(name: str, address: str, target: Path) -> None:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(name, total=None)
+        try:
+            download(address, target, lambda here, total: progress.update(task, completed=here, total=total))
+        except Offline as error:
+            raise Offline(
+                f"{error}. Without a network: get {address} on another machine, put it at {target}, and run this command again"
+            ) from error
+
+
+def _register(file: Path, values: Mapping[str, object]) -> None:
+    try:
+        member = Member.model_validate(values)
+    except ValidationError as error:
+        raise Misconfigured("; ".join(reasons(error))) from error
+    append(file, member)
+    _say(f"{member.name} is registered in {file} with SHA-256 {member.sha256}")
+
+
+def _say(text: str) -> None:
+    console.print(text, markup=False, soft_wrap=True)
+
+
+def main(arguments: Iterable[str] | None = None) -> None:
+    """Entry point: expected trouble is one message, not a traceback."""
+    try:
+        app(None if arguments is None else list(arguments))
+    except AdhopError as error:
+        print(f"adhop: {error}", file=sys.stderr)  # noqa: T201 - a command line prints
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()
