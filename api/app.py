@@ -15,6 +15,7 @@ from api.health.routes import router as health_router
 from api.jobs.routes import router as jobs_router
 from api.members.routes import router as members_router
 from api.results.routes import router as results_router
+from api.selections.routes import router as selections_router
 from shared.settings import Settings
 
 VERSION = "0.1.0"
@@ -45,6 +46,6 @@ def create_app(settings: Settings) -> FastAPI:
     )
     problems.install(app)
     app.add_middleware(BodyGate, max_bytes=settings.max_body_bytes)
-    for router in (jobs_router, results_router, members_router, health_router):
+    for router in (jobs_router, results_router, selections_router, members_router, health_router):
         app.include_router(router)
     return app

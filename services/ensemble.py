@@ -1,42 +1,81 @@
-"""What several members say together of one candidate. One formula each, here and nowhere else."""
+"""What several members say together of each candidate. One formula each, here and nowhere else.
+
+Members that failed or can't tell are missing (NaN): they are left out of mean and spread and counted, never imputed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from shared.errors import InvalidInput
 from shared.parameters import Spread
+from shared.structures import Floats, Integers, Mask
 
 
-@dataclass(frozen=True)
-class Summary:
-    """eV. std is the sample standard deviation (ddof = 1); std and range are None for fewer than two members."""
+@dataclass(frozen=True, eq=False)
+class Summaries:
+    """eV, one entry per candidate [n]. std is the sample standard deviation (ddof = 1); std and range are NaN for fewer than two
+    members, mean for none. n: how many members."""
 
-    mean: float | None
-    std: float | None
-    range: float | None
-    n: int
+    mean: Floats
+    std: Floats
+    range: Floats
+    n: Integers
 
-    def spread(self, kind: Spread) -> float | None:
-        """The measure of disagreement that the job asked for, eV."""
+    def spread(self, kind: Spread) -> Floats:
+        """The measure of disagreement that was asked for, eV [n]."""
         return self.std if kind is Spread.STD else self.range
 
 
-def summarise(energies: Mapping[str, float], references: Mapping[str, str]) -> Summary:
-    """Mean and spread of the members' adsorption energies, eV, by member.
+def summarise(energies: Floats, weights: Floats | None = None) -> Summaries:
+    """Mean and spread of the members' adsorption energies, eV [n, n_members], NaN where a member has none.
 
-    Raises InvalidInput where the members' references differ: such numbers have no common scale.
+    weights: positive, one per member; they steer the mean alone, over the members that are there. The spread is what members disagree
+    by, whatever they weigh.
     """
-    stated = {references[member] for member in energies}
-    if len(stated) > 1:
-        raise InvalidInput(f"no spread over different references: {'; '.join(sorted(stated))}")
-    values = np.array([energies[member] for member in sorted(energies)], dtype=np.float64)
-    if not len(values):
-        return Summary(None, None, None, 0)
-    mean = float(values.mean())
-    if len(values) < 2:
-        return Summary(mean, None, None, 1)
-    return Summary(mean, float(values.std(ddof=1)), float(np.ptp(values)), len(values))
+    there = ~np.isnan(energies)
+    count = there.sum(axis=1)
+    values = np.where(there, energies, 0.0)
+    ones = np.ones(energies.shape[1])
+    plain = _mean(values, there, ones)
+    mean = plain if weights is None else _mean(values, there, np.asarray(weights, dtype=np.float64))
+    deviations = np.where(there, energies - plain[:, None], 0.0)
+    several = count > 1
+    std = np.sqrt((deviations**2).sum(axis=1) / np.where(several, count - 1, np.nan))
+    highest = np.where(there, energies, -np.inf).max(axis=1, initial=-np.inf)
+    lowest = np.where(there, energies, np.inf).min(axis=1, initial=np.inf)
+    width = np.full(len(energies), np.nan)
+    width[several] = highest[several] - lowest[several]
+    return Summaries(mean, std, width, count)
+
+
+def _mean(values: Floats, there: Mask, weights: Floats) -> Floats:
+    total = np.where(there, weights, 0.0).sum(axis=1)
+    return np.asarray((values * weights).sum(axis=1) / np.where(total > 0, total, np.nan))
+
+
+def weights_of(members: Sequence[str], weights: Mapping[str, float]) -> Floats | None:
+    """Weights in the order of the members; 1 where none is given, None where none is at all.
+
+    Raises InvalidInput for a weight of a member that isn't among them.
+    """
+    strange = sorted(set(weights) - set(members))
+    if strange:
+        raise InvalidInput(
+            f"weights for {', '.join(strange)}, but the members are {', '.join(members)}", field="weights"
+        )
+    return np.array([weights.get(member, 1.0) for member in members]) if weights else None
+
+
+def one_reference(stated: Iterable[str]) -> str:
+    """The reference that all energies share; empty where there is none.
+
+    Raises InvalidInput where they differ: such numbers have no common scale, and a spread over them would be no spread.
+    """
+    found = sorted(set(stated))
+    if len(found) > 1:
+        raise InvalidInput(f"no mean or spread over energies with different references: {'; '.join(found)}")
+    return found[0] if found else ""

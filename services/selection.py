@@ -1,4 +1,4 @@
-"""The filter and the choice: trust what the members agree on, take the lowest.
+"""The filter and the choice: trust what the members agree on, take the lowest, and say of every candidate why or why not.
 
 Following the Open Catalyst Challenge 2023's winning method; success and failure as in AdsorbML, Lan et al., npj Comput. Mater.
 9, 172 (2023), doi:10.1038/s41524-023-01121-5.
@@ -6,88 +6,138 @@ Following the Open Catalyst Challenge 2023's winning method; success and failure
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.ensemble import Summary, summarise
-from shared.parameters import Ensemble, Selection
+import numpy as np
+
+from services.ensemble import Summaries, one_reference, summarise, weights_of
+from shared.parameters import Choosing, Spread
+from shared.scored import Outcome, Pool
+from shared.structures import Floats, Integers, Mask
 
 
-@dataclass(frozen=True)
-class Scored:
-    """A candidate with what is known of it. energies: adsorption energy by member, eV; references: what each is relative to;
-    fmax: eV/Å; duplicate_of: the key of the earlier candidate that is the same minimum."""
+@dataclass(frozen=True, eq=False)
+class _Filtered:
+    """Masks over candidates [n]: what keeps each from being trusted."""
 
-    key: int
-    energies: Mapping[str, float]
-    references: Mapping[str, str]
-    converged: bool
-    fmax: float
-    anomalies: tuple[str, ...] = ()
-    duplicate_of: int | None = None
+    summaries: Summaries
+    anomalous: Mask
+    unconverged: Mask
+    too_few: Mask
+    too_wide: Mask
 
-
-@dataclass(frozen=True)
-class Judged:
-    """The ensemble's summary and the verdict; `reason` is empty where the candidate passes."""
-
-    key: int
-    summary: Summary
-    passes: bool
-    reason: str
-    anomalous: bool
-    duplicate_of: int | None
+    @property
+    def passes(self) -> Mask:
+        return ~(self.anomalous | self.unconverged | self.too_few | self.too_wide)
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A chosen candidate. rank 0 is the putative global minimum."""
+def choose(pool: Pool, rules: Choosing, limit: float) -> Outcome:
+    """Score, filter and rank. limit: eV, of `rules.spread`.
 
-    rank: int
-    key: int
-    low_confidence: bool
-    reason: str
+    Chosen are the lowest means among the distinct candidates that pass: `rules.count` of them, none further than `rules.window` above
+    the lowest. Of candidates that are the same minimum one is taken, a passing one if there is one: the first one found may be
+    the one that failed. Where nothing passes, the lowest mean of all is chosen alone, marked (one without anomaly if there is
+    one): an empty answer is of no use. Ties go to the smaller key. No candidate with an energy: nothing is chosen.
 
-
-def judge(candidate: Scored, ensemble: Ensemble, selection: Selection) -> Judged:
-    """Whether a candidate passes the filter, and why not."""
-    summary = summarise(candidate.energies, candidate.references)
-    anomalies = () if selection.include_anomalous else candidate.anomalies
-    spread = summary.spread(ensemble.spread)
-    reasons = []
-    if anomalies:
-        reasons.append(", ".join(anomalies))
-    if not candidate.converged:
-        reasons.append(f"not converged: fmax {candidate.fmax:.3f} eV/Å")
-    if summary.n < 2:
-        reasons.append("not scored" if summary.n == 0 else "scored by one member, two are needed")
-    if spread is not None and spread > ensemble.limit:
-        reasons.append(f"{ensemble.spread} {spread:.2f} eV exceeds the limit of {ensemble.limit:.2f} eV")
-    return Judged(
-        candidate.key, summary, not reasons, "; ".join(reasons), bool(candidate.anomalies), candidate.duplicate_of
-    )
-
-
-def choose(judged: Sequence[Judged], selection: Selection) -> list[Choice]:
-    """The lowest mean energies among the distinct candidates that pass: `selection.count`, or as many as there are.
-
-    Of candidates that are the same minimum one is taken, a passing one if there is one: the first one found may be the
-    one that failed. Where nothing passes, the lowest mean of all is returned alone, marked, with its reason (one without
-    anomaly if there is one): an empty answer is of no use. Ties go to the smaller key. No candidate with an energy: an
-    empty list.
+    Raises InvalidInput where the energies have different references, and for a weight of a member that the pool doesn't have.
     """
-    scored = [(one, one.summary.mean) for one in judged if one.summary.mean is not None]
-    # what is preferred comes first; anomalies tell only failing candidates apart
-    scored.sort(
-        key=lambda entry: (not entry[0].passes, entry[0].anomalous and not entry[0].passes, entry[1], entry[0].key)
+    one_reference(pool.references)
+    summaries = summarise(pool.energies, weights_of(pool.members, rules.weights))
+    filtered = _filter(pool, summaries, rules, limit)
+    passes = filtered.passes
+    line = _line(pool, summaries.mean, passes)
+    n_passing = int(passes[line].sum())
+    within = _within(summaries.mean[line[:n_passing]], rules.window)
+    chosen = line[: min(within, rules.count)] if n_passing else line[:1]
+    rank = np.full(len(pool), -1)
+    rank[chosen] = np.arange(len(chosen))
+    reasons = _reasons(pool, filtered, rules.spread, limit)
+    return Outcome(
+        mean=summaries.mean,
+        std=summaries.std,
+        range=summaries.range,
+        n=summaries.n,
+        passes=passes,
+        reasons=reasons,
+        rank=rank,
+        verdicts=_verdicts(pool, summaries.mean, reasons, line, n_passing, len(chosen), rules),
+        low_confidence=bool(len(chosen)) and not n_passing,
     )
-    distinct: dict[int, Judged] = {}
-    for one, _ in scored:
-        distinct.setdefault(one.key if one.duplicate_of is None else one.duplicate_of, one)
-    passing = [one for one in distinct.values() if one.passes]
-    if passing:
-        return [Choice(rank, one.key, False, "") for rank, one in enumerate(passing[: selection.count])]
-    return [
-        Choice(0, one.key, True, f"nothing passed the filter; the lowest: {one.reason}")
-        for one in list(distinct.values())[:1]
-    ]
+
+
+def _filter(pool: Pool, summaries: Summaries, rules: Choosing, limit: float) -> _Filtered:
+    anomalous = np.array([bool(names) for names in pool.anomalies], dtype=np.bool_)
+    # the comparison is false for the NaN of a single member, who is refused by his number
+    with np.errstate(invalid="ignore"):
+        too_wide = summaries.spread(rules.spread) > limit
+    return _Filtered(
+        summaries=summaries,
+        anomalous=anomalous & (not rules.include_anomalous),
+        unconverged=~pool.converged,
+        too_few=summaries.n < 2,
+        too_wide=too_wide,
+    )
+
+
+def _line(pool: Pool, mean: Floats, passes: Mask) -> Integers:
+    """Indices of the distinct scored candidates, one of each minimum: those that pass first, each part by mean, then key."""
+    scored = np.flatnonzero(~np.isnan(mean))
+    anomalous = np.array([bool(pool.anomalies[index]) for index in scored], dtype=np.bool_)
+    failing = ~passes[scored]
+    # anomalies tell only failing candidates apart: others were asked for with theirs
+    order = scored[np.lexsort((pool.keys[scored], mean[scored], anomalous & failing, failing))]
+    _, earliest = np.unique(pool.first[order], return_index=True)
+    return np.asarray(order[np.sort(earliest)])
+
+
+def _within(means: Floats, window: float | None) -> int:
+    """How many of these rising means, eV, are within the window above the first."""
+    if window is None or not len(means):
+        return len(means)
+    return int((means <= means[0] + window).sum())
+
+
+def _reasons(pool: Pool, filtered: _Filtered, spread: Spread, limit: float) -> list[str]:
+    """What keeps each candidate from passing, in words; empty for those that pass."""
+    found: list[list[str]] = [[] for _ in range(len(pool))]
+    for index in np.flatnonzero(filtered.anomalous).tolist():
+        found[index].append(pool.anomalies[index])
+    for index in np.flatnonzero(filtered.unconverged).tolist():
+        found[index].append(f"not converged: fmax {pool.fmax[index]:.3f} eV/Å")
+    for index in np.flatnonzero(filtered.too_few).tolist():
+        alone = filtered.summaries.n[index] == 1
+        found[index].append("scored by one member, two are needed" if alone else "not scored")
+    values = filtered.summaries.spread(spread)
+    for index in np.flatnonzero(filtered.too_wide).tolist():
+        found[index].append(f"{spread} {values[index]:.2f} eV exceeds the limit of {limit:.2f} eV")
+    return ["; ".join(parts) for parts in found]
+
+
+def _verdicts(
+    pool: Pool, mean: Floats, reasons: list[str], line: Integers, n_passing: int, n_chosen: int, rules: Choosing
+) -> list[str]:
+    """Why each candidate was chosen, or why not."""
+    verdicts = reasons.copy()
+    stands_for = dict(zip(pool.first[line].tolist(), line.tolist(), strict=True))
+    for index, first in enumerate(pool.first.tolist()):
+        other = stands_for.get(first, index)
+        if other != index:
+            verdicts[index] = f"same minimum as #{pool.keys[other]}"
+    for place, index in enumerate(line[:n_passing].tolist()):
+        above = float(mean[index] - mean[line[0]])
+        if place < n_chosen:
+            verdicts[index] = _chosen(place, above, n_passing)
+        elif rules.window is not None and above > rules.window:
+            verdicts[index] = f"{above:.2f} eV above the lowest, beyond the window of {rules.window:.2f} eV"
+        else:
+            verdicts[index] = f"rank {place}, {above:.2f} eV above the lowest; the {n_chosen} lowest are chosen"
+    if not n_passing and len(line):
+        lowest = int(line[0])
+        verdicts[lowest] = f"low confidence: nothing passed the filter; the lowest: {reasons[lowest]}"
+    return verdicts
+
+
+def _chosen(place: int, above: float, n_passing: int) -> str:
+    if place == 0:
+        return f"chosen: the lowest of {n_passing} distinct minima that pass the filter"
+    return f"chosen: rank {place}, {above:.2f} eV above the lowest"

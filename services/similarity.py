@@ -14,6 +14,7 @@ changes out of the adsorbate's reach are seen through the energy alone.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
@@ -118,14 +119,18 @@ def representatives(structures: Sequence[Structure], energies: Sequence[float], 
         return []
     known = np.stack([fingerprint(structure) for structure in structures])
     values = np.asarray(energies, dtype=np.float64)
-    distinct: list[int] = []
+    # Kept in rising energy, so that only those within the tolerance are looked at.
+    ladder: list[tuple[float, int]] = []
     answer: list[int] = []
-    for index in range(len(structures)):
-        found = equivalents(known[index], values[index], known[distinct], values[distinct], tolerances)
+    for index, energy in enumerate(values.tolist()):
+        reach = tolerances.energy + 1e-9  # rounding must lose none; `equivalents` draws the line
+        near = ladder[bisect_left(ladder, (energy - reach, -1)) : bisect_right(ladder, (energy + reach, len(values)))]
+        known_as = sorted(which for _, which in near)
+        found = equivalents(known[index], energy, known[known_as], values[known_as], tolerances)
         if found.any():
-            answer.append(distinct[int(found.argmax())])
+            answer.append(known_as[int(found.argmax())])
         else:
-            distinct.append(index)
+            insort(ladder, (energy, index))
             answer.append(index)
     return answer
 

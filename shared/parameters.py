@@ -7,11 +7,17 @@ Units: eV, Å, eV/Å, fs, K. Defaults of the hopping are the published ones: Goe
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from ase.data import atomic_numbers
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 MemberName = Annotated[str, Field(min_length=1, max_length=100)]
+Weight = Annotated[float, Field(gt=0, le=1000)]
+Limit = Annotated[float, Field(gt=0, le=10)] | Literal["calibrated"]
+"""eV, or what the newest calibration for the same members says."""
+CALIBRATED = "calibrated"
+Functional = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[ -~]+$")]
 
 
 class _Parameters(BaseModel):
@@ -125,14 +131,47 @@ class Ensemble(_Parameters):
     """Members that run walkers; empty means the server's default."""
     score_members: Annotated[tuple[MemberName, ...], Field(max_length=10)] = ()
     """Members that score every candidate; empty means the server's default."""
+    weights: Annotated[dict[MemberName, Weight], Field(max_length=10)] = {}
+    """For a weighted mean; 1 for a member that isn't named. The spread knows no weights."""
     spread: Spread = Spread.STD
-    limit: Annotated[float, Field(gt=0, le=10)] = 0.3
-    """Largest spread that is trusted, eV."""
+    limit: Limit = 0.3
+    """Largest spread that is trusted, eV, or `calibrated`."""
+    functional: Functional = "RPBE"
+    """Of the calibration that is asked for."""
 
 
 class Selection(_Parameters):
     count: Annotated[int, Field(ge=1, le=100)] = 5
+    window: Annotated[float, Field(gt=0, le=20)] | None = None
+    """Nothing further above the lowest minimum is chosen, eV."""
     include_anomalous: bool = False
+
+
+class Choosing(_Parameters):
+    """How candidates are scored, filtered and chosen: what a finished job can be asked again with, no new search.
+
+    Fields as in Ensemble and Selection; members: those that the mean and the spread are taken over.
+    """
+
+    members: Annotated[tuple[MemberName, ...], Field(min_length=1, max_length=10)]
+    weights: Annotated[dict[MemberName, Weight], Field(max_length=10)] = {}
+    spread: Spread = Spread.STD
+    limit: Limit = 0.3
+    functional: Functional = "RPBE"
+    count: Annotated[int, Field(ge=1, le=100)] = 5
+    window: Annotated[float, Field(gt=0, le=20)] | None = None
+    include_anomalous: bool = False
+
+
+class OwnReference(_Parameters):
+    """The reference of an element that OC20's gas molecules don't cover: total energies of an elemental molecule or crystal."""
+
+    label: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9()\[\], _-]{0,39}$")]
+    """What it is, shown with each energy: `S8(g)`, `Cl2(g)`, `Na(bcc)`."""
+    atoms: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How many atoms the energies are of; 1 where they are chemical potentials."""
+    energies: Annotated[dict[MemberName, float], Field(min_length=1, max_length=20)]
+    """Total energy, eV, by member: each member's own, since members have no common scale."""
 
 
 class JobParameters(_Parameters):
@@ -145,6 +184,8 @@ class JobParameters(_Parameters):
     similarity: Similarity = Similarity()
     ensemble: Ensemble = Ensemble()
     selection: Selection = Selection()
+    references: Annotated[dict[str, OwnReference], Field(max_length=20)] = {}
+    """By element symbol: references of one's own, for adsorbates with other elements than H, C, N and O."""
     max_force_calls: Annotated[int, Field(ge=1, le=10**9)] | None = None
     """Force calls that the walkers of the job may use together; looked at between hops. None leaves it to the hops."""
 
@@ -153,3 +194,30 @@ class JobParameters(_Parameters):
         if self.hopping.max_temperature_k < self.hopping.temperature_k:
             raise ValueError("max_temperature_k is below temperature_k")
         return self
+
+    @field_validator("references")
+    @classmethod
+    def _other_elements(cls, references: dict[str, OwnReference]) -> dict[str, OwnReference]:
+        for symbol in references:
+            if atomic_numbers.get(symbol, 0) < 1:
+                raise ValueError(f"{symbol[:10]} is no element: name references by element symbol, such as S")
+            if symbol in ("H", "C", "N", "O"):
+                raise ValueError(f"the reference of {symbol} is that of OC20 (CO, H2, H2O, N2) and can't be replaced")
+        labels = [reference.label for reference in references.values()]
+        if len(set(labels)) < len(labels) or {"CO(g)", "H2(g)", "H2O(g)", "N2(g)"} & set(labels):
+            raise ValueError("each reference needs a label of its own")
+        return references
+
+    def choosing(self, members: tuple[str, ...]) -> Choosing:
+        """How this job chooses, with the members that score it."""
+        ensemble, selection = self.ensemble, self.selection
+        return Choosing(
+            members=members,
+            weights=ensemble.weights,
+            spread=ensemble.spread,
+            limit=ensemble.limit,
+            functional=ensemble.functional,
+            count=selection.count,
+            window=selection.window,
+            include_anomalous=selection.include_anomalous,
+        )

@@ -5,14 +5,16 @@ Pure checks on arrays: no database, no HTTP. Lengths in Å.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import numpy as np
-from ase.data import chemical_symbols
+from ase.data import atomic_numbers, chemical_symbols
 from ase.neighborlist import primitive_neighbor_list
 
 from shared.errors import InvalidInput
 from shared.members import KnownMember
+from shared.parameters import OwnReference
 from shared.structures import Floats, Integers, Mask, Structure
 from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, SlabSubmission, Submission
 
@@ -27,10 +29,20 @@ CLEARANCE = 2.0
 REFERENCED = frozenset({1, 6, 7, 8})
 """Elements that the gas references CO, H2, H2O and N2 cover."""
 MAX_MILLER = 8
+NONE: Mapping[str, OwnReference] = MappingProxyType({})
 
 
-def check_submission(submission: Submission, members: Iterable[KnownMember], *, max_atoms: int) -> None:
-    """Raise InvalidInput for an (adsorbate, surface) pair that can't be computed by these members."""
+def check_submission(
+    submission: Submission,
+    members: Iterable[KnownMember],
+    *,
+    max_atoms: int,
+    references: Mapping[str, OwnReference] = NONE,
+) -> None:
+    """Raise InvalidInput for an (adsorbate, surface) pair that can't be computed by these members.
+
+    references: of the user's own, by element symbol.
+    """
     members = list(members)
     if isinstance(submission, AdslabSubmission):
         _check_adslab(submission, members, max_atoms)
@@ -38,6 +50,7 @@ def check_submission(submission: Submission, members: Iterable[KnownMember], *, 
         _check_slab(submission, members, max_atoms)
     else:
         _check_bulk(submission, members, max_atoms)
+    _check_referenced(submission, members, references)
 
 
 def _check_adslab(submission: AdslabSubmission, members: list[KnownMember], max_atoms: int) -> None:
@@ -55,8 +68,7 @@ def _check_adslab(submission: AdslabSubmission, members: list[KnownMember], max_
     _check_cell(structure.cell, structure.pbc, field)
     _check_elements(structure.numbers, members, field)
     _check_distances(structure.positions, structure.cell, structure.pbc, field)
-    _check_adsorbate_place(structure, field)  # before the references: layer numbers read as tags end here
-    _check_referenced(structure.numbers[structure.adsorbate], members, field)
+    _check_adsorbate_place(structure, field)
     outside = sorted(set(submission.binding) - set(np.flatnonzero(structure.adsorbate).tolist()))
     if outside:
         raise InvalidInput(f"binding atoms {outside} are not adsorbate atoms", field="input.binding")
@@ -108,7 +120,6 @@ def _check_adsorbate(adsorbate: Adsorbate, members: list[KnownMember], max_atoms
     positions = np.array(adsorbate.positions, dtype=float).reshape(-1, 3)
     _check_atoms(numbers, positions, max_atoms, field)
     _check_elements(numbers, members, field)
-    _check_referenced(numbers, members, field)
     _check_distances(positions, np.zeros((3, 3)), np.zeros(3, dtype=bool), field)
     outside = [index for index in adsorbate.binding if not 0 <= index < len(numbers)]
     if outside or not adsorbate.binding:
@@ -144,15 +155,43 @@ def _check_elements(numbers: Integers, members: list[KnownMember], field: str) -
             )
 
 
-def _check_referenced(numbers: Integers, members: list[KnownMember], field: str) -> None:
-    missing = _symbols({int(number) for number in numbers} - REFERENCED)
+def _check_referenced(
+    submission: Submission, members: list[KnownMember], references: Mapping[str, OwnReference]
+) -> None:
+    """Every element of the adsorbate has a reference, the same one for every member."""
+    field, own = "parameters.references", {atomic_numbers[symbol] for symbol in references}
+    elements = _adsorbate_elements(submission)
     total = sorted({member.name for member in members if member.energy_kind == "total"})
-    if missing and total:
+    direct = sorted({member.name for member in members if member.energy_kind != "total"})
+    missing = _symbols(elements - REFERENCED - own)
+    if missing:
+        hint = ", or give the total energies of a reference of your own in parameters.references" if total else ""
         raise InvalidInput(
-            f"the adsorbate holds {missing}, but the gas references (CO, H2, H2O, N2) of {', '.join(total)} cover "
-            "H, C, N and O only: use an adsorbate of these",
+            f"the adsorbate holds {missing}, but the gas references (CO, H2, H2O, N2) of {', '.join(total or direct)} cover "
+            f"H, C, N and O only: use an adsorbate of these{hint}",
+            field="input.structure" if isinstance(submission, AdslabSubmission) else "input.adsorbate",
+        )
+    needed = elements & own
+    if needed and direct:
+        raise InvalidInput(
+            f"{', '.join(direct)} predict{'s' if len(direct) == 1 else ''} adsorption energies on OC20's references and can't be "
+            f"brought to yours of {_symbols(needed)}: leave it out of search_members and score_members",
             field=field,
         )
+    for symbol, reference in references.items():
+        lacking = sorted(set(total) - reference.energies.keys())
+        if atomic_numbers[symbol] in needed and lacking:
+            raise InvalidInput(
+                f"the reference of {symbol}, {reference.label}, has no energy by {', '.join(lacking)}: each member needs its own",
+                field=field,
+            )
+
+
+def _adsorbate_elements(submission: Submission) -> set[int]:
+    if isinstance(submission, AdslabSubmission):
+        structure = Structure.from_document(submission.structure)
+        return {int(number) for number in structure.numbers[structure.adsorbate]}
+    return set(submission.adsorbate.numbers)
 
 
 def _symbols(numbers: Iterable[int]) -> str:

@@ -6,18 +6,18 @@ from collections.abc import Iterable
 
 import numpy as np
 from pydantic import TypeAdapter
-from sqlalchemy import delete
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from services import references, selection, similarity
+from services.ensemble import summarise
 from services.placement import Placed, place
 from services.potential import EnergyKind
-from services.selection import Scored
 from services.systems import System, assemble
-from shared.database.repositories import claims, registry, search, settling
+from shared.database.repositories import claims, registry, search, selections, settling
 from shared.database.repositories.references import GAS, SLAB, Wanted, want
-from shared.database.repositories.structures import keep, restore
-from shared.database.tables import Candidate, Job, MemberEnergy, Minimum, Placement, Score, Walker
+from shared.database.repositories.structures import keep
+from shared.database.tables import Candidate, Job, Placement, Walker
 from shared.parameters import JobParameters
 from shared.states import Stage, State
 from shared.submissions import Submission
@@ -64,56 +64,30 @@ def store_placements(session: Session, lease: claims.Lease, job: Job, system: Sy
 def _wanted(job: Job, system: System, kind: str) -> list[Wanted]:
     """A member needs the clean slab relaxed by itself, for restraints and anomalies; one that predicts total energies needs
     the gas molecules too."""
-    hopping = JobParameters.model_validate(job.parameters).hopping
-    slab = system.slab
+    parameters = JobParameters.model_validate(job.parameters)
+    hopping, slab = parameters.hopping, system.slab
     wanted = [Wanted(SLAB, slab.formula, slab, hopping.fmax, hopping.max_relaxation_steps)]
     if kind == EnergyKind.TOTAL:
         pbc = (bool(slab.pbc[0]), bool(slab.pbc[1]), bool(slab.pbc[2]))
         wanted += [
             Wanted(GAS, name, references.gas_start(name, pbc), hopping.fmax, hopping.max_relaxation_steps)
-            for name in references.coefficients(system.adsorbate.numbers)
+            for name in references.coefficients(system.adsorbate.numbers, parameters.references)
+            if name in references.GAS
         ]
     return wanted
 
 
 def choose_minima(session: Session, lease: claims.Lease, job: Job) -> None:
-    """Score every candidate, mark duplicates across walkers and members, and store the minima."""
+    """Mark duplicates across walkers and members, score every candidate, and store the job's own selection."""
     parameters = JobParameters.model_validate(job.parameters)
-    rows = [candidate for candidate, _ in search.candidates(session, job.id)]
-    energies = search.energies(session, job.id)
-    _mark_duplicates(rows, energies, parameters)
-    judged = [
-        selection.judge(_scored(row, energies.get(row.id, [])), parameters.ensemble, parameters.selection)
-        for row in rows
-    ]
-    choices = selection.choose(judged, parameters.selection)
-    session.execute(delete(Score).where(Score.job_id == job.id))
-    session.execute(delete(Minimum).where(Minimum.job_id == job.id))
-    session.add_all(
-        Score(
-            candidate_id=one.key,
-            job_id=job.id,
-            mean=one.summary.mean,
-            std=one.summary.std,
-            range=one.summary.range,
-            n=one.summary.n,
-            passes=one.passes,
-            reason=one.reason,
-        )
-        for one in judged
-    )
-    session.add_all(
-        Minimum(
-            job_id=job.id,
-            rank=choice.rank,
-            candidate_id=choice.key,
-            low_confidence=choice.low_confidence,
-            reason=choice.reason,
-        )
-        for choice in choices
-    )
+    rules = parameters.choosing(tuple(job.score_members))
+    _mark_duplicates(session, job, parameters)
+    limit = selections.limit_of(session, rules)
+    pool = selections.pool(session, job.id, rules.members)
+    outcome = selection.choose(pool, rules, limit[0])
+    selections.store(session, job.id, rules, limit, pool, outcome, user_id=job.user_id)
     claims.finish(session, lease, State.SUCCEEDED)
-    if choices:
+    if (outcome.rank >= 0).any():
         settling.end(session, job, State.SUCCEEDED)
     else:
         settling.end(
@@ -125,35 +99,24 @@ def choose_minima(session: Session, lease: claims.Lease, job: Job) -> None:
         )
 
 
-def _scored(row: Candidate, energies: list[MemberEnergy]) -> Scored:
-    done = [
-        one for one in energies if one.state == State.SUCCEEDED and one.adsorption_energy is not None and one.reference
-    ]
-    return Scored(
-        key=row.id,
-        energies={one.member: one.adsorption_energy for one in done if one.adsorption_energy is not None},
-        references={one.member: one.reference for one in done if one.reference is not None},
-        converged=row.converged,
-        fmax=row.fmax,
-        anomalies=tuple(row.anomalies),
-        duplicate_of=row.duplicate_of,
-    )
-
-
-def _mark_duplicates(rows: list[Candidate], energies: dict[int, list[MemberEnergy]], parameters: JobParameters) -> None:
+def _mark_duplicates(session: Session, job: Job, parameters: JobParameters) -> None:
     """Candidates that different walkers or members found alike, compared by geometry and ensemble mean: members have no
-    common scale but that. The order of `rows` decides who came first."""
-    means: dict[int, float] = {}
-    for row in rows:
-        values = [one.adsorption_energy for one in energies.get(row.id, []) if one.adsorption_energy is not None]
-        if row.duplicate_of is None and values:
-            means[row.id] = float(np.mean(values))
-    fresh = [row for row in rows if row.id in means]
-    structures = [restore(row.structure, row.positions) for row in fresh]
-    firsts = similarity.representatives(structures, [means[row.id] for row in fresh], parameters.similarity)
-    first_of = {row.id: fresh[first].id for row, first in zip(fresh, firsts, strict=True)}
-    for row in rows:
+    common scale but that. The order of the search decides who came first, never the order of arrival."""
+    pool = selections.pool(session, job.id, job.score_members)
+    mean = dict(zip(pool.keys.tolist(), summarise(pool.energies).mean.tolist(), strict=True))
+    found = search.geometries(session, job.id)
+    fresh = [one for one in found if one.duplicate_of is None and not np.isnan(mean[one.candidate_id])]
+    firsts = similarity.representatives(
+        [one.structure for one in fresh], [mean[one.candidate_id] for one in fresh], parameters.similarity
+    )
+    first_of = {one.candidate_id: fresh[first].candidate_id for one, first in zip(fresh, firsts, strict=True)}
+    changed = []
+    for one in found:
         # A walker may have marked it as the same as one that is now itself a duplicate.
-        key = row.id if row.duplicate_of is None else row.duplicate_of
-        first = first_of.get(key, key)
-        row.duplicate_of = None if first == row.id else first
+        known_as = one.candidate_id if one.duplicate_of is None else one.duplicate_of
+        first = first_of.get(known_as, known_as)
+        duplicate_of = None if first == one.candidate_id else first
+        if duplicate_of != one.duplicate_of:
+            changed.append({"id": one.candidate_id, "duplicate_of": duplicate_of})
+    if changed:
+        session.execute(update(Candidate), changed)

@@ -16,7 +16,8 @@ from api.jobs.responses import JobPage, JobView, job_view
 from api.jobs.submission import interpret
 from api.paging import Cursor, Limit, job_cursor, job_position
 from api.problems import responses
-from shared.database.repositories import jobs
+from services.ensemble import weights_of
+from shared.database.repositories import jobs, selections
 from shared.database.repositories.models import known_members
 from shared.database.repositories.progress import progress
 from shared.database.repositories.waiting import waiting_for
@@ -61,6 +62,7 @@ def submit_job(
                 response.status_code = 200
                 return _views(session, [existing])[0]
         known = known_members(session)
+        _check_calibrated(session, request, context)
     new = _validated(request, context, known, idempotency_key, digest)
     with context.sessions.begin() as session:
         job, created = jobs.submit(session, caller.user_id, new, max_open=context.settings.max_open_jobs_per_user)
@@ -71,6 +73,12 @@ def submit_job(
         response.status_code = 200
     response.headers["Location"] = f"/v1/jobs/{view.id}"
     return view
+
+
+def _check_calibrated(session: Session, request: JobRequest, context: Context) -> None:
+    """Raise InvalidInput where a calibrated limit is asked for and there is none: better now than after the search."""
+    members = request.parameters.ensemble.score_members or context.settings.default_score_members
+    selections.limit_of(session, request.parameters.choosing(tuple(dict.fromkeys(members))))
 
 
 def _validated(
@@ -85,11 +93,13 @@ def _validated(
         default_score=settings.default_score_members,
     )
     check_size(request.parameters, len(search), settings.max_walkers_per_job)
+    weights_of([member.name for member in score], request.parameters.ensemble.weights)
     interpreted = interpret(request.input, context.parsers, max_atoms=settings.max_atoms)
     check_submission(
         interpreted.submission,
         {member.name: member for member in [*search, *score]}.values(),
         max_atoms=settings.max_atoms,
+        references=request.parameters.references,
     )
     return jobs.NewJob(
         name=request.name or f"{interpreted.adsorbate} on {interpreted.surface}",

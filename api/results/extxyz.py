@@ -1,6 +1,6 @@
 """Minima as extended XYZ, by ASE's writer.
 
-Per frame, in the comment line: `job`, `candidate` (ids), `rank`, `site`, `found_by` (member), `low_confidence`, `reason`,
+Per frame, in the comment line: `job`, `candidate` (ids), `rank`, `site`, `found_by` (member), `low_confidence`, `verdict`,
 `reference`, `n_members`, `passes`, and in eV `adsorption_energy_mean`, `adsorption_energy_std`, `adsorption_energy_range`,
 `adsorption_energy_<member>` with every character of the member's name outside [A-Za-z0-9_] written as `_`. Per atom: positions
 in Å, `move_mask` (F: fixed; only where an atom is), `tags` (OC20).
@@ -39,7 +39,7 @@ def _frame(chosen: Chosen) -> Atoms:
         "site": finding.candidate.site,
         "found_by": finding.candidate.member,
         "low_confidence": minimum.low_confidence,
-        "reason": minimum.reason,
+        "verdict": minimum.reason,
     }
     if finding.score is not None:
         info |= {"n_members": finding.score.n, "passes": finding.score.passes}

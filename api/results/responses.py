@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pydantic import BaseModel, Field
 
 from shared.database.repositories.results import Chosen, Finding
+from shared.database.tables import Score
 from shared.states import State
 
 
@@ -20,7 +23,11 @@ class MemberEnergyView(BaseModel):
 
 
 class ScoreView(BaseModel):
-    """What the ensemble says: mean, sample standard deviation (ddof 1) and range (max - min) over n members."""
+    """What the ensemble says: mean, sample standard deviation (ddof 1) and range (max - min) over n members, eV.
+
+    passes, reason: the filter; verdict: why the candidate was chosen, or why not. missing: members that have no energy of it;
+    they are left out, not imputed.
+    """
 
     mean: float | None
     std: float | None
@@ -28,6 +35,20 @@ class ScoreView(BaseModel):
     n: int
     passes: bool
     reason: str
+    verdict: str
+    missing: list[str]
+
+
+class ReferenceEnergyView(BaseModel):
+    """An adsorption energy that was fed back, eV per adslab, against `reference`."""
+
+    adsorption_energy: float
+    reference: str
+    functional: str
+    code: str
+    provenance: str
+    user: str | None
+    created_at: datetime
 
 
 class StructureView(BaseModel):
@@ -55,6 +76,7 @@ class CandidateView(BaseModel):
     anomalies: list[str]
     duplicate_of: int | None
     energies: list[MemberEnergyView]
+    reference_energies: list[ReferenceEnergyView] = Field(description="computed by the lab, the newest first")
     score: ScoreView | None
     structure: StructureView
 
@@ -75,11 +97,12 @@ class CandidatePage(BaseModel):
 
 
 class Minima(BaseModel):
-    """The minima by rank, and what their adsorption energies are measured against."""
+    """The minima by rank, and what their adsorption energies are measured against. selection: by whose rules."""
 
     minima: list[MinimumView]
     reference: str
     unit: str = "eV"
+    selection: int = 0
 
 
 def candidate_view(finding: Finding) -> CandidateView:
@@ -107,12 +130,33 @@ def candidate_view(finding: Finding) -> CandidateView:
             )
             for one in finding.energies
         ],
-        score=None
-        if score is None
-        else ScoreView(
-            mean=score.mean, std=score.std, range=score.range, n=score.n, passes=score.passes, reason=score.reason
-        ),
+        reference_energies=[
+            ReferenceEnergyView(
+                adsorption_energy=one.adsorption_energy,
+                reference=one.reference,
+                functional=one.functional,
+                code=one.code,
+                provenance=one.provenance,
+                user=user,
+                created_at=one.created_at,
+            )
+            for one, user in finding.references
+        ],
+        score=None if score is None else _score_view(score, finding),
         structure=StructureView(**finding.structure.to_document()),
+    )
+
+
+def _score_view(score: Score, finding: Finding) -> ScoreView:
+    return ScoreView(
+        mean=score.mean,
+        std=score.std,
+        range=score.range,
+        n=score.n,
+        passes=score.passes,
+        reason=score.reason,
+        verdict=score.verdict,
+        missing=[one.member for one in finding.energies if one.adsorption_energy is None],
     )
 
 

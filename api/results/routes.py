@@ -13,18 +13,28 @@ from api.paging import Cursor, Limit, id_cursor, id_position
 from api.problems import responses
 from api.results.extxyz import MEDIA_TYPE, minima_text
 from api.results.responses import CandidatePage, Minima, candidate_view, minimum_view
-from shared.database.repositories import jobs, results
+from shared.database.repositories import jobs, results, selections
+
+SelectionNumber = Annotated[
+    int, Query(ge=0, lt=2**31, description="by whose rules: 0 is the job's own selection, others were asked for later")
+]
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["results"])
 
 
 @router.get("/candidates", responses=responses(401, 404, 422))
 def list_candidates(
-    job_id: UUID, caller: Caller, session: UseSession, limit: Limit = 50, cursor: Cursor = None
+    job_id: UUID,
+    caller: Caller,
+    session: UseSession,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    selection: SelectionNumber = 0,
 ) -> CandidatePage:
-    """Every minimum found so far, anomalous ones and duplicates included and labelled."""
+    """Every minimum found so far, anomalous ones and duplicates included; each with the verdict on it once the job has chosen."""
     job = jobs.get(session, caller, job_id)
-    found, last = results.candidates(session, job.id, limit=limit, after=id_position(cursor))
+    judged_by = selections.find(session, job.id, selection)
+    found, last = results.candidates(session, job.id, limit=limit, after=id_position(cursor), selection=judged_by)
     return CandidatePage(candidates=[candidate_view(one) for one in found], next=id_cursor(last))
 
 
@@ -38,11 +48,14 @@ def list_minima(
     caller: Caller,
     session: UseSession,
     format: Annotated[Literal["json", "extxyz"], Query(description="JSON, or extended XYZ for ASE")] = "json",
+    selection: SelectionNumber = 0,
 ) -> Minima | Response:
     """The chosen minima by rank; none before the job has succeeded."""
     job = jobs.get(session, caller, job_id)
-    chosen = results.minima(session, job.id)
+    chosen = results.minima(session, selections.find(session, job.id, selection))
     if format == "extxyz":
         name = f'attachment; filename="{job.id}.extxyz"'
         return PlainTextResponse(minima_text(chosen), media_type=MEDIA_TYPE, headers={"Content-Disposition": name})
-    return Minima(minima=[minimum_view(one) for one in chosen], reference=results.reference_of(chosen))
+    return Minima(
+        minima=[minimum_view(one) for one in chosen], reference=results.reference_of(chosen), selection=selection
+    )

@@ -1,4 +1,4 @@
-"""`adhop submit | jobs | watch | minima | cancel | models`: the server from a terminal."""
+"""`adhop submit | jobs | watch | minima | select | cancel | models`: the server from a terminal."""
 
 from __future__ import annotations
 
@@ -114,17 +114,52 @@ def minima(
     job_id: JobId,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write them to .extxyz or .csv.")] = None,
     rest: Annotated[
-        bool, typer.Option("--all", help="Show the other distinct candidates too, and what is wrong.")
+        bool, typer.Option("--all", help="Show all other candidates too, and why each was not chosen.")
     ] = False,
+    selection: Annotated[int, typer.Option(help="By whose rules: 0 is the job's own selection.")] = 0,
 ) -> None:
     """Show the chosen minima of a job, or write them to a file."""
     with _client(context) as client:
         job = client.job(job_id)
         if output is None:
-            job.print_minima(rest=rest)
+            job.print_minima(rest=rest, selection=selection)
         else:
-            _write(job, output)
+            _write(job, output, rest, selection)
             console.print(f"wrote {output}")
+
+
+@app.command()
+def select(
+    context: typer.Context,
+    job_id: JobId,
+    members: Annotated[str | None, typer.Option(help="Some of the members that scored it: a,b")] = None,
+    weight: Annotated[list[str] | None, typer.Option(help="For a weighted mean: member=2; may be repeated.")] = None,
+    spread: Annotated[str | None, typer.Option(help="std or range.")] = None,
+    limit: Annotated[str | None, typer.Option(help="Largest spread that is trusted, eV, or 'calibrated'.")] = None,
+    functional: Annotated[str | None, typer.Option(help="Of the calibration.")] = None,
+    count: Annotated[int | None, typer.Option(help="How many minima.")] = None,
+    window: Annotated[float | None, typer.Option(help="None further above the lowest, eV.")] = None,
+    anomalous: Annotated[bool | None, typer.Option(help="Whether anomalous candidates may be chosen.")] = None,
+) -> None:
+    """Score and choose again among what a finished job found; no new search, and its own answer stays."""
+    with _client(context) as client:
+        job = client.job(job_id)
+        answer = job.select(
+            members=members.split(",") if members else None,
+            weights=dict(_weight(text) for text in weight) if weight else None,
+            spread=spread,
+            limit=limit if limit in (None, "calibrated") else _number(limit, "--limit"),
+            functional=functional,
+            count=count,
+            window=window,
+            include_anomalous=anomalous,
+        )
+        console.print(
+            f"selection {answer['number']}: {answer['n_passing']} of {answer['n_candidates']} candidates pass, "
+            f"{answer['rules']['spread']} at most {answer['limit']:.3f} eV",
+            highlight=False,
+        )
+        job.print_minima(selection=answer["number"])
 
 
 @app.command()
@@ -156,13 +191,25 @@ def _table(first: str, *headings: str) -> Table:
     return table
 
 
-def _write(job: Job, output: Path) -> None:
+def _write(job: Job, output: Path, rest: bool, selection: int) -> None:
     if output.suffix == ".csv":
-        job.to_csv(output)
+        job.to_csv(output, rest=rest, selection=selection)
     elif output.suffix in (".extxyz", ".xyz"):
-        write(output, job.minima(), format="extxyz")
+        write(output, job.minima(selection=selection), format="extxyz")
     else:
         raise AdhopError(f"{output}: use .extxyz or .csv")
+
+
+def _weight(text: str) -> tuple[str, float]:
+    member, _, value = text.rpartition("=")
+    return member, _number(value, "--weight")
+
+
+def _number(text: str, option: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise AdhopError(f"{option} {text!r}: give a number such as 0.3") from None
 
 
 def _integers(text: str | None, option: str) -> list[int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,45 +83,86 @@ class Job:
         self._body = self._client.request("DELETE", f"/v1/jobs/{self.id}")
         return self
 
-    def candidates(self) -> list[dict[str, Any]]:
-        """Every candidate so far, as the server tells it."""
+    def candidates(self, *, selection: int = 0) -> list[dict[str, Any]]:
+        """Every candidate so far, as the server tells it, with the verdict of a selection."""
         found: list[dict[str, Any]] = []
         cursor = None
         while True:
-            params: dict[str, Any] = {"cursor": cursor} if cursor else {}
+            params: dict[str, Any] = {"selection": selection, "limit": 200} | ({"cursor": cursor} if cursor else {})
             page = self._client.request("GET", f"/v1/jobs/{self.id}/candidates", params=params)
             found += page["candidates"]
             cursor = page["next"]
             if cursor is None:
                 return found
 
-    def minima_body(self) -> dict[str, Any]:
+    def select(
+        self,
+        *,
+        members: Sequence[str] | None = None,
+        weights: Mapping[str, float] | None = None,
+        spread: str | None = None,
+        limit: float | str | None = None,
+        functional: str | None = None,
+        count: int | None = None,
+        window: float | None = None,
+        include_anomalous: bool | None = None,
+    ) -> dict[str, Any]:
+        """Score and choose again among what the job found, with no new search; what isn't given is as the job has it.
+
+        limit: of the spread, eV, or "calibrated". window: eV above the lowest. The answer holds its `number`, for
+        `minima(selection=...)`, and its minima; the job's own answer stays.
+        """
+        asked = {
+            "members": None if members is None else list(members),
+            "weights": None if weights is None else dict(weights),
+            "spread": spread,
+            "limit": limit,
+            "functional": functional,
+            "count": count,
+            "window": window,
+            "include_anomalous": include_anomalous,
+        }
+        body = {name: value for name, value in asked.items() if value is not None}
+        answer: dict[str, Any] = self._client.request("POST", f"/v1/jobs/{self.id}/selections", json=body)
+        return answer
+
+    def selections(self) -> list[dict[str, Any]]:
+        """The job's own selection (number 0) and those asked for since, with their rules."""
+        found: list[dict[str, Any]] = self._client.request("GET", f"/v1/jobs/{self.id}/selections")["selections"]
+        return found
+
+    def minima_body(self, *, selection: int = 0) -> dict[str, Any]:
         """The chosen minima as the server tells them, with the reference and unit of their energies."""
-        body: dict[str, Any] = self._client.request("GET", f"/v1/jobs/{self.id}/minima")
+        params = {"selection": selection}
+        body: dict[str, Any] = self._client.request("GET", f"/v1/jobs/{self.id}/minima", params=params)
         return body
 
-    def minima(self) -> list[Atoms]:
+    def minima(self, *, selection: int = 0) -> list[Atoms]:
         """The chosen minima, lowest first. atoms.info: rank, site, verdict, mean, std, range and each member's adsorption energy, eV,
         with the reference they are relative to."""
-        body = self.minima_body()
+        body = self.minima_body(selection=selection)
         return [_atoms(minimum, body) for minimum in body["minima"]]
 
-    def table(self, *, rest: bool = False) -> Table:
+    def table(self, *, rest: bool = False, selection: int = 0) -> Table:
         """The minima as a rich table: rank, site, each member's adsorption energy, mean, std, range, verdict. eV.
 
-        rest: below them the other distinct candidates, with what keeps each from being trusted or from being among the lowest.
+        rest: below them all other candidates, each with why it wasn't chosen.
         """
-        body = self.minima_body()
-        others = tables.others(self.candidates(), body["minima"]) if rest else []
-        return tables.table(f"Minima of {self._body['adsorbate']} on {self._body['surface']}", body, others)
+        body, others = self._with_others(rest, selection)
+        title = f"Minima of {self._body['adsorbate']} on {self._body['surface']}"
+        return tables.table(title + (f", selection {selection}" if selection else ""), body, others)
 
-    def print_minima(self, *, rest: bool = False) -> None:
+    def _with_others(self, rest: bool, selection: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        body = self.minima_body(selection=selection)
+        return body, tables.others(self.candidates(selection=selection), body["minima"]) if rest else []
+
+    def print_minima(self, *, rest: bool = False, selection: int = 0) -> None:
         """Show the table."""
-        console().print(self.table(rest=rest))
+        console().print(self.table(rest=rest, selection=selection))
 
-    def to_csv(self, path: str | Path | None = None) -> str:
-        """The minima as CSV text, written to `path` if given; units stand in the header."""
-        text = tables.csv_text(self.minima_body())
+    def to_csv(self, path: str | Path | None = None, *, rest: bool = False, selection: int = 0) -> str:
+        """The minima as CSV text, written to `path` if given; units stand in the header. rest: all other candidates too."""
+        text = tables.csv_text(*self._with_others(rest, selection))
         if path is not None:
             Path(path).write_text(text)
         return text

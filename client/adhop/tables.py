@@ -19,51 +19,62 @@ def table(title: str, body: dict[str, Any], others: Sequence[dict[str, Any]] = (
     caption = f"adsorption energies in {body['unit']} per adslab, relative to {body['reference']}"
     made = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column("rank", justify="right", no_wrap=True)
+    made.add_column("#", justify="right", no_wrap=True)
     made.add_column("site", no_wrap=True)
     for heading in (*members, *SUMMARY):
         made.add_column(heading.replace("-", "-\n", 1), justify="right", no_wrap=True)
     made.add_column("verdict")
     for minimum in body["minima"]:
-        made.add_row(str(minimum["rank"]), minimum["site"], *_energies(minimum, members), verdict(minimum))
+        made.add_row(
+            str(minimum["rank"]), str(minimum["id"]), minimum["site"], *_energies(minimum, members), verdict(minimum)
+        )
     if others:
         made.add_section()
     for candidate in others:
-        made.add_row("-", candidate["site"], *_energies(candidate, members), verdict(candidate), style="dim")
+        made.add_row(
+            "-",
+            str(candidate["id"]),
+            candidate["site"],
+            *_energies(candidate, members),
+            verdict(candidate),
+            style="dim",
+        )
     return made
 
 
-def csv_text(body: dict[str, Any]) -> str:
-    """The minima, comma-separated; units stand in the header."""
-    members = _members(body["minima"])
+def csv_text(body: dict[str, Any], others: Sequence[dict[str, Any]] = ()) -> str:
+    """The minima, and `others` below them without a rank, comma-separated; units stand in the header."""
+    members = _members([*body["minima"], *others])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     energies = [f"{heading} (eV)" for heading in (*members, *SUMMARY)]
     writer.writerow(["rank", "site", *energies, "verdict", "reference", "candidate"])
-    for minimum in body["minima"]:
-        numbers = _energies(minimum, members, digits=6)
+    for finding in (*body["minima"], *others):
+        numbers = _energies(finding, members, digits=6)
         writer.writerow(
-            [minimum["rank"], minimum["site"], *numbers, verdict(minimum), body["reference"], minimum["id"]]
+            [finding.get("rank", "-"), finding["site"], *numbers, verdict(finding), body["reference"], finding["id"]]
         )
     return text.getvalue()
 
 
 def others(candidates: Sequence[dict[str, Any]], minima: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The distinct scored candidates that are no minimum, lowest mean first."""
-    chosen = {minimum["id"] for minimum in minima} | {minimum["duplicate_of"] for minimum in minima}
-    left = [
-        one
-        for one in candidates
-        if one["id"] not in chosen and one["duplicate_of"] is None and (one["score"] or {}).get("mean") is not None
-    ]
-    return sorted(left, key=lambda one: float(one["score"]["mean"]))
+    """The candidates that are no minimum, lowest mean first, those without a mean last."""
+    chosen = {minimum["id"] for minimum in minima}
+    left = [one for one in candidates if one["id"] not in chosen]
+
+    def place(one: dict[str, Any]) -> tuple[bool, float, int]:
+        mean = (one["score"] or {}).get("mean")
+        return mean is None, 0.0 if mean is None else float(mean), one["id"]
+
+    return sorted(left, key=place)
 
 
 def verdict(finding: dict[str, Any]) -> str:
-    """`passes`, or what keeps a minimum or candidate from being trusted."""
-    if finding.get("low_confidence"):
-        return f"low confidence: {finding['reason']}"
+    """Why it was chosen, or why not; with the members that have no energy, if any."""
     score = finding["score"] or {}
-    return "passes" if score.get("passes") else str(score.get("reason") or "not judged yet")
+    said = str(score.get("verdict") or "not judged yet")
+    missing = score.get("missing") or []
+    return f"{said} (no energy by {', '.join(missing)})" if missing and score.get("n") else said
 
 
 def _members(findings: Sequence[dict[str, Any]]) -> list[str]:

@@ -1,7 +1,7 @@
 """The tables. PostgreSQL is the truth; every claimable row carries its own lease (columns.Claimable).
 
 users 1-n api_keys; users 1-n jobs 1-n placements 1-n walkers 1-n candidates 1-n member_energies;
-candidates 1-1 scores; jobs 1-n minima -> candidates; jobs n-m references.
+jobs 1-n selections 1-n scores, minima -> candidates; candidates 1-n reference_energies; jobs n-m references; calibrations by members.
 """
 
 from __future__ import annotations
@@ -320,21 +320,51 @@ class MemberEnergy(WorkRow):
     )
 
 
+class Selection(Base):
+    """One way of scoring and choosing among a job's candidates. Number 0 is the job's own; more are asked for when it has ended."""
+
+    __tablename__ = "selections"
+
+    id: Mapped[Key]
+    job_id: Mapped[UUID] = _job()
+    number: Mapped[int]
+    rules: Mapped[dict[str, Any]]
+    """shared.parameters.Choosing."""
+    limit: Mapped[float]
+    """Of the spread, eV: as asked for, or as the calibration said."""
+    calibration_id: Mapped[int | None] = mapped_column(ForeignKey("calibrations.id"))
+    reference: Mapped[str]
+    n_candidates: Mapped[int]
+    n_passing: Mapped[int]
+    low_confidence: Mapped[bool]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[Now]
+
+    __table_args__ = (UniqueConstraint("job_id", "number"),)
+
+
+def _selection() -> Mapped[int]:
+    return mapped_column(ForeignKey("selections.id", ondelete="CASCADE"), primary_key=True)
+
+
 class Score(Base):
-    """What the ensemble says of one candidate."""
+    """What the ensemble says of one candidate, and the verdict."""
 
     __tablename__ = "scores"
 
+    selection_id: Mapped[int] = _selection()
     candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id", ondelete="CASCADE"), primary_key=True)
-    job_id: Mapped[UUID] = _job()
     mean: Mapped[float | None]
     std: Mapped[float | None]
     range: Mapped[float | None]
     n: Mapped[int]
     passes: Mapped[bool]
     reason: Mapped[str]
+    """Why it doesn't pass the filter; empty where it does."""
+    verdict: Mapped[str]
+    """Why it was chosen, or why not."""
 
-    __table_args__ = (Index("ix_scores_job", "job_id"),)
+    __table_args__ = (Index("ix_scores_candidate", "candidate_id"),)
 
 
 class Minimum(Base):
@@ -343,13 +373,61 @@ class Minimum(Base):
     __tablename__ = "minima"
 
     id: Mapped[Key]
+    selection_id: Mapped[int] = mapped_column(ForeignKey("selections.id", ondelete="CASCADE"))
     job_id: Mapped[UUID] = _job()
     rank: Mapped[int]
     candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id", ondelete="CASCADE"))
     low_confidence: Mapped[bool]
     reason: Mapped[str]
 
-    __table_args__ = (UniqueConstraint("job_id", "rank"), UniqueConstraint("job_id", "candidate_id"))
+    __table_args__ = (
+        UniqueConstraint("selection_id", "rank"),
+        UniqueConstraint("selection_id", "candidate_id"),
+        Index("ix_minima_job", "job_id"),
+        Index("ix_minima_candidate", "candidate_id"),
+    )
+
+
+class ReferenceEnergy(Base):
+    """An adsorption energy that a lab computed for a candidate, by DFT as a rule. Never overwritten: the newest one of a functional
+    counts."""
+
+    __tablename__ = "reference_energies"
+
+    id: Mapped[Key]
+    candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id", ondelete="CASCADE"))
+    adsorption_energy: Mapped[float]
+    """eV per adslab, against `reference`."""
+    reference: Mapped[str]
+    functional: Mapped[str]
+    code: Mapped[str]
+    provenance: Mapped[str]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[Now]
+
+    __table_args__ = (Index("ix_reference_energies_candidate", "candidate_id", "functional"),)
+
+
+class Calibration(Base):
+    """The limit of the spread that reaches a target, learned from reference energies, for one set of members."""
+
+    __tablename__ = "calibrations"
+
+    id: Mapped[Key]
+    members: Mapped[list[str]]
+    """Sorted."""
+    functional: Mapped[str]
+    spread: Mapped[str]
+    limit: Mapped[float | None]
+    """eV; null where no limit reaches the target with the confidence asked for."""
+    report: Mapped[dict[str, Any]]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[Now]
+
+    __table_args__ = (
+        one_of("spread", ["std", "range"], "spread"),
+        Index("ix_calibrations_members", "members", "functional", "spread"),
+    )
 
 
 class Model(Base):

@@ -18,6 +18,9 @@ PROTECTED = [
     ("DELETE", f"/v1/jobs/{SOME_JOB}"),
     ("GET", f"/v1/jobs/{SOME_JOB}/candidates"),
     ("GET", f"/v1/jobs/{SOME_JOB}/minima"),
+    ("POST", f"/v1/jobs/{SOME_JOB}/selections"),
+    ("GET", f"/v1/jobs/{SOME_JOB}/selections"),
+    ("GET", f"/v1/jobs/{SOME_JOB}/selections/0"),
     ("GET", "/v1/models"),
 ]
 
@@ -43,7 +46,8 @@ def test_every_route_needs_a_key(service, method, path):
 
 def test_no_route_but_the_health_is_left_out_above(service):
     paths = httpx.get(f"{service.url}/openapi.json").json()["paths"]
-    found = {(method.upper(), path.format(job_id=SOME_JOB)) for path, methods in paths.items() for method in methods}
+    filled = {"job_id": SOME_JOB, "number": 0}
+    found = {(method.upper(), path.format(**filled)) for path, methods in paths.items() for method in methods}
     assert found == {*PROTECTED, ("GET", "/healthz"), ("GET", "/readyz")}
 
 

@@ -183,7 +183,12 @@ def test_a_new_job_says_what_it_waits_for(client):
 
 def test_minima_of_an_open_job_are_empty(client):
     job = submitted(client, BULK_JOB)
-    assert client.get(f"/v1/jobs/{job['id']}/minima").json() == {"minima": [], "reference": "", "unit": "eV"}
+    assert client.get(f"/v1/jobs/{job['id']}/minima").json() == {
+        "minima": [],
+        "reference": "",
+        "unit": "eV",
+        "selection": 0,
+    }
     extxyz = client.get(f"/v1/jobs/{job['id']}/minima", params={"format": "extxyz"})
     assert (extxyz.status_code, extxyz.text) == (200, "")
     assert client.get(f"/v1/jobs/{job['id']}/candidates").json() == {"candidates": [], "next": None}

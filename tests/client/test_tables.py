@@ -14,7 +14,16 @@ def finding(key: int, energies: dict[str, float], **values) -> dict:
         "site": "top via C",
         "duplicate_of": None,
         "energies": [{"member": name, "adsorption_energy": energy} for name, energy in energies.items()],
-        "score": {"mean": mean, "std": 0.1, "range": 0.2, "passes": True, "reason": ""},
+        "score": {
+            "mean": mean,
+            "std": 0.1,
+            "range": 0.2,
+            "n": len(energies),
+            "passes": True,
+            "reason": "",
+            "verdict": "chosen",
+            "missing": [],
+        },
         **values,
     }
 
@@ -52,33 +61,33 @@ def test_every_energy_stands_under_its_member_with_unit_and_reference():
     text = shown(tables.table("Minima", BODY))
     assert "adsorption energies in eV per adslab, relative to relaxed clean slab + CO(g)" in " ".join(text.split())
     row = next(line for line in text.splitlines() if "top via C" in line)
-    assert row.split() == ["0", "top", "via", "C", "-1.60", "-1.80", "-1.70", "0.10", "0.20", "passes"]
+    assert row.split() == ["0", "1", "top", "via", "C", "-1.60", "-1.80", "-1.70", "0.10", "0.20", "chosen"]
 
 
-def test_candidates_that_are_no_minimum_follow_with_what_is_wrong_lowest_first():
-    wide = {"mean": -2.0, "std": 0.5, "range": 0.9, "passes": False, "reason": "std 0.50 eV exceeds the limit"}
+def test_candidates_that_are_no_minimum_follow_with_why_lowest_first():
+    wide = {"mean": -2.0, "std": 0.5, "range": 0.9, "verdict": "std 0.50 eV exceeds the limit", "missing": []}
     candidates = [
         finding(1, {"a": -1.7}),
         finding(2, {"a": -1.9}, score=wide | {"mean": -1.9}),
         finding(3, {"a": -2.0}, score=wide),
-        finding(4, {"a": -2.0}, duplicate_of=3),
+        finding(4, {"a": -2.0}, duplicate_of=3, score=wide),
         finding(5, {"a": -2.0}, score=None),
     ]
     others = tables.others(candidates, BODY["minima"])
-    assert [one["id"] for one in others] == [3, 2]
+    assert [one["id"] for one in others] == [3, 4, 2, 5]
     assert "exceeds" in shown(tables.table("Minima", BODY, others))
 
 
 def test_csv_has_units_in_its_header_and_a_row_a_minimum():
     header, row, end = tables.csv_text(BODY).split("\n")
     assert header == "rank,site,a (eV),b-1 (eV),mean (eV),std (eV),range (eV),verdict,reference,candidate"
-    assert row == "0,top via C,-1.600000,-1.800000,-1.700000,0.100000,0.200000,passes,relaxed clean slab + CO(g),1"
+    assert row == "0,top via C,-1.600000,-1.800000,-1.700000,0.100000,0.200000,chosen,relaxed clean slab + CO(g),1"
     assert end == ""
 
 
 def test_a_minimum_of_low_confidence_says_why():
-    low = BODY["minima"][0] | {"low_confidence": True, "reason": "nothing passed"}
-    assert tables.verdict(low) == "low confidence: nothing passed"
+    low = BODY["minima"][0] | {"score": {"n": 1, "verdict": "low confidence: nothing passed", "missing": ["b-1"]}}
+    assert tables.verdict(low) == "low confidence: nothing passed (no energy by b-1)"
 
 
 def test_progress_tells_stage_counts_and_best_energy_in_lines_and_in_a_panel():

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.references import GAS, adsorption_energy, coefficients, gas_start, statement
+from services.references import GAS, adsorption_energy, coefficients, gas_start, own_energies, statement
 from shared.errors import InvalidInput
+from shared.parameters import OwnReference
 
 # adsorbate atoms, molecules they are worth (worked by balancing the formation reaction), and the words for it
 CASES = [
@@ -44,8 +45,29 @@ def test_statement_does_not_depend_on_the_order() -> None:
 
 
 def test_other_elements_have_no_reference() -> None:
-    with pytest.raises(InvalidInput, match="no gas reference for Cl, S"):
+    with pytest.raises(InvalidInput, match="no reference for Cl, S"):
         coefficients([6, 16, 17])
+
+
+OWN = {
+    "S": OwnReference(label="S8(g)", atoms=8, energies={"a": -32.0, "b": -8.0}),
+    "Cl": OwnReference(label="Cl2(g)", atoms=2, energies={"a": -3.0}),
+}
+
+
+def test_elements_of_ones_own_are_counted_in_their_own_units_and_named() -> None:
+    worth = coefficients([16, 1], OWN)  # SH = 1/8 S8 + 1/2 H2
+    assert worth == {"H2": 0.5, "S8(g)": 0.125}
+    assert statement(worth) == "relaxed clean slab + 0.5 H2(g) + 0.125 S8(g)"
+    # -110 - (-100) - (0.5 * -6.75 + 0.125 * -32)
+    energies = {"H2": -6.75} | own_energies({"S": OWN["S"]}, "a")
+    assert adsorption_energy(-110.0, -100.0, energies, worth) == pytest.approx(-2.625)
+    assert coefficients([6, 8], OWN) == coefficients([6, 8])
+
+
+def test_each_member_needs_its_own_energy_of_a_reference() -> None:
+    with pytest.raises(InvalidInput, match=r"no energy of Cl2\(g\) by b: each member needs its own"):
+        own_energies(OWN, "b")
 
 
 def test_adsorption_energy_of_hydroxyl() -> None:

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from shared.errors import InvalidInput
 from shared.members import KnownMember
+from shared.parameters import JobParameters, OwnReference
 from shared.structures import Structure
 from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, SlabSubmission
 from shared.validation import check_submission
@@ -12,6 +14,7 @@ from shared.validation import check_submission
 TOTAL = KnownMember("total", frozenset({1, 6, 7, 8, 16, 78}), "total")
 DIRECT = KnownMember("direct", frozenset({6, 8, 16, 78}), "adsorption")
 ATOM = Adsorbate(name="*O", numbers=(8,), positions=((0, 0, 0),), binding=(0,))
+SULPHUR = Adsorbate(name="S", numbers=(16,), positions=((0, 0, 0),), binding=(0,))
 BOX = ((4.0, 0.0, 0.0), (0.0, 4.0, 0.0), (0.0, 0.0, 20.0))
 
 
@@ -185,11 +188,10 @@ def test_every_member_must_know_every_element():
     assert "member direct does not support H" in refused(hydrogen, (TOTAL, DIRECT))[1]
 
 
-def test_gas_references_bind_only_members_of_total_energy():
-    sulphur = ATOM.model_copy(update={"numbers": (16,), "name": "*S"})
-    accepted(slab_job(adsorbate=sulphur), (DIRECT,))
-    field, message = refused(slab_job(adsorbate=sulphur), (DIRECT, TOTAL))
-    assert (field, "gas references (CO, H2, H2O, N2) of total" in message) == ("input.adsorbate", True)
+def test_gas_references_bind_every_member():
+    for members in ((DIRECT,), (DIRECT, TOTAL)):
+        field, message = refused(slab_job(adsorbate=SULPHUR), members)
+        assert (field, "gas references (CO, H2, H2O, N2) of" in message) == ("input.adsorbate", True)
 
 
 @pytest.mark.parametrize(
@@ -209,3 +211,35 @@ def test_a_slab_that_could_not_fit_is_refused_before_it_is_cut():
     accepted(deep, max_atoms=10)
     field, message = refused(deep, max_atoms=9)
     assert (field, "about 10 atoms" in message) == ("input.min_width", True)
+
+
+def own(**energies):
+    return {"S": OwnReference(label="S8(g)", atoms=8, energies=energies)}
+
+
+def test_other_elements_take_a_reference_of_ones_own_by_every_member_that_needs_one():
+    job = slab_job(adsorbate=SULPHUR)
+    field, message = refused(job)
+    assert (field, "parameters.references" in message) == ("input.adsorbate", True)
+    check_submission(job, (TOTAL,), max_atoms=400, references=own(total=-32.0))
+    for members, references, why in (
+        ((TOTAL,), own(other=-32.0), "has no energy by total"),
+        ((TOTAL, DIRECT), own(total=-32.0), "can't be brought to yours of S"),
+    ):
+        with pytest.raises(InvalidInput, match=why) as refusal:
+            check_submission(job, members, max_atoms=400, references=references)
+        assert refusal.value.field == "parameters.references"
+
+
+@pytest.mark.parametrize(
+    ("references", "why"),
+    [
+        ({"Xx": {"label": "a", "energies": {"m": 1.0}}}, "is no element"),
+        ({"O": {"label": "O2(g)", "energies": {"m": 1.0}}}, "can't be replaced"),
+        ({"S": {"label": "CO(g)", "energies": {"m": 1.0}}}, "label of its own"),
+        ({"S": {"label": "S8(g)", "energies": {}}}, "at least 1"),
+    ],
+)
+def test_references_that_would_mix_scales_are_refused(references, why):
+    with pytest.raises(ValidationError, match=why):
+        JobParameters(references=references)

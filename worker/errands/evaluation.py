@@ -14,36 +14,42 @@ from services.potential import EnergyKind, Evaluation, Walk
 from shared.database.repositories import claims
 from shared.database.repositories.references import GAS, SLAB, of_job
 from shared.database.repositories.structures import restore
-from shared.database.tables import Candidate, MemberEnergy
+from shared.database.tables import Candidate, Job, MemberEnergy
+from shared.parameters import JobParameters
 from shared.states import State
 from shared.structures import Structure
 
 
 @dataclass(frozen=True, eq=False)
 class EvaluationErrand:
-    """slab: energy of the relaxed clean slab, eV; gas: energies of the gas molecules, eV; None and empty where the member
-    predicts adsorption energies itself."""
+    """slab: energy of the relaxed clean slab, eV; gas: energies of the gas molecules and of the job's own references, eV, by name;
+    None and empty where the member predicts adsorption energies itself. coefficients: how many of each."""
 
     lease: claims.Lease
     job_ids: tuple[UUID, ...]
     structure: Structure
     slab: float | None
     gas: dict[str, float]
+    coefficients: dict[str, float]
 
     @classmethod
     def load(cls, session: Session, row: MemberEnergy, kind: EnergyKind) -> EvaluationErrand:
         candidate = session.get_one(Candidate, row.candidate_id)
+        own = JobParameters.model_validate(session.get_one(Job, row.job_id).parameters).references
+        structure = restore(candidate.structure, candidate.positions)
         slab, gas = None, {}
         if kind is EnergyKind.TOTAL:
             known = of_job(session, row.job_id, row.member)
             slab = next(one.energy for one in known if one.kind == SLAB)
             gas = {one.label: one.energy for one in known if one.kind == GAS and one.energy is not None}
+            gas |= references.own_energies(own, row.member)
         return cls(
             lease=claims.lease_of(row),
             job_ids=(row.job_id,),
-            structure=restore(candidate.structure, candidate.positions),
+            structure=structure,
             slab=slab,
             gas=gas,
+            coefficients=references.coefficients(structure.numbers[structure.adsorbate].tolist(), own),
         )
 
     def walk(self) -> Walk[Evaluation]:
@@ -52,11 +58,10 @@ class EvaluationErrand:
         return evaluation
 
     def store(self, session: Session, result: Evaluation) -> None:
-        counts = references.coefficients(self.structure.numbers[self.structure.adsorbate].tolist())
         adsorption = (
             result.energy
             if self.slab is None
-            else references.adsorption_energy(result.energy, self.slab, self.gas, counts)
+            else references.adsorption_energy(result.energy, self.slab, self.gas, self.coefficients)
         )
         forces = np.linalg.norm(result.forces[self.structure.free], axis=1)
         claims.finish(
@@ -65,6 +70,6 @@ class EvaluationErrand:
             State.SUCCEEDED,
             energy=result.energy,
             adsorption_energy=adsorption,
-            reference=references.statement(counts),
+            reference=references.statement(self.coefficients),
             fmax=float(forces.max(initial=0.0)),
         )

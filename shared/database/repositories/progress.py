@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Subquery, case, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Row, Select, Subquery, and_, case, func, literal, select, union_all
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from shared.database.tables import (
+    Calibration,
     Candidate,
     Job,
     JobReference,
@@ -23,6 +24,7 @@ from shared.database.tables import (
     Placement,
     Reference,
     Score,
+    Selection,
     StageRow,
     Walker,
 )
@@ -89,7 +91,7 @@ def progress(session: Session, jobs: Sequence[Job]) -> dict[UUID, Progress]:
     for row in session.execute(_chosen(ids)):
         found[row.job_id].best = _as_best(row)
         if row.low_confidence:
-            found[row.job_id].warnings.append(f"the lowest minimum is of low confidence: {row.reason}")
+            found[row.job_id].warnings.append(row.reason)
     for row in session.execute(_failures(ids)):
         found[row.job_id].failures.append(Trouble(row.work, row.failure_kind, row.failure_reason or "", row.n))
     return found
@@ -136,7 +138,10 @@ def _count_results(session: Session, ids: list[UUID], found: dict[UUID, Progress
 
 
 def _means(ids: Iterable[UUID]) -> Subquery:
-    """Mean adsorption energy of each candidate over the members that scored it; never over mixed references."""
+    """Mean adsorption energy of each candidate over the members that scored it; never over mixed references.
+
+    The same formulas as services.ensemble, as aggregates (a test holds them equal): progress is asked for every second.
+    """
     return (
         select(
             MemberEnergy.candidate_id,
@@ -155,7 +160,7 @@ def _means(ids: Iterable[UUID]) -> Subquery:
 
 
 def _best(ids: list[UUID]) -> Select[Any]:
-    """The lowest mean among each job's sound, distinct candidates that pass its filter so far."""
+    """The lowest plain mean among each job's sound, distinct candidates that pass its filter so far."""
     means = _means(ids)
     ensemble = Job.parameters["ensemble"]
     spread = case((ensemble["spread"].as_string() == Spread.RANGE, means.c.range), else_=means.c.std)
@@ -165,13 +170,32 @@ def _best(ids: list[UUID]) -> Select[Any]:
         .join(means, means.c.candidate_id == Candidate.id)
         .join(Job, Job.id == Candidate.job_id)
         .where(Candidate.duplicate_of.is_(None), Candidate.converged, func.cardinality(Candidate.anomalies) == 0)
-        .where((means.c.n == 1) | (spread <= ensemble["limit"].as_float()))
+        .where((means.c.n == 1) | (spread <= _limit()))
         .order_by(Candidate.job_id, means.c.mean, Candidate.id)
     )
 
 
+def _limit() -> ColumnElement[float]:
+    """A job's limit of the spread, eV: a number, or the newest calibration's."""
+    ensemble = Job.parameters["ensemble"]
+    calibrated = (
+        select(Calibration.limit)
+        .where(
+            Calibration.members.contains(Job.score_members),
+            Calibration.members.contained_by(Job.score_members),
+            Calibration.functional == ensemble["functional"].as_string(),
+            Calibration.spread == ensemble["spread"].as_string(),
+        )
+        .order_by(Calibration.id.desc())
+        .limit(1)
+        .correlate(Job)
+        .scalar_subquery()
+    )
+    return case((func.jsonb_typeof(ensemble["limit"]) == "number", ensemble["limit"].as_float()), else_=calibrated)
+
+
 def _chosen(ids: list[UUID]) -> Select[Any]:
-    """Minimum 0 of the jobs that have chosen theirs."""
+    """Minimum 0 of the jobs that have chosen theirs, by their own selection."""
     means = _means(ids)
     return (
         select(
@@ -183,9 +207,10 @@ def _chosen(ids: list[UUID]) -> Select[Any]:
             Minimum.low_confidence,
             Minimum.reason,
         )
-        .join(Score, Score.candidate_id == Minimum.candidate_id)
+        .join(Selection, Selection.id == Minimum.selection_id)
+        .join(Score, and_(Score.selection_id == Selection.id, Score.candidate_id == Minimum.candidate_id))
         .join(means, means.c.candidate_id == Minimum.candidate_id)
-        .where(Minimum.job_id.in_(ids), Minimum.rank == 0, Score.mean.is_not(None))
+        .where(Minimum.job_id.in_(ids), Selection.number == 0, Minimum.rank == 0, Score.mean.is_not(None))
     )
 
 

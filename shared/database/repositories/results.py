@@ -10,18 +10,20 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.database.repositories.structures import restore
-from shared.database.tables import Candidate, MemberEnergy, Minimum, Score
+from shared.database.tables import Candidate, MemberEnergy, Minimum, ReferenceEnergy, Score, Selection, User
 from shared.structures import Structure
 
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """A candidate and what is known of it. energies: one per member that was asked, by name."""
+    """A candidate and what is known of it. energies: one per member that was asked, by name. score: by one selection.
+    references: the reference energies fed back for it, the newest first, with who did."""
 
     candidate: Candidate
     structure: Structure
     energies: list[MemberEnergy]
     score: Score | None
+    references: list[tuple[ReferenceEnergy, str | None]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,23 +35,34 @@ class Chosen:
 
 
 def candidates(
-    session: Session, job_id: UUID, *, limit: int, after: int | None = None
+    session: Session, job_id: UUID, *, limit: int, after: int | None = None, selection: Selection | None = None
 ) -> tuple[list[Finding], int | None]:
-    """A page of a job's candidates in the order they were stored, and the id that the next page starts after."""
+    """A page of a job's candidates in the order they were stored, judged by a selection, and the id that the next page starts
+    after."""
     query = select(Candidate).where(Candidate.job_id == job_id).order_by(Candidate.id).limit(limit + 1)
     if after is not None:
         query = query.where(Candidate.id > after)
     rows = session.scalars(query).all()
     more = rows[limit - 1].id if len(rows) > limit else None
-    return _findings(session, rows[:limit]), more
+    return _findings(session, rows[:limit], selection), more
 
 
-def minima(session: Session, job_id: UUID) -> list[Chosen]:
-    """The job's minima by rank; none before it has succeeded."""
-    chosen = session.scalars(select(Minimum).where(Minimum.job_id == job_id).order_by(Minimum.rank)).all()
+def minima(session: Session, selection: Selection | None) -> list[Chosen]:
+    """The minima of a selection by rank; none where the job hasn't chosen yet."""
+    if selection is None:
+        return []
+    chosen = session.scalars(select(Minimum).where(Minimum.selection_id == selection.id).order_by(Minimum.rank)).all()
     rows = session.scalars(select(Candidate).where(Candidate.id.in_([one.candidate_id for one in chosen]))).all()
-    by_id = {finding.candidate.id: finding for finding in _findings(session, rows)}
+    by_id = {finding.candidate.id: finding for finding in _findings(session, rows, selection)}
     return [Chosen(one, by_id[one.candidate_id]) for one in chosen]
+
+
+def one(session: Session, candidate: Candidate) -> Finding:
+    """A single candidate, judged by its job's own selection."""
+    own = session.scalars(
+        select(Selection).where(Selection.job_id == candidate.job_id, Selection.number == 0)
+    ).one_or_none()
+    return _findings(session, [candidate], own)[0]
 
 
 def reference_of(chosen: Iterable[Chosen]) -> str:
@@ -58,11 +71,26 @@ def reference_of(chosen: Iterable[Chosen]) -> str:
     return "; ".join(sorted(found))
 
 
-def _findings(session: Session, rows: Sequence[Candidate]) -> list[Finding]:
+def _findings(session: Session, rows: Sequence[Candidate], selection: Selection | None) -> list[Finding]:
     ids = [row.id for row in rows]
     energies: dict[int, list[MemberEnergy]] = {key: [] for key in ids}
     asked = select(MemberEnergy).where(MemberEnergy.candidate_id.in_(ids)).order_by(MemberEnergy.member)
     for energy in session.scalars(asked):
         energies[energy.candidate_id].append(energy)
-    scores = {row.candidate_id: row for row in session.scalars(select(Score).where(Score.candidate_id.in_(ids)))}
-    return [Finding(row, restore(row.structure, row.positions), energies[row.id], scores.get(row.id)) for row in rows]
+    references: dict[int, list[tuple[ReferenceEnergy, str | None]]] = {key: [] for key in ids}
+    fed_back = (
+        select(ReferenceEnergy, User.name)
+        .outerjoin(User, User.id == ReferenceEnergy.user_id)
+        .where(ReferenceEnergy.candidate_id.in_(ids))
+        .order_by(ReferenceEnergy.id.desc())
+    )
+    for row, name in session.execute(fed_back):
+        references[row.candidate_id].append((row, name))
+    scores: dict[int, Score] = {}
+    if selection is not None:
+        judged = select(Score).where(Score.selection_id == selection.id, Score.candidate_id.in_(ids))
+        scores = {row.candidate_id: row for row in session.scalars(judged)}
+    return [
+        Finding(row, restore(row.structure, row.positions), energies[row.id], scores.get(row.id), references[row.id])
+        for row in rows
+    ]

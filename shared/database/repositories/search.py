@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import numpy as np
 from sqlalchemy import and_, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from shared.database.repositories.structures import restore
-from shared.database.tables import Candidate, Job, MemberEnergy, Placement, Walker
+from shared.database.tables import Candidate, Job, MemberEnergy, Placement, StructureRow, Walker
 from shared.structures import Structure
 
 
@@ -88,24 +89,29 @@ def enqueue_evaluations(session: Session, candidate: Candidate, members: Sequenc
         )
 
 
-def candidates(session: Session, job_id: UUID) -> list[tuple[Candidate, Placement]]:
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """A candidate's structure, and the one that its walker found it to be the same as."""
+
+    candidate_id: int
+    duplicate_of: int | None
+    structure: Structure
+
+
+def geometries(session: Session, job_id: UUID) -> list[Geometry]:
     """All candidates of a job, ordered by hop, placement and member: the same in every run with the same seed."""
     rows = session.execute(
-        select(Candidate, Placement)
+        select(Candidate.id, Candidate.duplicate_of, Candidate.structure_id, Candidate.positions)
         .join(Walker, Walker.id == Candidate.walker_id)
         .join(Placement, Placement.id == Walker.placement_id)
         .where(Candidate.job_id == job_id)
         .order_by(Candidate.hop, Placement.index, Candidate.member)
-    )
-    return [(candidate, placement) for candidate, placement in rows]
-
-
-def energies(session: Session, job_id: UUID) -> dict[int, list[MemberEnergy]]:
-    """Evaluations of a job, by candidate."""
-    grouped: dict[int, list[MemberEnergy]] = {}
-    for row in session.scalars(select(MemberEnergy).where(MemberEnergy.job_id == job_id).order_by(MemberEnergy.member)):
-        grouped.setdefault(row.candidate_id, []).append(row)
-    return grouped
+    ).all()
+    like = {
+        row.id: restore(row, np.zeros((len(row.numbers), 3)))
+        for row in session.scalars(select(StructureRow).where(StructureRow.id.in_({row.structure_id for row in rows})))
+    }
+    return [Geometry(row.id, row.duplicate_of, like[row.structure_id].moved(row.positions)) for row in rows]
 
 
 def job_of(session: Session, row: Walker | MemberEnergy) -> Job:

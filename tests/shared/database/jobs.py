@@ -4,7 +4,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from shared.database.repositories.structures import keep
-from shared.database.tables import Job, JobReference, Placement, Reference, User, Walker
+from shared.database.tables import Candidate, Job, JobReference, MemberEnergy, Placement, Reference, User, Walker
 from shared.parameters import JobParameters
 from shared.states import Stage, State
 from shared.structures import Structure
@@ -78,3 +78,53 @@ def add_reference(session: Session, job: Job, *, state: State = State.QUEUED, me
     session.add(JobReference(job_id=job.id, reference_id=reference.id))
     session.flush()
     return reference
+
+
+SLAB_C = "relaxed clean slab + CO(g) + H2(g) - H2O(g)"
+
+
+def add_candidates(
+    session: Session, job: Job, energies: list[dict[str, float | None]], *, reference: str = SLAB_C, **values: object
+) -> list[Candidate]:
+    """A candidate for each entry, with the adsorption energies of its members, eV; None for a member that failed."""
+    walker = session.query(Walker).filter_by(job_id=job.id).first()
+    assert walker is not None
+    first = session.query(Candidate).filter_by(walker_id=walker.id).count()
+    made = []
+    for hop, by_member in enumerate(energies, start=first):
+        candidate = Candidate(
+            job_id=job.id,
+            walker_id=walker.id,
+            hop=hop,
+            member="emt",
+            structure_id=keep(session, STRUCTURE),
+            # a ladder of heights: no two are the same minimum
+            positions=STRUCTURE.positions + np.array([[0, 0, 0], [0, 0, 0.3 * hop]]),
+            energy=-1.0,
+            fmax=0.01,
+            converged=True,
+            site="top",
+            accepted=True,
+            force_calls=1,
+            **({"anomalies": []} | values),
+        )
+        session.add(candidate)
+        session.flush()
+        made.append(candidate)
+        for member, energy in by_member.items():
+            done = energy is not None
+            session.add(
+                MemberEnergy(
+                    job_id=job.id,
+                    candidate_id=candidate.id,
+                    member=member,
+                    state=State.SUCCEEDED if done else State.FAILED,
+                    energy=-100.0 if done else None,
+                    adsorption_energy=energy,
+                    reference=reference if done else None,
+                    failure_kind=None if done else "diverged",
+                    failure_reason=None if done else "ran away",
+                )
+            )
+    session.flush()
+    return made

@@ -1,0 +1,1 @@
+"""Choosing again among the candidates of a finished job."""

@@ -1,0 +1,125 @@
+"""Choices kept side by side, and the database's own aggregates against the formulas of the ensemble."""
+
+import numpy as np
+import pytest
+from sqlalchemy import select
+
+from services.ensemble import summarise
+from services.selection import choose
+from shared.database.repositories import calibrations, claims, results, selections
+from shared.database.repositories.progress import _means, progress
+from shared.database.tables import Calibration, Minimum, Score, StageRow
+from shared.errors import InvalidInput, NotFound
+from shared.parameters import Choosing, JobParameters, Spread
+from shared.states import Stage, State, Work
+from tests.shared.database.jobs import add_candidates, add_job
+from worker.stages import choose_minima
+
+MEMBERS = ("a", "b", "c")
+RULES = Choosing(members=MEMBERS)
+
+
+def decided(session, job, rules=RULES, limit=0.3):
+    pool = selections.pool(session, job.id, rules.members)
+    return selections.store(session, job.id, rules, (limit, None), pool, choose(pool, rules, limit))
+
+
+def test_the_pool_has_what_succeeded_and_nothing_in_place_of_the_rest(session):
+    job = add_job(session)
+    first, second, third = add_candidates(
+        session, job, [{"a": -1.0, "b": -1.1, "c": -1.2}, {"a": None, "b": -2.0}, {"other": -9.0}]
+    )
+    third.duplicate_of, third.anomalies = first.id, ["desorbed", "reconstructed"]
+    session.flush()
+    pool = selections.pool(session, job.id, MEMBERS)
+    assert pool.keys.tolist() == [first.id, second.id, third.id]
+    np.testing.assert_array_equal(pool.energies, [[-1, -1.1, -1.2], [np.nan, -2, np.nan], [np.nan] * 3])
+    assert list(pool.anomalies) == ["", "", "desorbed, reconstructed"]
+    assert pool.first.tolist() == [first.id, second.id, first.id]
+    assert len(pool.references) == 1
+    # any order of members is that of the columns
+    np.testing.assert_array_equal(selections.pool(session, job.id, ("c", "a")).energies[0], [-1.2, -1.0])
+
+
+def test_both_answers_are_kept(session):
+    job = add_job(session)
+    sure, unsure = add_candidates(session, job, [{"a": -1.0, "b": -1.0, "c": -1.0}, {"a": -2.0, "b": -1.5, "c": -1.2}])
+    strict, lenient = decided(session, job), decided(session, job, limit=1.0)
+    assert [one.number for one in selections.of_job(session, job.id)] == [0, 1]
+    assert [one.finding.candidate.id for one in results.minima(session, strict)] == [sure.id]
+    assert [one.finding.candidate.id for one in results.minima(session, lenient)] == [unsure.id, sure.id]
+    assert (strict.n_candidates, strict.n_passing, lenient.n_passing) == (2, 1, 2)
+    verdicts = {
+        row.selection_id: row.verdict for row in session.scalars(select(Score).where(Score.candidate_id == unsure.id))
+    }
+    assert verdicts[strict.id] == "std 0.40 eV exceeds the limit of 0.30 eV"
+    assert verdicts[lenient.id].startswith("chosen: the lowest of 2")
+    found = selections.find(session, job.id, 1)
+    assert found is not None
+    assert found.id == lenient.id
+    with pytest.raises(NotFound, match="no selection 7"):
+        selections.find(session, job.id, 7)
+
+
+def test_a_calibrated_limit_is_the_newest_of_the_same_members(session):
+    rules = RULES.model_copy(update={"limit": "calibrated"})
+    with pytest.raises(InvalidInput, match="there is no calibration for a, b, c"):
+        selections.limit_of(session, rules)
+    job = add_job(session)
+    for members, limit in ((["c", "b", "a"], 0.2), (["a", "b", "c"], 0.1), (["a", "b"], 0.9)):
+        calibrations.add(session, members, "RPBE", Spread.STD, limit, {}, job.user_id)
+    newest = session.scalars(select(Calibration).where(Calibration.limit == 0.1)).one()
+    assert selections.limit_of(session, rules) == (0.1, newest.id)
+    calibrations.add(session, MEMBERS, "RPBE", Spread.STD, None, {}, job.user_id)
+    with pytest.raises(InvalidInput, match="no limit reached the target"):
+        selections.limit_of(session, rules)
+
+
+def test_aggregates_in_the_database_are_those_of_the_ensemble(session):
+    job = add_job(session)
+    rng = np.random.default_rng(3)
+    table = np.where(rng.random((30, 3)) < 0.7, rng.normal(-1, 1, (30, 3)), np.nan)
+    rows = [{m: None if np.isnan(v) else float(v) for m, v in zip(MEMBERS, row, strict=True)} for row in table]
+    made = add_candidates(session, job, rows)
+    ours, means = summarise(table), _means([job.id])
+    theirs = {row.candidate_id: row for row in session.execute(select(means))}
+    for index, candidate in enumerate(made):
+        if ours.n[index] == 0:
+            assert candidate.id not in theirs
+            continue
+        row = theirs[candidate.id]
+        assert row.n == ours.n[index]
+        assert row.mean == pytest.approx(ours.mean[index], abs=1e-12)
+        if row.n > 1:
+            assert (row.std, row.range) == pytest.approx((ours.std[index], ours.range[index]), abs=1e-12)
+
+
+@pytest.mark.parametrize("limit", [0.2, "calibrated"])
+def test_the_best_so_far_heeds_the_limit_also_a_calibrated_one(session, limit):
+    job = add_job(session)
+    job.score_members = list(MEMBERS)
+    parameters = JobParameters.model_validate({"ensemble": {"limit": limit}})
+    job.parameters = parameters.model_dump(mode="json")
+    add_candidates(session, job, [{"a": -3.0, "b": -1.0, "c": -1.0}, {"a": -1.0, "b": -1.1, "c": -1.2}])
+    calibrations.add(session, MEMBERS[::-1], "RPBE", Spread.STD, 0.2, {}, job.user_id)
+    best = progress(session, [job])[job.id].best
+    assert best is not None
+    assert best.adsorption_energy == pytest.approx(-1.1)
+
+
+def test_the_stage_finds_duplicates_across_walkers_and_stores_selection_zero(session):
+    job = add_job(session, stage=Stage.SELECTING)
+    job.state, job.score_members = State.RUNNING, list(MEMBERS)
+    first, twin, other, known = add_candidates(
+        session, job, [{"a": -1.0, "b": -1.0}, {"a": -1.01, "b": -1.0}, {"a": -1.0, "b": -1.0}, {}]
+    )
+    twin.positions, known.duplicate_of = first.positions, twin.id
+    session.add(StageRow(job_id=job.id, work=Work.SELECTION))
+    session.flush()
+    row = claims.claim(session, StageRow, claims.open_stages(), owner="me", lease_s=20, limit=1)[0]
+    choose_minima(session, claims.lease_of(row), job)
+    session.expire_all()
+    assert (twin.duplicate_of, known.duplicate_of, other.duplicate_of) == (first.id, first.id, None)
+    assert job.state == State.SUCCEEDED
+    ranks = session.execute(select(Minimum.rank, Minimum.candidate_id).order_by(Minimum.rank)).all()
+    assert [tuple(rank) for rank in ranks] == [(0, twin.id), (1, other.id)]
