@@ -6,13 +6,15 @@ import logging
 import time
 
 import numpy as np
+from ase.build import molecule
 
 from services.potential import Potential
-from services.references import gas_start
+from services.references import BOX
 from shared.database.repositories.registry import Registration, register
 from shared.database.session import Sessions
 from shared.errors import MachineryFailure
 from shared.settings import Settings
+from shared.structures import Structure
 from worker.potentials import registry
 
 log = logging.getLogger(__name__)
@@ -32,10 +34,13 @@ def load(settings: Settings) -> dict[str, Potential]:
 
 
 def _canary(potential: Potential) -> None:
-    """One evaluation of a hydrogen molecule: a device in a bad state shows here, not in someone's job."""
-    evaluation = potential.evaluate([gas_start("H2", (True, True, True))])[0]
+    """One evaluation of methane, five atoms for networks that look at four at a time: a device in a bad state shows here, not in
+    someone's job."""
+    methane = molecule("CH4", cell=[BOX] * 3, pbc=True)
+    roles = np.ones(len(methane), dtype=bool)
+    evaluation = potential.evaluate([Structure.from_atoms(methane, adsorbate=roles, surface=~roles)])[0]
     if not np.isfinite(evaluation.energy) or not np.isfinite(evaluation.forces).all():
-        raise MachineryFailure(f"{potential.card.name} gives no finite energy for H2 on this device")
+        raise MachineryFailure(f"{potential.card.name} gives no finite energy for CH4 on this device")
 
 
 def announce(residents: dict[str, Potential], sessions: Sessions) -> None:

@@ -56,10 +56,8 @@ class Family:
         )
 
 
-def _oc20(title: str, module: str, *options: str) -> Family:
-    return Family(
-        title, module, POTENTIALS, "fairchem-core", "fairchem", major="1.", elements=OC20, options=frozenset(options)
-    )
+def _oc20(title: str) -> Family:
+    return Family(title, "oc20.member", POTENTIALS, "fairchem-core", "fairchem", major="1.", elements=OC20)
 
 
 FAMILIES = {
@@ -68,9 +66,9 @@ FAMILIES = {
     "sevennet": Family(
         "SevenNet", "sevennet", POTENTIALS, "sevenn", "sevenn", in_wheel=True, options=frozenset({"file", "head"})
     ),
-    "equiformer_v2": _oc20("EquiformerV2", "equiformer_v2"),
-    "gemnet_oc": _oc20("GemNet-OC", "gemnet_oc"),
-    "escn": _oc20("eSCN", "escn"),
+    "equiformer_v2": _oc20("EquiformerV2"),
+    "gemnet_oc": _oc20("GemNet-OC"),
+    "escn": _oc20("eSCN"),
     "mace": Family(
         "MACE",
         "mace",
