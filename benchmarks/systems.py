@@ -28,21 +28,24 @@ class Case:
     metal: str
     face: str
     adsorbate: str
+    size: tuple[int, int, int] | None = None
+    """Repeats along the surface, and layers; None for the usual size of the face."""
 
     def __str__(self) -> str:
         return f"{self.adsorbate} on {self.metal}({self.face})"
 
 
-def _slab(metal: str, face: str) -> Atoms:
-    slab: Atoms
-    if face == "111":
-        slab = fcc111(metal, (3, 3, 3), vacuum=VACUUM)
-    elif face == "100":
-        slab = fcc100(metal, (3, 3, 3), vacuum=VACUUM)
-    elif face == "110":
-        slab = fcc110(metal, (2, 3, 4), vacuum=VACUUM)
-    else:
-        slab = fcc211(metal, (3, 3, 3), vacuum=VACUUM)
+_BUILDERS = {
+    "111": (fcc111, (3, 3, 3)),
+    "100": (fcc100, (3, 3, 3)),
+    "110": (fcc110, (2, 3, 4)),
+    "211": (fcc211, (3, 3, 3)),
+}
+
+
+def _slab(case: Case) -> Atoms:
+    builder, usual = _BUILDERS[case.face]
+    slab: Atoms = builder(case.metal, case.size or usual, vacuum=VACUUM)
     slab.pbc = True
     slab.set_tags(0)  # ASE's count layers; the surface is found from the geometry
     return slab
@@ -50,7 +53,7 @@ def _slab(metal: str, face: str) -> Atoms:
 
 def build(case: Case) -> System:
     """The slab, its subsurface fixed, and the adsorbate."""
-    slab = Structure.from_oc_atoms(_slab(case.metal, case.face))
+    slab = Structure.from_oc_atoms(_slab(case))
     return assemble(SlabSubmission(slab=slab.to_document(), adsorbate=lookup(case.adsorbate)))
 
 

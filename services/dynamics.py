@@ -11,9 +11,9 @@ from enum import StrEnum
 
 import numpy as np
 
+from services.answers import answer
 from services.inertia import Inertia, inertia
-from services.minimisation import Restraining, restrained
-from services.potential import Evaluation, Walk
+from services.potential import Answer, Evaluation, Request, Restraining, Walk
 from shared.parameters import Hopping
 from shared.structures import Floats, Structure
 
@@ -53,37 +53,37 @@ def escape(
 ) -> Walk[Escape]:
     """Velocity Verlet from `start` (whose evaluation is given) until the total potential energy has passed
     `mdmin` minima. Raises Diverged for answers that are not finite."""
+    here = answer(Request(start, restraints), evaluation)
     moving = inertia(start, parameters)
     velocities = moving.velocities(temperature_k, rng)
     if parameters.confined and start.adsorbate.any() and not start.fixed[start.adsorbate].all():
         velocities[start.slab] = 0.0
     if parameters.softening:
-        velocities = yield from _softened(start, evaluation, velocities, moving, parameters.softening, restraints)
+        velocities = yield from _softened(start, here, velocities, moving, parameters.softening, restraints)
     before = parameters.softening
     structure, timestep = start, moving.timestep(velocities)
-    energy, forces, _ = restrained(structure, evaluation, restraints)
-    energies = [energy]
+    energies = [here.energy]
     minima = 0
     for steps in range(1, parameters.max_md_steps + 1):
-        velocities = velocities + 0.5 * timestep * moving.acceleration(forces)
+        velocities = velocities + 0.5 * timestep * moving.acceleration(here.forces)
         move = timestep * velocities
-        if np.linalg.norm(move, axis=1).max() > LONGEST_MOVE:
-            return Escape(structure, evaluation, steps - 1, before + steps - 1, EscapeEnd.RUNAWAY)
+        if (move * move).sum(axis=1).max() > LONGEST_MOVE**2:
+            return Escape(structure, here.evaluation, steps - 1, before + steps - 1, EscapeEnd.RUNAWAY)
         structure = structure.moved(structure.positions + move)
-        evaluation = yield structure
-        energy, forces, _ = restrained(structure, evaluation, restraints)
-        velocities = velocities + 0.5 * timestep * moving.acceleration(forces)
-        energies.append(energy)
+        here = yield Request(structure, restraints)
+        velocities = velocities + 0.5 * timestep * moving.acceleration(here.forces)
+        energies.append(here.energy)
         if len(energies) > 2 and energies[-3] > energies[-2] < energies[-1]:
             minima += 1
             if minima >= parameters.mdmin:
-                return Escape(structure, evaluation, steps, before + steps, EscapeEnd.MINIMA)
-    return Escape(structure, evaluation, parameters.max_md_steps, before + parameters.max_md_steps, EscapeEnd.STEPS)
+                return Escape(structure, here.evaluation, steps, before + steps, EscapeEnd.MINIMA)
+    spent = before + parameters.max_md_steps
+    return Escape(structure, here.evaluation, parameters.max_md_steps, spent, EscapeEnd.STEPS)
 
 
 def _softened(
     start: Structure,
-    evaluation: Evaluation,
+    resting: Answer,
     velocities: Floats,
     moving: Inertia,
     turns: int,
@@ -96,12 +96,9 @@ def _softened(
     """
     energy = moving.kinetic(velocities)
     direction = velocities / np.linalg.norm(velocities)
-    _, resting, _ = restrained(start, evaluation, restraints)
     for _ in range(turns):
-        probe = start.moved(start.positions + _PROBE * direction)
-        answer = yield probe
-        _, forces, _ = restrained(probe, answer, restraints)
-        change = forces - resting
+        felt = yield Request(start.moved(start.positions + _PROBE * direction), restraints)
+        change = felt.forces - resting.forces
         across = change - (change * direction).sum() * direction
         turned = _PROBE * direction + moving.acceleration(across) * min(1.0, moving.timestep(velocities))
         direction = turned / np.linalg.norm(turned)

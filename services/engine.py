@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from numpy.linalg import LinAlgError
 
-from services.potential import Evaluation, Potential, Walk
+from services.answers import answers, reply
+from services.potential import Answer, Potential, Request, Walk
 from shared.errors import Diverged, Failure, OutOfMemory
-from shared.structures import Structure
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ class Outcome:
 @dataclass
 class _Running:
     walk: Walk[Any]
-    wants: Structure | None = None
+    wants: Request | None = None
     started: bool = False
 
 
@@ -65,9 +65,8 @@ class Engine:
         """Evaluate what every walk wants, once, and advance them all; the walks that ended are returned and forgotten."""
         ended = [outcome for key in self.keys() if (outcome := self._start(key)) is not None]
         for keys in self._batches():
-            answers = self._evaluate(keys)
-            for key, answer in zip(keys, answers, strict=True):
-                outcome = self._advance(key, answer)
+            for key, given in zip(keys, self._evaluate(keys), strict=True):
+                outcome = self._resume(key, given)
                 if outcome is not None:
                     ended.append(outcome)
         return ended
@@ -79,18 +78,15 @@ class Engine:
         running.started = True
         return self._resume(key, None)
 
-    def _advance(self, key: Hashable, answer: Evaluation | Failure) -> Outcome | None:
-        return self._resume(key, answer)
-
-    def _resume(self, key: Hashable, answer: Evaluation | Failure | None) -> Outcome | None:
+    def _resume(self, key: Hashable, given: Answer | Failure | None) -> Outcome | None:
         running = self._walks[key]
         try:
-            if answer is None:
+            if given is None:
                 running.wants = next(running.walk)
-            elif isinstance(answer, Failure):
-                running.wants = running.walk.throw(answer)
+            elif isinstance(given, Failure):
+                running.wants = running.walk.throw(given)
             else:
-                running.wants = running.walk.send(answer)
+                running.wants = running.walk.send(given)
         except StopIteration as stop:
             return self._end(key, Outcome(key, stop.value, None))
         except Failure as failure:
@@ -111,23 +107,24 @@ class Engine:
             wants = self._walks[key].wants
             if wants is None:
                 continue
-            if batch and self._batch_atoms is not None and atoms + len(wants) > self._batch_atoms:
+            if batch and self._batch_atoms is not None and atoms + len(wants.structure) > self._batch_atoms:
                 yield batch
                 batch, atoms = [], 0
             batch.append(key)
-            atoms += len(wants)
+            atoms += len(wants.structure)
         if batch:
             yield batch
 
-    def _evaluate(self, keys: list[Hashable]) -> Sequence[Evaluation | Failure]:
-        structures = [wants for key in keys if (wants := self._walks[key].wants) is not None]
+    def _evaluate(self, keys: list[Hashable]) -> Sequence[Answer | Failure]:
+        requests = [wants for key in keys if (wants := self._walks[key].wants) is not None]
+        structures = [request.structure for request in requests]
         try:
-            answers = self._potential.evaluate(structures)
+            evaluations = self._potential.evaluate(structures)
         except OutOfMemory as failure:
             shortage = OutOfMemory(str(failure))
         else:
             self.force_calls += len(structures)
-            return answers
+            return answers(requests, evaluations)
         # A new failure, and outside the except block: the traceback would hold the tensors that there is no room for.
         if len(keys) == 1:
             return [shortage]
@@ -141,7 +138,7 @@ def run(walk: Walk[T], potential: Potential) -> T:
     try:
         wants = next(walk)
         while True:
-            wants = walk.send(potential.evaluate([wants])[0])
+            wants = reply(walk, wants, potential.evaluate([wants.structure])[0])
     except StopIteration as stop:
         result: T = stop.value
         return result

@@ -22,8 +22,8 @@ import numpy as np
 
 from services.curvature import model_hessian
 from services.dynamics import EscapeEnd, escape
-from services.minimisation import Relaxation, Restraining, relax
-from services.potential import Evaluation, Walk
+from services.minimisation import Relaxation, relax
+from services.potential import Evaluation, Restraining, Walk
 from services.similarity import same
 from services.walker import Found, Hop, Minimum, Walker
 from shared.errors import Diverged
@@ -71,9 +71,8 @@ def _counted(attempt: Walk[Hop], walker: Walker, parameters: Hopping) -> Walk[Ho
     try:
         wants = next(attempt)
         while True:
-            answer = yield wants
             calls += 1
-            wants = attempt.send(answer)
+            wants = attempt.send((yield wants))
     except StopIteration as stop:
         after: Hop = stop.value
         return after
@@ -167,12 +166,12 @@ def _relax_twice(
         max_steps=parameters.max_relaxation_steps,
         max_step=parameters.max_step,
     )
-    curvature = model_hessian(start) if parameters.model_curvature else None
-    steered = yield from again(start, restraints=restraints, first=first, hessian=curvature)
+    model = model_hessian(start) if parameters.model_curvature else None
+    steered = yield from again(start, restraints=restraints, first=first, hessian=model)
     if restraints is None or (steered.converged and steered.restraint_energy == 0.0):
         return steered, replace(steered, steps=0, force_calls=0)
-    learnt = steered.hessian if parameters.model_curvature else None
-    final = yield from again(steered.structure, first=steered.evaluation, hessian=learnt)
+    learnt = steered.curvature if parameters.model_curvature else None
+    final = yield from again(steered.structure, first=steered.evaluation, curvature=learnt)
     return steered, final
 
 

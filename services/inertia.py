@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from ase import units
 from ase.data import atomic_masses
+from scipy.linalg import solve_triangular
 
 from services.curvature import model_hessian
 from shared.parameters import Hopping, Masses
@@ -22,8 +23,6 @@ from shared.structures import Floats, Structure
 
 LONGEST_STEP = 0.25
 """Å an atom may move in the first step with curvature masses."""
-_SOFTEST = 0.5
-"""eV/Å²: no mode counts as softer."""
 
 
 class Inertia(Protocol):
@@ -76,18 +75,20 @@ class AtomicMasses:
 
 @dataclass(frozen=True, eq=False)
 class CurvatureMasses:
-    """A constant mass tensor of curvatures: every mode of the model has the angular frequency 1, and velocities are in Å."""
+    """A constant mass tensor of curvatures: every mode of the model has the angular frequency 1, and velocities are in Å.
+
+    tensor, inverse: eV/Å² and its inverse over the free coordinates [3 n_free, 3 n_free]."""
 
     structure: Structure
     stride: float
-    curvatures: Floats
-    modes: Floats
+    tensor: Floats
+    inverse: Floats
 
     @classmethod
     def at(cls, structure: Structure, stride: float) -> CurvatureMasses:
         """From the model curvature of this geometry."""
-        curvatures, modes = np.linalg.eigh(model_hessian(structure))
-        return cls(structure, stride, np.maximum(curvatures, _SOFTEST), modes)
+        tensor = model_hessian(structure)
+        return cls(structure, stride, tensor, np.asarray(np.linalg.inv(tensor), dtype=np.float64))
 
     def timestep(self, velocities: Floats) -> float:
         """The stride, or what is left of it where the fastest atom would go too far at once."""
@@ -96,16 +97,15 @@ class CurvatureMasses:
 
     def velocities(self, temperature_k: float, rng: np.random.Generator) -> Floats:
         """Boltzmann's for the kinetic energy of this tensor: each mode gets kT/2."""
-        drawn = rng.standard_normal(len(self.curvatures)) * np.sqrt(units.kB * temperature_k / self.curvatures)
-        return self._spread(self.modes @ drawn)
+        drawn = rng.standard_normal(len(self.tensor)) * np.sqrt(units.kB * temperature_k)
+        return self._spread(solve_triangular(np.linalg.cholesky(self.tensor).T, drawn, lower=False))
 
     def acceleration(self, forces: Floats) -> Floats:
-        along = forces[self.structure.free].ravel() @ self.modes
-        return self._spread(self.modes @ (along / self.curvatures))
+        return self._spread(self.inverse @ forces[self.structure.free].ravel())
 
     def kinetic(self, velocities: Floats) -> float:
-        along = velocities[self.structure.free].ravel() @ self.modes
-        return float(0.5 * (self.curvatures * along**2).sum())
+        free = velocities[self.structure.free].ravel()
+        return float(0.5 * free @ self.tensor @ free)
 
     def _spread(self, free: Floats) -> Floats:
         whole = np.zeros((len(self.structure), 3))

@@ -54,5 +54,32 @@ class Potential(Protocol):
         ...
 
 
-Walk: TypeAlias = Generator[Structure, Evaluation, T]
-"""A coroutine that yields the structure it wants evaluated, is sent the evaluation, and returns a T."""
+class Restraining(Protocol):
+    """An energy added to the potential's."""
+
+    def evaluate(self, positions: Floats) -> tuple[float, Floats]:
+        """Energy, eV, and forces, eV/Å [n_atoms, 3], at positions, Å [n_atoms, 3]."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """A structure that a walk wants evaluated, and what restrains it."""
+
+    structure: Structure
+    restraints: Restraining | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """evaluation: the bare potential's. energy: with the restraints', eV. forces: with the restraints', zero on fixed atoms, eV/Å
+    [n_atoms, 3]. restraint_energy: eV."""
+
+    evaluation: Evaluation
+    energy: float
+    forces: Floats
+    restraint_energy: float
+
+
+Walk: TypeAlias = Generator[Request, Answer, T]
+"""A coroutine that yields what it wants evaluated, is sent the answer, and returns a T."""

@@ -15,6 +15,7 @@ from ase.data import atomic_masses
 from ase.md.verlet import VelocityVerlet
 from scipy.signal import argrelmin
 
+from services.answers import reply
 from services.dynamics import LONGEST_MOVE, Escape, EscapeEnd, escape
 from services.inertia import AtomicMasses
 from services.potential import Evaluation, Potential, Walk
@@ -52,15 +53,15 @@ def begin(start: Structure, parameters: Hopping, temperature_k: float = 600.0, *
 
 def follow(walk: Walk[Escape], start: Structure) -> tuple[Escape, list[Floats], list[float]]:
     """How it ended, and positions and bare energies along the way, the start included."""
-    answer = EMT_MEMBER.evaluate([start])[0]
-    path, energies = [start.positions], [answer.energy]
+    evaluation = EMT_MEMBER.evaluate([start])[0]
+    path, energies = [start.positions], [evaluation.energy]
     try:
         wants = next(walk)
         while True:
-            answer = EMT_MEMBER.evaluate([wants])[0]
-            path.append(wants.positions)
-            energies.append(answer.energy)
-            wants = walk.send(answer)
+            evaluation = EMT_MEMBER.evaluate([wants.structure])[0]
+            path.append(wants.structure.positions)
+            energies.append(evaluation.energy)
+            wants = reply(walk, wants, evaluation)
     except StopIteration as stop:
         return stop.value, path, energies
 
@@ -72,10 +73,10 @@ def scripted(energies: list[float], *, mdmin: int = 1, max_md_steps: int = 50, r
     parameters = Hopping(masses=Masses.ATOMIC, mdmin=mdmin, max_md_steps=max_md_steps)
     rng = np.random.default_rng(0)
     walk = escape(start, first, temperature_k=1.0, rng=rng, parameters=parameters, restraints=restraints)
-    next(walk)
+    wants = next(walk)
     try:
-        for answer in later:
-            walk.send(answer)
+        for evaluation in later:
+            wants = reply(walk, wants, evaluation)
     except StopIteration as stop:
         return stop.value
     raise AssertionError("the escape goes on")

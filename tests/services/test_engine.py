@@ -17,7 +17,7 @@ from numpy.linalg import LinAlgError
 from services import hopping
 from services.engine import Engine, Outcome, run
 from services.minimisation import Relaxation, relax
-from services.potential import Card, Evaluation, Potential, Walk
+from services.potential import Card, Evaluation, Potential, Request, Walk
 from services.walker import Walker
 from shared.errors import Diverged, OutOfMemory
 from shared.parameters import Hopping, JobParameters
@@ -217,7 +217,7 @@ def test_an_answer_that_can_not_be_meant_ends_its_own_walk_only(alone, spoil):
 
 def test_numbers_that_run_away_inside_a_walk_end_it_as_diverged(alone):
     def singular() -> Walk[None]:
-        yield STARTS["H"]
+        yield Request(STARTS["H"])
         raise LinAlgError("Singular matrix")
 
     engine = Engine(EMT_MEMBER)

@@ -15,6 +15,7 @@ from ase.build import add_adsorbate, fcc111
 from ase.constraints import FixAtoms
 
 from services import engine, hopping
+from services.answers import reply
 from services.inertia import AtomicMasses
 from services.potential import Evaluation, Potential
 from services.restraints import Restraints
@@ -57,10 +58,10 @@ def scripted(
     restraints = how.get("restraints")
     forces = np.where(walker.structure.adsorbate[:, None], force, 0.0) * np.ones(3)
     walk = hopping.hop(walker, known, restraints, settings)
-    next(walk)
+    wants = next(walk)
     try:
         for energy in energies:
-            walk.send(Evaluation(energy, forces))
+            wants = reply(walk, wants, Evaluation(energy, forces))
     except StopIteration as stop:
         return stop.value
     raise AssertionError("the hop goes on")
@@ -176,7 +177,7 @@ def test_every_force_call_is_counted():
 
 def test_each_hop_draws_for_itself():
     plain = parameters(masses=Masses.ATOMIC, confined=False)
-    firsts = [next(hopping.hop(settled(hop=hop), (), None, plain)) for hop in (4, 5, 4)]
+    firsts = [next(hopping.hop(settled(hop=hop), (), None, plain)).structure for hop in (4, 5, 4)]
     here = settled().structure
     drawn = AtomicMasses(here, 1.0).velocities(1.0, np.random.default_rng([0, 1, 4]))
     assert firsts[0].positions == pytest.approx(here.positions + units.fs * drawn, abs=1e-12)
@@ -213,7 +214,7 @@ def travel(*seed: int, resumed: bool = False) -> Iterator[tuple[dict[str, Any], 
             halfway = hopping.hop(walker, known, RESTRAINTS, ON_EMT)
             asked = next(halfway)
             for _ in range(7):
-                asked = halfway.send(EMT_MEMBER.evaluate([asked])[0])
+                asked = reply(halfway, asked, EMT_MEMBER.evaluate([asked.structure])[0])
             halfway.close()
         after = engine.run(hopping.hop(walker, known, RESTRAINTS, ON_EMT), EMT_MEMBER)
         assert after.found is not None

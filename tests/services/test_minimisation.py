@@ -14,8 +14,10 @@ from ase.cluster import Octahedron
 from ase.constraints import FixAtoms, Hookean
 from ase.optimize import BFGS
 
-from services.minimisation import START_CURVATURE, Relaxation, relax
+from services.answers import reply
+from services.minimisation import Relaxation, relax
 from services.potential import Evaluation, Potential, Walk
+from services.quasi_newton import START_CURVATURE
 from shared.errors import Diverged
 from shared.structures import Floats, Structure
 from worker.potentials import registry
@@ -57,13 +59,13 @@ def structure_of(atoms: Atoms) -> Structure:
 def drive(walk: Walk[Relaxation], potential: Potential = EMT_MEMBER) -> tuple[Relaxation, list[Structure]]:
     """The result, and every structure that was asked for."""
     asked: list[Structure] = []
-    answer: Evaluation | None = None
-    while True:
-        try:
-            asked.append(next(walk) if answer is None else walk.send(answer))
-        except StopIteration as stop:
-            return stop.value, asked
-        answer = potential.evaluate(asked[-1:])[0]
+    try:
+        wants = next(walk)
+        while True:
+            asked.append(wants.structure)
+            wants = reply(walk, wants, potential.evaluate(asked[-1:])[0])
+    except StopIteration as stop:
+        return stop.value, asked
 
 
 def by_ase(atoms: Atoms, *, fmax: float, steps: int, maxstep: float) -> list[Floats]:
@@ -194,6 +196,6 @@ def test_forces_that_can_not_be_meant_are_refused(bad):
 
 def test_an_energy_that_is_not_finite_is_refused():
     walk = relax(atom_at(0, 0, 0), fmax=0.05, max_steps=4)
-    next(walk)
+    wants = next(walk)
     with pytest.raises(Diverged, match="not finite"):
-        walk.send(Evaluation(np.nan, np.zeros((1, 3))))
+        reply(walk, wants, Evaluation(np.nan, np.zeros((1, 3))))

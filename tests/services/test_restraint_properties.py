@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services import anomalies
 from services.placement import place
-from services.restraints import Restraints
+from services.restraints import Restraints, together
 from services.systems import assemble
 from shared import parameters
 from shared.adsorbates import lookup
@@ -105,6 +105,17 @@ def test_shift_wrap_and_order_change_nothing(case, seed, scale):
     mixed_energy, mixed_forces = other.evaluate(positions[order])
     assert mixed_energy == pytest.approx(energy, abs=1e-8, rel=1e-9)
     np.testing.assert_allclose(mixed_forces, forces[order], atol=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(cases, seeds, st.floats(0.05, 1.5)), min_size=2, max_size=6))
+def test_company_changes_no_bit(group):
+    everyone = [restraints_of(case) for case, _, _ in group]
+    positions = [distorted(*one) for one in group]
+    for restraints, own, (energy, forces) in zip(everyone, positions, together(everyone, positions), strict=True):
+        alone_energy, alone_forces = restraints.evaluate(own)
+        assert energy == alone_energy
+        assert forces.tobytes() == alone_forces.tobytes()
 
 
 @settings(max_examples=75, deadline=None)

@@ -9,8 +9,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from services import references
-from services.minimisation import check_sane
-from services.potential import EnergyKind, Evaluation, Walk
+from services.potential import EnergyKind, Evaluation, Request, Walk
 from shared.database.repositories import claims
 from shared.database.repositories.references import GAS, SLAB, of_job
 from shared.database.repositories.structures import restore
@@ -53,9 +52,7 @@ class EvaluationErrand:
         )
 
     def walk(self) -> Walk[Evaluation]:
-        evaluation = yield self.structure
-        check_sane(evaluation)
-        return evaluation
+        return (yield Request(self.structure)).evaluation
 
     def store(self, session: Session, result: Evaluation) -> None:
         adsorption = (

@@ -1,0 +1,95 @@
+"""What a relaxation learns of the curvature, and the step it takes from it.
+
+`DenseBfgs` is that of ASE's `BFGS`: an updated Hessian, in whose eigenbasis curvatures count by their size. `LimitedMemory` is
+Nocedal's two-loop recursion (Math. Comput. 35, 773 (1980), doi:10.1090/S0025-5718-1980-0572855-7) around a factorised first
+Hessian: as long as every move met positive curvature its steps are those of `DenseBfgs`, and one costs n² operations instead
+of n³.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from shared.structures import Floats
+
+START_CURVATURE = 70.0
+"""Diagonal of the first Hessian, eV/Å²: ASE's default."""
+LARGE = 240
+"""Coordinates beyond which the memory is limited."""
+MEMORY = 60
+"""Moves that are remembered then."""
+_SHORT = 1e-7
+"""Å: a move too short to learn from, as in ASE."""
+
+
+class QuasiNewton(Protocol):
+    """Curvature over the free coordinates."""
+
+    def learn(self, moved: Floats, change: Floats) -> None:
+        """From a move, Å [n], and the change of the gradient over it, eV/Å [n]."""
+        ...
+
+    def step(self, gradient: Floats) -> Floats:
+        """The quasi-Newton move, Å [n], for a gradient, eV/Å [n]."""
+        ...
+
+
+def begin(n: int, hessian: Floats | None) -> QuasiNewton:
+    """For n coordinates, from a first Hessian, eV/Å² [n, n], or from ASE's constant."""
+    if n <= LARGE:
+        return DenseBfgs(np.eye(n) * START_CURVATURE if hessian is None else hessian)
+    return LimitedMemory(hessian)
+
+
+class DenseBfgs:
+    """hessian: eV/Å² [n, n], positive definite; copied."""
+
+    def __init__(self, hessian: Floats) -> None:
+        self._hessian = hessian.copy()
+        self._convex = True
+
+    def learn(self, moved: Floats, change: Floats) -> None:
+        """BFGS update; skipped for a move too short to learn from, as ASE does, and for one along which the force stays the same,
+        where the formula has no answer."""
+        curved = float(moved @ change)
+        if np.abs(moved).max(initial=0.0) < _SHORT or curved == 0.0:
+            return
+        seen = self._hessian @ moved
+        self._hessian += np.outer(change, change / curved) - np.outer(seen, seen / (moved @ seen))
+        self._convex &= curved > 0
+
+    def step(self, gradient: Floats) -> Floats:
+        """While the matrix is positive definite, solving is enough; otherwise curvatures count by their size."""
+        if self._convex:
+            return np.asarray(-np.linalg.solve(self._hessian, gradient), dtype=np.float64)
+        curvatures, modes = np.linalg.eigh(self._hessian)
+        return np.asarray(-(modes @ ((gradient @ modes) / np.abs(curvatures))), dtype=np.float64)
+
+
+class LimitedMemory:
+    """hessian: eV/Å² [n, n], positive definite; None for ASE's constant. A move of negative curvature is not learnt from."""
+
+    def __init__(self, hessian: Floats | None) -> None:
+        self._factor = None if hessian is None else cho_factor(hessian, lower=True)
+        self._moves: deque[tuple[Floats, Floats, float]] = deque(maxlen=MEMORY)
+
+    def learn(self, moved: Floats, change: Floats) -> None:
+        curved = float(moved @ change)
+        if np.abs(moved).max(initial=0.0) >= _SHORT and curved > 0:
+            self._moves.append((moved, change, curved))
+
+    def step(self, gradient: Floats) -> Floats:
+        left = -gradient
+        shares = []
+        for moved, change, curved in reversed(self._moves):
+            share = float(moved @ left) / curved
+            left = left - share * change
+            shares.append(share)
+        step = left / START_CURVATURE if self._factor is None else cho_solve(self._factor, left)
+        for (moved, change, curved), share in zip(self._moves, reversed(shares), strict=True):
+            step = step + (share - float(change @ step) / curved) * moved
+        return np.asarray(step, dtype=np.float64)

@@ -1,0 +1,176 @@
+"""One-sided springs of many structures in one pass: E = k/2 (excess)², exactly zero inside the threshold.
+
+A pair's vector is a reference plus the shortest periodic image of the deviation from it. A slab pair refers to the image it
+touches in the clean slab, so small cells are right; other pairs refer to zero and go by the nearest image. Wrapped positions
+are as good as unwrapped ones.
+
+Every operation is element by element, or a sum in the order of a structure's own pairs: what one structure gets is the same to
+the last bit whoever shares the pass. Arrays run over pairs in their last axis, which is what numpy is fast at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared.structures import Floats, Integers
+
+KINDS = ("dissociation", "desorption", "intercalation", "reconstruction")
+DISSOCIATION, DESORPTION, INTERCALATION, RECONSTRUCTION = range(4)
+
+
+@dataclass(frozen=True, eq=False)
+class Springs:
+    """The springs of one structure. The last pairs are those of every adsorbate atom with every slab atom, its contacts.
+
+    atoms: first and second of each pair [2, n]. kind: index into KINDS [n]. reference: Å [3, n]. threshold: Å [n]; side: +1
+    acts beyond it, -1 below it [n]. stiffness: eV/Å² [n]. sums: radius sums of the contacts, Å [n_contacts], infinitely small
+    where one can't hold the adsorbate; hold: eV/Å², of a spring on the contact of smallest scaled distance, beyond the scaled
+    distance `contact` [n_contacts]. lattice: the inverse of the cell, and the cell with directions that aren't periodic set to
+    zero [18]. images: lattice vectors that may bring a shortest vector closer still, Å [n_images, 3].
+    """
+
+    n_atoms: int
+    atoms: Integers
+    kind: Integers
+    reference: Floats
+    threshold: Floats
+    side: Floats
+    stiffness: Floats
+    sums: Floats
+    hold: Floats
+    contact: float
+    lattice: Floats
+    images: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class _Pulled:
+    """Pairs that a spring acts on. excess: Å, positive; towards: +1 pulls together [n]."""
+
+    pairs: Integers
+    kind: Integers
+    excess: Floats
+    towards: Floats
+    stiffness: Floats
+
+
+class Pass:
+    """The springs of several structures, laid out one after the other."""
+
+    def __init__(self, springs: Sequence[Springs]) -> None:
+        counts = np.array([len(one.kind) for one in springs])
+        self._springs = tuple(springs)
+        self._owner = np.repeat(np.arange(len(springs)), counts)
+        self._first_atoms = np.cumsum([0, *(one.n_atoms for one in springs)])
+        self._atoms = np.concatenate([one.atoms for one in springs], axis=1) + self._first_atoms[self._owner]
+        self._kind = np.concatenate([one.kind for one in springs])
+        self._reference = np.concatenate([one.reference for one in springs], axis=1)
+        self._threshold = np.concatenate([one.threshold for one in springs])
+        self._side = np.concatenate([one.side for one in springs])
+        self._stiffness = np.concatenate([one.stiffness for one in springs])
+        self._lattice = np.stack([one.lattice for one in springs], axis=1)[:, self._owner]
+        self._first_pairs = np.cumsum(counts) - counts
+        self._options = self._images()
+        self._holding = np.flatnonzero([len(one.sums) for one in springs])
+        sizes = [len(springs[index].sums) for index in self._holding]
+        ends = (self._first_pairs + counts)[self._holding]
+        self._contacts = np.concatenate(
+            [np.arange(end - size, end) for end, size in zip(ends, sizes, strict=True)] or [np.zeros(0, dtype=np.int64)]
+        )
+        self._first_contacts = np.cumsum([0, *sizes])
+        self._sums = np.concatenate([one.sums for one in springs])
+
+    def _images(self) -> list[tuple[Integers, Floats]]:
+        """(pairs, lattice vector of each, Å [3, n]) to try beside the reduced vector, one image of every structure at a time."""
+        options = []
+        for index in range(max((len(one.images) for one in self._springs), default=0)):
+            pairs, vectors = [], []
+            for one, begin in zip(self._springs, self._first_pairs, strict=True):
+                if index < len(one.images):
+                    near = np.flatnonzero(one.kind != RECONSTRUCTION)
+                    pairs.append(begin + near)
+                    vectors.append(np.repeat(one.images[index][:, None], len(near), axis=1))
+            options.append((np.concatenate(pairs), np.concatenate(vectors, axis=1)))
+        return options
+
+    def evaluate(self, positions: Sequence[Floats]) -> tuple[Floats, list[Floats]]:
+        """Energies by structure and kind, eV [n_structures, 4], and each structure's forces, eV/Å [n_atoms, 3]. positions: of
+        each, Å [n_atoms, 3]."""
+        vectors = self._vectors(np.concatenate(positions).T.copy())
+        lengths = np.sqrt(_squares(vectors))
+        pulled = self._pulled(lengths)
+        energy = 0.5 * pulled.stiffness * pulled.excess * pulled.excess
+        slots = self._owner[pulled.pairs] * len(KINDS) + pulled.kind
+        energies = _summed(slots, energy, len(self._springs) * len(KINDS)).reshape(-1, len(KINDS))
+        size = pulled.towards * pulled.stiffness * pulled.excess / np.maximum(lengths[pulled.pairs], 1e-12)
+        first, second = self._atoms[:, pulled.pairs]
+        n_atoms = int(self._first_atoms[-1])
+        forces = np.empty((n_atoms, 3))
+        for axis in range(3):
+            pull = size * vectors[axis, pulled.pairs]
+            forces[:, axis] = _summed(first, pull, n_atoms) - _summed(second, pull, n_atoms)
+        return energies, np.split(forces, self._first_atoms[1:-1])
+
+    def _vectors(self, where: Floats) -> Floats:
+        """From first to second of every pair, Å [3, n]; where: Å [3, n_atoms of all]."""
+        first, second = self._atoms
+        apart: Floats = where[:, second] - where[:, first] - self._reference
+        x, y, z = apart
+        to, back = self._lattice[:9], self._lattice[9:]
+        a, b, c = (np.rint(x * to[axis] + y * to[axis + 3] + z * to[axis + 6]) for axis in range(3))
+        for axis in range(3):
+            apart[axis] -= a * back[axis] + b * back[axis + 3] + c * back[axis + 6]
+        if self._options:
+            self._take_nearer(apart)
+        apart += self._reference
+        return apart
+
+    def _take_nearer(self, apart: Floats) -> None:
+        """Replace reduced vectors by images that are shorter; only where the cell is so narrow that there may be any."""
+        best = apart.copy()
+        for pairs, lattice_vectors in self._options:
+            option = apart[:, pairs] + lattice_vectors
+            shorter = _squares(option) < _squares(best[:, pairs])
+            best[:, pairs[shorter]] = option[:, shorter]
+        apart[:] = best
+
+    def _pulled(self, lengths: Floats) -> _Pulled:
+        excess = self._side * (lengths - self._threshold)
+        active = np.flatnonzero(excess > 0)
+        parts = [_Pulled(active, self._kind[active], excess[active], self._side[active], self._stiffness[active])]
+        if len(self._holding):
+            parts += self._held(lengths[self._contacts])
+        if len(parts) == 1:
+            return parts[0]
+        return _Pulled(*(np.concatenate([getattr(part, name) for part in parts]) for name in _Pulled.__annotations__))
+
+    def _held(self, lengths: Floats) -> list[_Pulled]:
+        """The spring on the contact of smallest scaled distance, where that is too long; in scaled lengths, so that the energy
+        doesn't jump where another contact becomes the nearest. lengths: of all contacts, Å."""
+        scaled = lengths / self._sums
+        smallest = np.minimum.reduceat(scaled, self._first_contacts[:-1])
+        held = []
+        for slot, index in enumerate(self._holding):
+            one = self._springs[index]
+            if smallest[slot] <= one.contact:
+                continue
+            begin, end = self._first_contacts[slot : slot + 2]
+            nearest = int(scaled[begin:end].argmin())
+            excess = lengths[begin + nearest] - one.contact * one.sums[nearest]
+            pair, kind = np.array([self._contacts[begin + nearest]]), np.array([DESORPTION])
+            held.append(_Pulled(pair, kind, np.array([excess]), np.ones(1), one.hold[[nearest]]))
+        return held
+
+
+def _squares(vectors: Floats) -> Floats:
+    """Squared lengths [n] of vectors [3, n]: written out, since a library's sum may depend on who else is summed."""
+    x, y, z = vectors
+    return np.asarray(x * x + y * y + z * z, dtype=np.float64)
+
+
+def _summed(slots: Integers, values: Floats, size: int) -> Floats:
+    """Sum of the values in each slot [size], in their order."""
+    return np.bincount(slots, values, size).astype(np.float64, copy=False)
