@@ -45,7 +45,7 @@ _BUILDERS = {
 
 def _slab(case: Case) -> Atoms:
     builder, usual = _BUILDERS[case.face]
-    slab: Atoms = builder(case.metal, case.size or usual, vacuum=VACUUM)
+    slab: Atoms = builder(case.metal, case.size or usual, vacuum=VACUUM)  # type: ignore[no-untyped-call]
     slab.pbc = True
     slab.set_tags(0)  # ASE's count layers; the surface is found from the geometry
     return slab

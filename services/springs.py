@@ -73,7 +73,7 @@ class Pass:
         self._stiffness = np.concatenate([one.stiffness for one in springs])
         self._lattice = np.stack([one.lattice for one in springs], axis=1)[:, self._owner]
         self._first_pairs = np.cumsum(counts) - counts
-        self._options = self._images()
+        self._near, self._images = self._narrow()
         self._holding = np.flatnonzero([len(one.sums) for one in springs])
         sizes = [len(springs[index].sums) for index in self._holding]
         ends = (self._first_pairs + counts)[self._holding]
@@ -83,18 +83,18 @@ class Pass:
         self._first_contacts = np.cumsum([0, *sizes])
         self._sums = np.concatenate([one.sums for one in springs])
 
-    def _images(self) -> list[tuple[Integers, Floats]]:
-        """(pairs, lattice vector of each, Å [3, n]) to try beside the reduced vector, one image of every structure at a time."""
-        options = []
-        for index in range(max((len(one.images) for one in self._springs), default=0)):
-            pairs, vectors = [], []
-            for one, begin in zip(self._springs, self._first_pairs, strict=True):
-                if index < len(one.images):
-                    near = np.flatnonzero(one.kind != RECONSTRUCTION)
-                    pairs.append(begin + near)
-                    vectors.append(np.repeat(one.images[index][:, None], len(near), axis=1))
-            options.append((np.concatenate(pairs), np.concatenate(vectors, axis=1)))
-        return options
+    def _narrow(self) -> tuple[Integers, Floats]:
+        """Pairs whose reduced vector may not be the shortest, and the lattice vectors to try for each, the zero vector first, Å
+        [n_images, 3, n]; structures with fewer images get the zero vector again."""
+        narrow = [index for index, one in enumerate(self._springs) if len(one.images)]
+        most = 1 + max((len(self._springs[index].images) for index in narrow), default=0)
+        images = np.zeros((most, 3, len(narrow)))
+        pairs = [np.zeros(0, dtype=np.int64)]
+        for slot, index in enumerate(narrow):
+            one = self._springs[index]
+            images[1 : 1 + len(one.images), :, slot] = one.images
+            pairs.append(self._first_pairs[index] + np.flatnonzero(one.kind != RECONSTRUCTION))
+        return np.concatenate(pairs), np.repeat(images, [len(part) for part in pairs[1:]], axis=2)
 
     def evaluate(self, positions: Sequence[Floats]) -> tuple[Floats, list[Floats]]:
         """Energies by structure and kind, eV [n_structures, 4], and each structure's forces, eV/Å [n_atoms, 3]. positions: of
@@ -123,19 +123,10 @@ class Pass:
         a, b, c = (np.rint(x * to[axis] + y * to[axis + 3] + z * to[axis + 6]) for axis in range(3))
         for axis in range(3):
             apart[axis] -= a * back[axis] + b * back[axis + 3] + c * back[axis + 6]
-        if self._options:
-            self._take_nearer(apart)
+        if len(self._near):
+            apart[:, self._near] = _shortest(apart[:, self._near] + self._images)
         apart += self._reference
         return apart
-
-    def _take_nearer(self, apart: Floats) -> None:
-        """Replace reduced vectors by images that are shorter; only where the cell is so narrow that there may be any."""
-        best = apart.copy()
-        for pairs, lattice_vectors in self._options:
-            option = apart[:, pairs] + lattice_vectors
-            shorter = _squares(option) < _squares(best[:, pairs])
-            best[:, pairs[shorter]] = option[:, shorter]
-        apart[:] = best
 
     def _pulled(self, lengths: Floats) -> _Pulled:
         excess = self._side * (lengths - self._threshold)
@@ -163,6 +154,12 @@ class Pass:
             pair, kind = np.array([self._contacts[begin + nearest]]), np.array([DESORPTION])
             held.append(_Pulled(pair, kind, np.array([excess]), np.ones(1), one.hold[[nearest]]))
         return held
+
+
+def _shortest(options: Floats) -> Floats:
+    """Of several vectors for each pair [n_options, 3, n], the shortest [3, n]."""
+    best = (options * options).sum(axis=1).argmin(axis=0)
+    return np.asarray(options[best, :, np.arange(len(best))].T, dtype=np.float64)
 
 
 def _squares(vectors: Floats) -> Floats:
