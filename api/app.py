@@ -10,10 +10,12 @@ from fastapi import FastAPI
 
 from api import problems
 from api.body_limit import BodyGate
+from api.calibrations.routes import router as calibrations_router
 from api.context import opened
 from api.health.routes import router as health_router
 from api.jobs.routes import router as jobs_router
 from api.members.routes import router as members_router
+from api.references.routes import router as references_router
 from api.results.routes import router as results_router
 from api.selections.routes import router as selections_router
 from shared.settings import Settings
@@ -46,6 +48,14 @@ def create_app(settings: Settings) -> FastAPI:
     )
     problems.install(app)
     app.add_middleware(BodyGate, max_bytes=settings.max_body_bytes)
-    for router in (jobs_router, results_router, selections_router, members_router, health_router):
+    for router in (
+        jobs_router,
+        results_router,
+        selections_router,
+        references_router,
+        calibrations_router,
+        members_router,
+        health_router,
+    ):
         app.include_router(router)
     return app

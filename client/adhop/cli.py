@@ -1,4 +1,4 @@
-"""`adhop submit | jobs | watch | minima | select | cancel | models`: the server from a terminal."""
+"""`adhop submit | jobs | watch | minima | select | dft | feed | calibrate | cancel | models`: the server from a terminal."""
 
 from __future__ import annotations
 
@@ -160,6 +160,64 @@ def select(
             highlight=False,
         )
         job.print_minima(selection=answer["number"])
+
+
+@app.command()
+def dft(
+    context: typer.Context,
+    job_id: JobId,
+    code: Annotated[str, typer.Option(help="vasp, espresso, or extxyz for the structures alone.")] = "vasp",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The zip; JOB-CODE.zip if not given.")] = None,
+    selection: Annotated[int, typer.Option(help="By whose rules: 0 is the job's own selection.")] = 0,
+) -> None:
+    """Write DFT inputs of the chosen minima, the slab and the gas molecules, with OC20's settings."""
+    with _client(context) as client:
+        path = client.job(job_id).dft_inputs(output or Path(f"{job_id}-{code}.zip"), code=code, selection=selection)
+        console.print(f"wrote {path}; README.txt in it says how to hand the energies back")
+
+
+@app.command()
+def feed(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(help="energies.csv of a hand-off, a table, or extxyz.")],
+    functional: Annotated[str | None, typer.Option(help="Such as RPBE.")] = None,
+    code: Annotated[str | None, typer.Option(help="Such as 'VASP 6.4.3'.")] = None,
+    provenance: Annotated[str, typer.Option(help="Where the numbers come from; the file's name if not given.")] = "",
+) -> None:
+    """Hand reference energies back to the server."""
+    with _client(context) as client:
+        for one in client.feed_back(path, functional=functional, code=code, provenance=provenance):
+            console.print(
+                f"{one['adsorption_energy']:.3f} eV ({one['functional']}, {one['code']}), relative to {one['reference']}",
+                highlight=False,
+            )
+
+
+@app.command()
+def calibrate(
+    context: typer.Context,
+    members: Annotated[str, typer.Option(help="The members that the limit is for: a,b,c")],
+    functional: Annotated[str, typer.Option(help="Of the reference energies.")] = "RPBE",
+    spread: Annotated[str, typer.Option(help="std or range.")] = "std",
+    share: Annotated[float, typer.Option(help="Share of what is kept that lies within the error.")] = 0.9,
+    error: Annotated[float, typer.Option(help="eV.")] = 0.1,
+) -> None:
+    """Learn the limit of the spread from the reference energies that were fed back."""
+    with _client(context) as client:
+        answer = client.calibrate(
+            members.split(","), functional=functional, spread=spread, target_share=share, target_error=error
+        )
+    report, limit = answer["report"], answer["limit"]
+    low, high = report["interval"]
+    said = (
+        "no limit keeps the promise" if limit is None else f"limit {limit:.3f} eV (90 % interval {low:.3f}-{high:.3f})"
+    )
+    kept, held = report["kept"], report["held_out"]
+    console.print(
+        f"calibration {answer['number']}: {said}; keeps {kept['hits']} of {kept['count']} candidates of {report['systems']} "
+        f"systems; on held-out systems the promise held in {held['kept']} of {held['learned']} halves that gave a limit",
+        highlight=False,
+    )
 
 
 @app.command()

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from ase import Atoms
 
-from adhop import inputs
+from adhop import feedback, inputs
 from adhop.errors import AdhopError, RequestRefused, ServerUnreachable
 from adhop.inputs import StructureLike
 from adhop.job import Job
@@ -107,6 +107,48 @@ class Client:
             if cursor is None:
                 return
 
+    def feed_back(
+        self,
+        path: str | Path,
+        *,
+        functional: str | None = None,
+        code: str | None = None,
+        provenance: str = "",
+    ) -> list[dict[str, Any]]:
+        """Hand reference energies (DFT, as a rule) back from a file: the filled-in energies.csv of a hand-off, a table, or extxyz
+        (see adhop.feedback). functional and code stand for all rows that don't name their own."""
+        bodies = feedback.read(Path(path), functional=functional, code=code, provenance=provenance or str(path))
+        return [
+            self.request("POST", f"/v1/candidates/{candidate}/reference-energies", json=body)
+            for candidate, body in bodies
+        ]
+
+    def calibrate(
+        self,
+        members: Sequence[str],
+        *,
+        functional: str = "RPBE",
+        spread: str = "std",
+        target_share: float = 0.9,
+        target_error: float = 0.1,
+    ) -> dict[str, Any]:
+        """Learn the limit of the spread for these members from all reference energies of a functional; jobs get it by asking
+        for `limit: calibrated`."""
+        body = {
+            "members": list(members),
+            "functional": functional,
+            "spread": spread,
+            "target_share": target_share,
+            "target_error": target_error,
+        }
+        answer: dict[str, Any] = self.request("POST", "/v1/calibrations", json=body)
+        return answer
+
+    def calibrations(self) -> list[dict[str, Any]]:
+        """What was learned so far, the newest first."""
+        found: list[dict[str, Any]] = self.request("GET", "/v1/calibrations")["calibrations"]
+        return found
+
     def models(self) -> list[dict[str, Any]]:
         """The members that the server has, and whether a worker hosts them now."""
         answer = self.request("GET", "/v1/models")
@@ -140,7 +182,10 @@ class Client:
                 continue
             if answer.is_error:
                 raise _refusal(answer)
-            return answer.json() if "json" in answer.headers.get("content-type", "") else answer.text
+            kind = answer.headers.get("content-type", "")
+            if "zip" in kind:
+                return answer.content
+            return answer.json() if "json" in kind else answer.text
         raise ServerUnreachable(f"no answer from {self._http.base_url} after {_TRIES} tries: {trouble}")
 
 

@@ -143,6 +143,14 @@ class Job:
         body = self.minima_body(selection=selection)
         return [_atoms(minimum, body) for minimum in body["minima"]]
 
+    def dft_inputs(self, path: str | Path, *, code: str = "vasp", selection: int = 0) -> Path:
+        """Write a zip with the chosen minima, the clean slab and the gas molecules as inputs with OC20's settings (RPBE, 350 eV),
+        for "vasp" or "espresso", or as "extxyz" alone. No pseudopotentials. `Client.feed_back` takes the energies."""
+        params = {"code": code, "selection": selection}
+        packed = self._client.request("GET", f"/v1/jobs/{self.id}/dft-inputs", params=params)
+        Path(path).write_bytes(packed)
+        return Path(path)
+
     def table(self, *, rest: bool = False, selection: int = 0) -> Table:
         """The minima as a rich table: rank, site, each member's adsorption energy, mean, std, range, verdict. eV.
 

@@ -21,6 +21,12 @@ PROTECTED = [
     ("POST", f"/v1/jobs/{SOME_JOB}/selections"),
     ("GET", f"/v1/jobs/{SOME_JOB}/selections"),
     ("GET", f"/v1/jobs/{SOME_JOB}/selections/0"),
+    ("GET", f"/v1/jobs/{SOME_JOB}/dft-inputs"),
+    ("POST", "/v1/candidates/1/reference-energies"),
+    ("GET", "/v1/candidates/1/reference-energies"),
+    ("POST", "/v1/calibrations"),
+    ("GET", "/v1/calibrations"),
+    ("GET", "/v1/calibrations/0"),
     ("GET", "/v1/models"),
 ]
 
@@ -46,7 +52,7 @@ def test_every_route_needs_a_key(service, method, path):
 
 def test_no_route_but_the_health_is_left_out_above(service):
     paths = httpx.get(f"{service.url}/openapi.json").json()["paths"]
-    filled = {"job_id": SOME_JOB, "number": 0}
+    filled = {"job_id": SOME_JOB, "number": 0, "candidate_id": 1}
     found = {(method.upper(), path.format(**filled)) for path, methods in paths.items() for method in methods}
     assert found == {*PROTECTED, ("GET", "/healthz"), ("GET", "/readyz")}
 

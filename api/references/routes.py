@@ -1,0 +1,146 @@
+"""GET of DFT inputs, POST and GET of reference energies."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
+
+from api.dependencies import Caller, Submitter, UseSession
+from api.problems import responses
+from api.references.requests import ReferenceEnergyRequest
+from api.results.responses import ReferenceEnergyView, candidate_view
+from api.results.routes import SelectionNumber
+from services import handoff, references
+from shared.database.repositories import calibrations, jobs, results, selections
+from shared.database.repositories.references import clean_slab
+from shared.database.tables import Candidate, Job, ReferenceEnergy
+from shared.errors import Conflict, InvalidInput, NotFound
+from shared.parameters import JobParameters
+from shared.structures import Structure
+
+router = APIRouter(tags=["reference energies"])
+
+CandidateId = Annotated[int, Path(ge=1, lt=2**63)]
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+class ReferenceEnergies(BaseModel):
+    """What was fed back for a candidate, the newest first."""
+
+    reference_energies: list[ReferenceEnergyView]
+
+
+@router.get(
+    "/v1/jobs/{job_id}/dft-inputs",
+    response_class=Response,
+    responses={200: {"content": {"application/zip": {}}, "description": "A zip"}, **responses(401, 404, 409, 422)},
+)
+def dft_inputs(
+    job_id: UUID,
+    caller: Caller,
+    session: UseSession,
+    code: Annotated[handoff.Code, Query(description="vasp, espresso, or structures alone")] = handoff.Code.VASP,
+    selection: SelectionNumber = 0,
+) -> Response:
+    """The chosen minima, the clean slab and the gas molecules as inputs with OC20's settings. No pseudopotentials."""
+    job = jobs.get(session, caller, job_id)
+    chosen = results.minima(session, selections.find(session, job.id, selection))
+    if not chosen:
+        raise Conflict(f"job {job.id} has no minima to hand over: it is {job.state}")
+    structures = [(one.minimum, one.finding) for one in chosen]
+    pieces = [
+        handoff.Piece(f"rank{minimum.rank}-candidate{finding.candidate.id}", finding.structure)
+        for minimum, finding in structures
+    ]
+    lowest = structures[0][1]
+    pieces.append(handoff.Piece("slab", clean_slab(session, job.id, lowest.candidate.member), relaxed=True))
+    counts = _coefficients(job, lowest.structure)
+    x, y, z = (bool(periodic) for periodic in lowest.structure.pbc)
+    pieces += [
+        handoff.Piece(f"gas-{name}", references.gas_start(name, (x, y, z)), periodic=False, relaxed=True)
+        for name in counts
+        if name in references.GAS
+    ]
+    packed = _zip(handoff.inputs(pieces, code, counts))
+    name = f'attachment; filename="{job.id}-{code}.zip"'
+    return Response(packed, media_type="application/zip", headers={"Content-Disposition": name})
+
+
+@router.post(
+    "/v1/candidates/{candidate_id}/reference-energies", status_code=201, responses=responses(401, 403, 404, 422)
+)
+def feed_back(
+    candidate_id: CandidateId, request: ReferenceEnergyRequest, caller: Submitter, session: UseSession
+) -> ReferenceEnergyView:
+    """Store an energy that you computed for a candidate, beside those of the members. The newest one of a functional counts; none is
+    overwritten."""
+    candidate, job = _candidate(session, caller, candidate_id)
+    structure = results.one(session, candidate).structure
+    counts = _coefficients(job, structure)
+    session.add(
+        ReferenceEnergy(
+            candidate_id=candidate.id,
+            adsorption_energy=_adsorption_energy(request, counts),
+            reference=references.statement(counts),
+            functional=request.functional,
+            code=request.code,
+            provenance=request.provenance,
+            user_id=caller.user_id,
+        )
+    )
+    session.flush()
+    return _views(session, candidate)[0]
+
+
+@router.get("/v1/candidates/{candidate_id}/reference-energies", responses=responses(401, 404, 422))
+def list_fed_back(candidate_id: CandidateId, caller: Caller, session: UseSession) -> ReferenceEnergies:
+    """What was fed back for a candidate."""
+    candidate, _ = _candidate(session, caller, candidate_id)
+    return ReferenceEnergies(reference_energies=_views(session, candidate))
+
+
+def _candidate(session: Session, caller: Caller, candidate_id: int) -> tuple[Candidate, Job]:
+    """A candidate of a job that this user may see; NotFound in the same words for one of another's."""
+    candidate, job = calibrations.candidate(session, candidate_id)
+    try:
+        jobs.get(session, caller, job.id)
+    except NotFound:
+        raise NotFound(f"there is no candidate {candidate_id}") from None
+    return candidate, job
+
+
+def _coefficients(job: Job, structure: Structure) -> dict[str, float]:
+    own = JobParameters.model_validate(job.parameters).references
+    return references.coefficients(structure.numbers[structure.adsorbate].tolist(), own)
+
+
+def _adsorption_energy(request: ReferenceEnergyRequest, counts: dict[str, float]) -> float:
+    if request.adsorption_energy is not None:
+        return request.adsorption_energy
+    assert request.totals is not None  # one of them is there: the request was validated
+    missing = sorted(counts.keys() - request.totals.gas.keys())
+    if missing:
+        raise InvalidInput(
+            f"the reference is {references.statement(counts)}: give the total energy of {', '.join(missing)} too",
+            field="totals.gas",
+        )
+    return references.adsorption_energy(request.totals.adslab, request.totals.slab, request.totals.gas, counts)
+
+
+def _views(session: Session, candidate: Candidate) -> list[ReferenceEnergyView]:
+    return candidate_view(results.one(session, candidate)).reference_energies
+
+
+def _zip(files: dict[str, str]) -> bytes:
+    """The same bytes for the same texts."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, text in files.items():
+            archive.writestr(zipfile.ZipInfo(path, _EPOCH), text, zipfile.ZIP_DEFLATED)
+    return packed.getvalue()

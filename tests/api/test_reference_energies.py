@@ -1,0 +1,143 @@
+"""DFT inputs out, energies back in, a limit learned from them and used: over HTTP, and through the client's files."""
+
+import zipfile
+from collections.abc import Iterator
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from adhop import AdhopError, Client
+from ase.build import molecule
+from ase.io import write
+
+from shared.database.repositories.users import Role, create_key
+from shared.database.tables import Reference
+from shared.states import State
+from tests.shared.database.jobs import STRUCTURE, add_candidates, add_job, add_reference
+from tests.shared.database.test_selections import MEMBERS, decided
+
+
+@pytest.fixture
+def finished(service) -> Iterator[tuple[Client, str, list[int]]]:
+    """A client, a finished job with 60 candidates, and their ids. The wider the spread, the worse the mean (true: -1 eV)."""
+    name = f"feeder-{uuid4()}"
+    rng = np.random.default_rng(0)
+    spreads = np.linspace(0.01, 0.6, 60)
+    rows = [
+        dict(zip(MEMBERS, (-1 + rng.normal(0, 0.2) * width + width * np.array([-1, 0, 1])).tolist(), strict=True))
+        for width in spreads
+    ]
+    with service.opened.begin() as session:
+        job = add_job(session, user=name, state=State.RUNNING)
+        job.score_members = list(MEMBERS)
+        made = [one.id for one in add_candidates(session, job, rows)]
+        add_reference(session, job, state=State.SUCCEEDED)
+        session.query(Reference).order_by(Reference.id.desc()).first().positions = STRUCTURE.positions
+        decided(session, job)
+        job.state, job.ended_at = State.SUCCEEDED, job.created_at
+        session.flush()
+        job_id = str(job.id)
+        key = create_key(session, name, Role.SUBMIT)
+    with Client(service.url, key) as client:
+        yield client, job_id, made
+
+
+def path(candidate: int) -> str:
+    return f"/v1/candidates/{candidate}/reference-energies"
+
+
+def test_inputs_go_out_and_their_energies_come_back(finished, tmp_path):
+    client, job_id, _ = finished
+    job = client.job(job_id)
+    packed = zipfile.ZipFile(job.dft_inputs(tmp_path / "in.zip"))
+    names = set(packed.namelist())
+    rank0 = next(name for name in names if name.startswith("rank0-") and name.endswith("POSCAR")).split("/")[0]
+    assert {"slab/POSCAR", "gas-CO/INCAR", "gas-H2/KPOINTS", "gas-H2O/POSCAR", "energies.csv", "README.txt"} <= names
+    totals = {rank0: -110.0, "slab": -100.0, "gas-CO": -12.0, "gas-H2": -7.0, "gas-H2O": -13.0}
+    rows = packed.read("energies.csv").decode().splitlines()
+    filled = [rows[0], *(row + str(totals.get(row[:-1], "")) for row in rows[1:])]
+    (tmp_path / "energies.csv").write_text("\n".join(filled))
+    (fed,) = client.feed_back(tmp_path / "energies.csv", functional="RPBE", code="VASP 6.4.3")
+    # C: -110 + 100 - (-12 - 7 + 13)
+    assert fed["adsorption_energy"] == pytest.approx(-4.0)
+    assert fed["reference"] == "relaxed clean slab + CO(g) + H2(g) - H2O(g)"
+    assert (fed["functional"], fed["code"]) == ("RPBE", "VASP 6.4.3")
+    assert fed["user"].startswith("feeder-")
+    lowest = job.minima_body()["minima"][0]
+    assert [one["adsorption_energy"] for one in lowest["reference_energies"]] == pytest.approx([-4.0])
+    assert len(zipfile.ZipFile(job.dft_inputs(tmp_path / "qe.zip", code="espresso")).namelist()) > 3
+
+
+def test_a_table_is_learned_from_and_the_limit_used(finished, tmp_path):
+    client, job_id, made = finished
+    lines = [f"{candidate},-1.0" for candidate in made]
+    (tmp_path / "dft.csv").write_text("candidate,adsorption_energy\n" + "\n".join(lines[:10]))
+    functional = f"F-{uuid4()}"
+    client.feed_back(tmp_path / "dft.csv", functional=functional, code="x")
+    with pytest.raises(AdhopError, match="10 candidates have a reference energy"):
+        client.calibrate(MEMBERS, functional=functional)
+    (tmp_path / "dft.csv").write_text("candidate,adsorption_energy\n" + "\n".join(lines[10:]))
+    client.feed_back(tmp_path / "dft.csv", functional=functional, code="x")
+    learned = client.calibrate(MEMBERS, functional=functional)
+    assert learned["limit"] is not None
+    assert learned["report"]["count"] == 60
+    assert client.calibrations()[0]["number"] == learned["number"]
+    answer = client.job(job_id).select(limit="calibrated", functional=functional)
+    assert (answer["limit"], answer["calibration"]) == (learned["limit"], learned["number"])
+
+
+def test_the_newest_energy_of_a_functional_comes_first_and_none_is_lost(finished):
+    client, _, made = finished
+    for energy in (-1.0, -1.5):
+        client.request("POST", path(made[0]), json={"functional": "RPBE", "code": "x", "adsorption_energy": energy})
+    found = client.request("GET", path(made[0]))["reference_energies"]
+    assert [one["adsorption_energy"] for one in found] == [-1.5, -1.0]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"functional": "RPBE", "code": "x"}, "adsorption_energy or totals"),
+        (
+            {"functional": "RPBE", "code": "x", "totals": {"adslab": -1, "slab": -1, "gas": {"CO": -1}}},
+            "give the total energy of H2, H2O too",
+        ),
+        ({"functional": "", "code": "x", "adsorption_energy": 1}, "at least 1"),
+        ({"functional": "RPBE", "code": "x", "adsorption_energy": "nan"}, "finite"),
+    ],
+)
+def test_refusals(finished, body, why):
+    client, _, made = finished
+    with pytest.raises(AdhopError, match=why):
+        client.request("POST", path(made[0]), json=body)
+
+
+def test_candidates_of_others_are_not_found(service, finished):
+    _, _, made = finished
+    with service.client() as stranger:
+        answer = stranger.post(path(made[0]), json={"functional": "a", "code": "b", "adsorption_energy": 1})
+        assert (answer.status_code, answer.json()["detail"]) == (404, f"there is no candidate {made[0]}")
+        assert stranger.get(path(2**40)).status_code == 404
+
+
+def test_files_that_say_too_little_are_refused_before_anything_is_sent(tmp_path):
+    table = tmp_path / "a.csv"
+    with Client("http://127.0.0.1:1", "key") as client:
+        for text, why in (
+            ("a,b\n1,2\n", "must name the columns"),
+            ("candidate,adsorption_energy\n1,-1\n", "which functional and code"),
+            ("candidate,adsorption_energy\nx,-1\n", "'x' is no candidate's number"),
+            ("candidate,adsorption_energy\n1,nan\n", "is no number"),
+            ("name,total_energy_eV\nrank0-candidate1,-5\nslab,\n", "total energy of the slab is missing"),
+            ("name,total_energy_eV\nrank0-candidate1,\nslab,-1\n", "holds no energies"),
+        ):
+            table.write_text(text)
+            with pytest.raises(AdhopError, match=why):
+                client.feed_back(table)
+        with pytest.raises(AdhopError, match="can't be read"):
+            client.feed_back(tmp_path / "missing.csv")
+    atoms = molecule("CO")
+    atoms.info = {"nothing": 1}
+    write(tmp_path / "a.extxyz", atoms, format="extxyz")
+    with pytest.raises(AdhopError, match="neither `name` nor `candidate`"), Client("http://127.0.0.1:1", "k") as client:
+        client.feed_back(tmp_path / "a.extxyz")
