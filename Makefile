@@ -25,6 +25,7 @@ python:
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
 	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python requirements/dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps -e client
+	@ln -sf ../../evaluation/adhop-evaluate $(BIN)/adhop-evaluate
 	@touch $@
 
 # Only where the machine has no uv: one of the project's own.

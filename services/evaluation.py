@@ -7,7 +7,7 @@ As in the entry that won the Open Catalyst Challenge 2023; success within 0.1 eV
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,9 +27,9 @@ class Labelled:
 
     name: what they are; reference_name: what the reference is, always shown. systems, candidates: names [n]. members: names of
     the columns. energies: NaN where missing [n, n_members]. reference: of the same structure, NaN where missing [n]. methods:
-    the search methods, each one including those before; method: index of the first that has the configuration [n]. sound:
-    relaxed and without anomaly [n]. anomalies: names, comma-separated [n]. lowest: the lowest reference energy known of each
-    system; the lowest of `reference` where it has none.
+    ways of searching, each judged by what it has alone; method: whose configuration it is [n]; one that several have comes
+    once for each, under the same candidate. sound: relaxed and without anomaly [n]. anomalies: names, comma-separated [n].
+    lowest: the lowest reference energy known of each system; the lowest sound one of `reference` where it has none.
     """
 
     name: str
@@ -67,6 +67,16 @@ class Labelled:
     def summaries(self) -> Summaries:
         """What the ensemble says."""
         return summarise(self.energies)
+
+    @property
+    def once(self) -> Mask:
+        """The first of each candidate, however many methods have it [n]."""
+        _, earliest = np.unique(
+            [f"{system}\n{name}" for system, name in zip(self.systems, self.candidates, strict=True)], return_index=True
+        )
+        first = np.zeros(len(self.systems), dtype=np.bool_)
+        first[earliest] = True
+        return first
 
     def lowest_of(self) -> dict[str, float]:
         """The lowest reference energy of each system's sound configurations, eV; NaN where none is known."""
@@ -142,7 +152,7 @@ def evaluate(labelled: Labelled, *, spread: Spread = Spread.STD, limit: float = 
         reference=labelled.reference_name,
         members=labelled.members,
         n_systems=len(set(labelled.systems)),
-        n_configurations=len(labelled.systems),
+        n_configurations=int(labelled.once.sum()),
         spread=spread,
         limit=limit,
         anomalies=anomaly_table(labelled, seed=seed),
@@ -154,7 +164,7 @@ def evaluate(labelled: Labelled, *, spread: Spread = Spread.STD, limit: float = 
 
 
 def anomaly_table(labelled: Labelled, *, seed: int = 0) -> list[AnomalyRow]:
-    """Of what each method relaxed itself, the share that ended in each anomaly; those with hops are what they found on top."""
+    """Of what each method relaxed, the share that ended in each anomaly."""
     rows: list[AnomalyRow] = []
     if not any(labelled.anomalies) and not labelled.methods:
         return rows
@@ -174,11 +184,10 @@ def search_table(labelled: Labelled, *, seed: int = 0) -> list[SearchRow]:
     lowest = labelled.lowest_of()
     rows = []
     for index, method in enumerate(labelled.methods or ("all",)):
-        here = labelled.sound & (labelled.method <= index)
-        for what, energies in (
-            ("ensemble mean", labelled.summaries.mean),
-            ("reference, of the same structures", labelled.reference),
-        ):
+        here = labelled.sound & (labelled.method == index)
+        energies_by = {"ensemble mean": labelled.summaries.mean} if labelled.members else {}
+        energies_by["reference, of the same structures"] = labelled.reference
+        for what, energies in energies_by.items():
             best = _best(labelled.systems, energies, here)
             hits = [
                 best.get(system, np.inf) < energy + THRESHOLD
@@ -198,7 +207,9 @@ def _best(systems: Sequence[str], energies: Floats, here: Mask) -> dict[str, flo
 
 def energy_table(labelled: Labelled, spread: Spread, limit: float, *, seed: int = 0) -> list[EnergyRow]:
     """Single members, the ensemble, and the ensemble's candidates that pass the limit, over sound configurations with a reference."""
-    there = labelled.sound & np.isfinite(labelled.reference)
+    if not labelled.members:
+        return []
+    there = labelled.sound & labelled.once & np.isfinite(labelled.reference)
     summaries, system = labelled.summaries, labelled.groups
     full = there & (summaries.n == len(labelled.members))
     rows = [
@@ -230,7 +241,7 @@ def pairs(labelled: Labelled, spread: Spread) -> tuple[Floats, Floats, Integers]
     """Spread and absolute error of the mean, eV [n], of the sound configurations that all members and the reference have; their
     systems [n]."""
     summaries = labelled.summaries
-    there = labelled.sound & np.isfinite(labelled.reference) & (summaries.n == len(labelled.members))
+    there = labelled.sound & labelled.once & np.isfinite(labelled.reference) & (summaries.n == len(labelled.members))
     there &= np.isfinite(summaries.spread(spread))
     errors = np.abs(summaries.mean - labelled.reference)[there]
     return summaries.spread(spread)[there], errors, labelled.groups[there]
@@ -272,13 +283,15 @@ def _ranks(values: Floats) -> Floats:
 
 def challenge_table(labelled: Labelled, spread: Spread, limit: float) -> dict[str, list[Verdict]]:
     """The challenge's metric for the ensemble's lowest sound candidate of each system, and the lowest that passes the limit (the
-    lowest of all where none does)."""
+    lowest of all where none does). Where there are no members, of the structures alone, each at its reference energy."""
     summaries, lowest = labelled.summaries, labelled.lowest_of()
     with np.errstate(invalid="ignore"):
         trusted = labelled.sound & (summaries.spread(spread) <= limit)
     some = {labelled.systems[index] for index in np.flatnonzero(trusted).tolist()}
     fallback = np.array([system not in some for system in labelled.systems], dtype=np.bool_)
     dft = _by_system(labelled, labelled.reference, np.isfinite(labelled.reference))
+    if not labelled.members:
+        return {"structures alone": judge(_by_system(labelled, labelled.reference, labelled.sound), dft, lowest)}
     answer = {"ensemble": judge(_by_system(labelled, summaries.mean, labelled.sound), dft, lowest)}
     if len(labelled.members) > 1:
         kept = trusted | (labelled.sound & fallback)
@@ -291,3 +304,19 @@ def _by_system(labelled: Labelled, energies: Floats, here: Mask) -> dict[str, di
     for index in np.flatnonzero(here).tolist():
         grouped.setdefault(labelled.systems[index], {})[labelled.candidates[index]] = float(energies[index])
     return grouped
+
+
+def stand_in(labelled: Labelled, member: str) -> Labelled:
+    """The same set with a member's energies in the reference's place, and the member out of the ensemble. For those who have no DFT:
+    it says how members agree with one another, and nothing of how right they are."""
+    if member not in labelled.members:
+        raise InvalidInput(f"{member} is none of the members {', '.join(labelled.members)}", field="stand_in")
+    column = labelled.members.index(member)
+    return replace(
+        labelled,
+        reference_name=f"stand-in: {member}, a potential and not DFT",
+        members=tuple(name for name in labelled.members if name != member),
+        energies=np.delete(labelled.energies, column, axis=1),
+        reference=labelled.energies[:, column],
+        lowest={},
+    )

@@ -1,0 +1,1 @@
+"""`adhop-evaluate`: the method's three tables, the challenge's metric and the spread's worth from any labelled set, for people."""

@@ -1,0 +1,107 @@
+"""`adhop-evaluate`: the method's three tables, the challenge's metric, and spread against error, from a labelled set."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from adhop import AdhopError as ClientError
+from adhop import Client
+
+from evaluation import figures, oc20dense, report, sources
+from evaluation.page import page
+from evaluation.report import Report
+from services.calibration import FEWEST, calibrate
+from services.evaluation import Labelled, evaluate, pairs, stand_in
+from shared.errors import AdhopError, InvalidInput
+from shared.parameters import Spread
+
+_HELP = f"""{__doc__}
+
+Labelled sets:
+  --table FILE          CSV or extxyz, with these columns:
+{chr(10).join("      " + line for line in sources.COLUMNS.splitlines())}
+  --jobs ID ...         jobs of an Adhop server (ADHOP_URL, ADHOP_KEY) with reference energies fed back
+  --oc20dense FOLDER    the published labels of OC20-Dense; --predictions FILE adds your ML energies (CSV: system, candidate, energy)
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; the exit status is 1 where the input can't be used."""
+    given = _arguments(arguments)
+    try:
+        reports = [(found, made) for found in _sets(given) for made in [_report(found, given)]]
+        _write(reports, given)
+    except (AdhopError, ClientError) as error:
+        sys.stderr.write(f"adhop-evaluate: {error}\n")
+        return 1
+    return 0
+
+
+def _arguments(arguments: Sequence[str] | None) -> Namespace:
+    parser = ArgumentParser(prog="adhop-evaluate", description=_HELP, formatter_class=RawDescriptionHelpFormatter)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--table", type=Path)
+    source.add_argument("--jobs", nargs="+", metavar="ID")
+    source.add_argument("--oc20dense", type=Path, metavar="FOLDER")
+    parser.add_argument("--predictions", type=Path, help="with --oc20dense")
+    parser.add_argument("--stand-in", metavar="MEMBER", help="this member plays the reference; the report says so")
+    parser.add_argument(
+        "--reference", metavar="NAME", help="what the table's reference is, or the functional of the jobs'"
+    )
+    parser.add_argument("--spread", type=Spread, choices=list(Spread), default=Spread.STD)
+    parser.add_argument("--limit", type=float, default=0.3, help="of the spread, eV (0.3)")
+    for name, what in (
+        ("json", "all numbers"),
+        ("csv", "shares"),
+        ("png", "figures"),
+        ("html", "one page with everything"),
+    ):
+        parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=what)
+    return parser.parse_args(arguments)
+
+
+def _sets(given: Namespace) -> list[Labelled]:
+    if given.table is not None:
+        found = [sources.table(given.table, given.reference)]
+    elif given.jobs is not None:
+        with Client() as client:
+            found = [sources.jobs(client, given.jobs, given.reference)]
+    else:
+        predictions = None if given.predictions is None else sources.predictions(given.predictions)
+        found = oc20dense.load(given.oc20dense, predictions)
+    return found if given.stand_in is None else [stand_in(one, given.stand_in) for one in found]
+
+
+def _report(labelled: Labelled, given: Namespace) -> Report:
+    if not np.isfinite(labelled.reference).any():
+        raise InvalidInput("nothing here has a reference energy: feed some back, or name a member with --stand-in")
+    evaluation = evaluate(labelled, spread=given.spread, limit=given.limit)
+    spreads, errors, systems = pairs(labelled, given.spread)
+    learned = calibrate(spreads, errors, systems) if len(spreads) >= FEWEST else None
+    return Report(evaluation, learned)
+
+
+def _write(reports: list[tuple[Labelled, Report]], given: Namespace) -> None:
+    drawn = [figures.draw(made, found) for found, made in reports]
+    for _, made in reports:
+        sys.stdout.write(report.text(made))
+    if given.json is not None:
+        given.json.write_text("[" + ",\n".join(report.document(made) for _, made in reports) + "]\n")
+    if given.csv is not None:
+        texts = [report.table(made) for _, made in reports]
+        given.csv.write_text(texts[0] + "".join(text.split("\n", 1)[1] for text in texts[1:]))
+    if given.png is not None:
+        for index, figure in enumerate(drawn):
+            path = given.png if not index else given.png.with_stem(f"{given.png.stem}-{index + 1}")
+            path.write_bytes(figures.png(figure))
+    if given.html is not None:
+        parts = [(made, figures.svg(figure)) for (_, made), figure in zip(reports, drawn, strict=True)]
+        given.html.write_text(page(parts))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
