@@ -18,6 +18,7 @@ from api.members.routes import router as members_router
 from api.references.routes import router as references_router
 from api.results.routes import router as results_router
 from api.selections.routes import router as selections_router
+from api.workers.routes import router as workers_router
 from shared.settings import Settings
 
 VERSION = "0.1.0"
@@ -55,6 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
         references_router,
         calibrations_router,
         members_router,
+        workers_router,
         health_router,
     ):
         app.include_router(router)

@@ -49,6 +49,11 @@ class Engine:
     def keys(self) -> list[Hashable]:
         return list(self._walks)
 
+    @property
+    def batch_atoms(self) -> int | None:
+        """Most atoms of one forward, as given or as learned from batches that didn't fit."""
+        return self._batch_atoms
+
     def add(self, key: Hashable, walk: Walk[Any]) -> None:
         """Take in a walk; its first structure is asked for at the next step. Keys are unique."""
         if key in self._walks:

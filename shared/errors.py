@@ -15,6 +15,7 @@ AdhopError
 └── MachineryFailure      the answer was not computed; trying again may help
     ├── LostLease         another worker holds the row now; this result is refused
     ├── OutOfMemory       the structure doesn't fit the device, alone in its batch
+    ├── DeviceFault       the device is in a state that this process can't leave; another process may work
     ├── WorkerLost        the process holding the row ended
     └── Poison            the row was lost so often that it is given up
 """
@@ -98,6 +99,12 @@ class OutOfMemory(MachineryFailure):
     """The structure doesn't fit the device even alone in its batch."""
 
     kind = "out_of_memory"
+
+
+class DeviceFault(MachineryFailure):
+    """The device reported an error that stays for the process's life (a device-side assert, an illegal access)."""
+
+    kind = "device_fault"
 
 
 class WorkerLost(MachineryFailure):

@@ -36,6 +36,10 @@ class Settings(BaseSettings):
     """"cpu" or "cuda"; which CUDA device is settled by CUDA_VISIBLE_DEVICES."""
     models_file: Path | None = None
     """The administrator's registry: members whose checkpoints don't come in a wheel (worker/potentials/members_file.py)."""
+    min_free_gib: Annotated[float, Field(ge=0)] = 1.0
+    """Memory that stays free on a device; one that has less isn't used."""
+    members_memory_gib: Annotated[float, Field(gt=0)] | None = None
+    """Memory that one worker's members may take together; without a limit, what is free."""
     walkers_per_worker: Annotated[int, Field(ge=1, le=4096)] = 8
     lease_s: Annotated[float, Field(gt=0.5, le=3600)] = 20.0
     dispatch_interval_s: Annotated[float, Field(gt=0.05, le=600)] = 5.0

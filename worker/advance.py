@@ -1,11 +1,12 @@
 """The task of a potentials worker: claim, evaluate in batches, commit, claim again.
 
-One engine for each resident member, stepped in turn, so that scoring by one member does not wait for another's whole search.
+One engine for each member with work, stepped in turn, so that scoring by one member does not wait for another's whole search.
 References come before evaluations, evaluations before hops: what unblocks others goes first.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from uuid import UUID
@@ -14,12 +15,11 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from services.engine import Engine, Outcome
-from services.potential import Potential
 from shared.broker import Doorbell
 from shared.database.repositories import claims, settling
 from shared.database.session import Sessions
 from shared.database.tables import MemberEnergy, Reference, Walker, WorkRow
-from shared.errors import LostLease, ScienceFailure
+from shared.errors import DeviceFault, LostLease, MachineryFailure, ScienceFailure
 from shared.settings import Settings
 from worker import stopping
 from worker.errands.errand import Errand
@@ -28,6 +28,8 @@ from worker.errands.hop import HopErrand
 from worker.errands.reference import ReferenceErrand
 from worker.heartbeat import worker_name
 from worker.lease import LeaseKeeper
+from worker.residents import Residents
+from worker.stopping import leave_process
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ class Advance:
         self,
         settings: Settings,
         sessions: Sessions,
-        potentials: dict[str, Potential],
+        residents: Residents,
         keeper: LeaseKeeper,
         bell: Doorbell,
     ) -> None:
@@ -50,40 +52,91 @@ class Advance:
         self._sessions = sessions
         self._keeper = keeper
         self._bell = bell
-        self._potentials = potentials
-        self._engines = {name: Engine(potential) for name, potential in potentials.items()}
+        self._stepping = ""
+        self._residents = residents
+        self._engines: dict[str, Engine] = {}
         self._errands: dict[claims.Lease, Errand] = {}
-        self._looked = dict.fromkeys(potentials, 0.0)
+        self._looked = dict.fromkeys(residents.hosted, 0.0)
 
-    def run(self) -> None:
-        """Until nothing is claimable, a stop is requested, or the slice is over."""
+    def run(self, first: str) -> None:
+        """Until nothing is claimable, a stop is requested, or the slice is over; `first` is the member that was rung for. Does not
+        return where the device is beyond use."""
+        try:
+            self._run(sorted(self._residents.hosted, key=lambda member: member != first))
+        except DeviceFault as fault:
+            self._leave(fault)
+
+    def _run(self, members: list[str]) -> None:
         until = time.monotonic() + self._settings.task_slice_s
         while not stopping.requested():
             closing = time.monotonic() > until
             if not closing:
-                for member in self._engines:
+                for member in members:
                     self._top_up(member)
             if not self._errands:
                 break
-            for member, engine in self._engines.items():
+            for member, engine in list(self._engines.items()):
                 self._drop_lost()
+                self._stepping = member
                 for outcome in engine.step():
                     self._commit(member, outcome)
         self._give_back()
+        for member, engine in self._engines.items():
+            self._residents.used(member, engine.force_calls, engine.batch_atoms)
         if time.monotonic() > until:
-            for member in self._engines:
+            for member in members:
                 self._bell.member(member)
 
     def _top_up(self, member: str) -> None:
-        engine = self._engines[member]
-        room = self._settings.walkers_per_worker - len(engine)
-        if room <= 0 or (len(engine) and time.monotonic() - self._looked[member] < LOOK_S):
+        walking = len(self._engines[member]) if member in self._engines else 0
+        room = self._settings.walkers_per_worker - walking
+        if room <= 0 or (self._errands and time.monotonic() - self._looked[member] < LOOK_S):
             return
         self._looked[member] = time.monotonic()
+        engine = self._engine(member)
+        if engine is None:
+            return
         for errand in self._claim(member, room):
             self._errands[errand.lease] = errand
             self._keeper.hold(errand.lease)
             engine.add(errand.lease, errand.walk())
+
+    def _engine(self, member: str) -> Engine | None:
+        """The member's engine; the member is loaded only where there is work for it, and nothing is claimed before that succeeded."""
+        if member in self._engines:
+            return self._engines[member]
+        with self._sessions() as session:
+            if not claims.anything_open(session, member):
+                return None
+        busy = {name for name, engine in self._engines.items() if len(engine)}
+        try:
+            for gone in self._residents.make_room(member, busy):
+                if gone in self._engines:
+                    engine = self._engines.pop(gone)
+                    self._residents.used(gone, engine.force_calls, engine.batch_atoms)
+                    del engine
+            potential = self._residents.get(member)
+        except DeviceFault:
+            raise
+        except MachineryFailure as failure:
+            log.warning("%s is not at hand: %s", member, failure)
+            return None
+        self._engines[member] = Engine(potential, batch_atoms=self._residents.batch_atoms(member))
+        return self._engines[member]
+
+    def _leave(self, fault: DeviceFault) -> None:
+        """Nothing that this process asks the device will be answered: what was in the failing forward has had an attempt, the rest
+        goes back unspent, and the process ends. Its successor claims nothing before its members' canaries answer."""
+        engine = self._engines.get(self._stepping)
+        suspects = [lease for lease in (engine.keys() if engine else []) if isinstance(lease, claims.Lease)]
+        log.critical("%s: %s; this process ends", self._stepping, fault)
+        for lease in suspects:
+            with contextlib.suppress(LostLease, OperationalError), self._sessions.begin() as session:
+                claims.give_back(session, lease, fault, worker_name(), self._settings.max_attempts)
+            self._errands.pop(lease, None)
+        with contextlib.suppress(OperationalError):
+            self._give_back()
+        leave_process()
 
     def _claim(self, member: str, room: int) -> list[Errand]:
         errands: list[Errand] = []
@@ -111,7 +164,7 @@ class Advance:
         if isinstance(row, Reference):
             return ReferenceErrand.load(session, row)
         if isinstance(row, MemberEnergy):
-            return EvaluationErrand.load(session, row, self._potentials[member].card.energy_kind)
+            return EvaluationErrand.load(session, row, self._residents.entry(member).energy_kind)
         if isinstance(row, Walker):
             return HopErrand.load(session, row)
         raise TypeError(f"no errand for {row}")
@@ -165,7 +218,7 @@ class Advance:
             if choose:
                 self._bell.cpu()
             for other in waiting:
-                if other not in self._engines:
+                if other not in self._residents.hosted:
                     self._bell.member(other)
 
     def _give_back(self) -> None:

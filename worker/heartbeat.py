@@ -6,13 +6,14 @@ import logging
 import os
 import socket
 import threading
-from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.database.repositories.registry import beat, leave
 from shared.database.session import Sessions
 from shared.settings import Settings
+from worker.devices import resident_bytes
+from worker.residents import Residents
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +28,11 @@ def worker_name() -> str:
 class Heartbeat:
     """Beats from `start` until `stop`, which takes the worker off the list."""
 
-    def __init__(self, sessions: Sessions, settings: Settings) -> None:
+    def __init__(self, sessions: Sessions, settings: Settings, residents: Residents) -> None:
         self._sessions = sessions
         self._members = settings.members
-        self._device = settings.device if settings.members else "none"
+        self._residents = residents
+        self._device = residents.device.title if settings.members else "none"
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -54,6 +56,7 @@ class Heartbeat:
                 log.warning("heartbeat not written: %s", error)
 
     def _beat(self) -> None:
+        unfit = self._residents.absence() if self._members else ""
         with self._sessions.begin() as session:
             beat(
                 session,
@@ -63,16 +66,8 @@ class Heartbeat:
                 kind="potentials" if self._members else "cpu",
                 device=self._device,
                 members=self._members,
-                ready=True,
-                reason="",
-                memory_bytes=_resident_bytes(),
+                residents=self._residents.report(),
+                ready=not unfit,
+                reason=unfit,
+                memory_bytes=resident_bytes(),
             )
-
-
-def _resident_bytes() -> int | None:
-    """Resident memory of this process, bytes; None where the system doesn't tell."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        return None
-    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,4 +1,4 @@
-"""One worker process: its database sessions, its resident members, and the work it is rung for."""
+"""One worker process: its database sessions, the members it hosts, and the work it is rung for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from celery import Celery
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from services.potential import Potential
 from shared.broker import Doorbell
 from shared.database.repositories import claims, settling
 from shared.database.session import Sessions, connect, sessions
@@ -18,10 +17,11 @@ from shared.database.tables import Job, StageRow
 from shared.errors import Failure, InvalidInput, LostLease
 from shared.settings import Settings
 from shared.states import State, Work
-from worker import residents, stages, stopping
+from worker import stages, stopping
 from worker.advance import Advance
 from worker.heartbeat import Heartbeat, worker_name
 from worker.lease import LeaseKeeper
+from worker.residents import Residents
 
 log = logging.getLogger(__name__)
 
@@ -31,35 +31,34 @@ class Process:
     settings: Settings
     engine: Engine
     sessions: Sessions
-    potentials: dict[str, Potential]
+    residents: Residents
     heartbeat: Heartbeat
     bell: Doorbell
 
     @classmethod
     def start(cls, settings: Settings, app: Celery) -> Process:
-        """Load the members, make them known, and begin to beat."""
+        """Make the members known and begin to beat; each is loaded when it is first needed."""
         engine = connect(settings.database_url.get_secret_value())
         opened = sessions(engine)
-        potentials = residents.load(settings)
-        residents.announce(potentials, opened)
-        heartbeat = Heartbeat(opened, settings)
+        residents = Residents.of(settings, opened)
+        heartbeat = Heartbeat(opened, settings, residents)
         heartbeat.start()
         bell = Doorbell(app)
-        for member in potentials:
+        for member in residents.hosted:
             bell.member(member)  # work may be waiting since before this process lived
-        return cls(settings, engine, opened, potentials, heartbeat, bell)
+        return cls(settings, engine, opened, residents, heartbeat, bell)
 
     def stop(self) -> None:
         self.heartbeat.stop()
         self.engine.dispose()
 
     def advance(self, member: str) -> None:
-        """Work for every resident member until none is claimable, or the slice of time is over."""
-        if member not in self.potentials:
+        """Work for every hosted member until none is claimable, or the slice of time is over."""
+        if member not in self.residents.hosted:
             log.warning("rung for %s, which this worker does not host", member)
             return
         with LeaseKeeper(self.sessions, self.settings.lease_s) as keeper:
-            Advance(self.settings, self.sessions, self.potentials, keeper, self.bell).run()
+            Advance(self.settings, self.sessions, self.residents, keeper, self.bell).run(member)
 
     def run_stages(self) -> None:
         """CPU stages, one at a time, until none is claimable."""

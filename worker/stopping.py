@@ -7,14 +7,18 @@ child looks for it between steps, gives its leases back and returns.
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 _MARKER = "_ADHOP_STOP_MARKER"
 _PR_SET_PDEATHSIG = 1
+EXIT_DEVICE_FAULT = 70
+"""Exit status of a child that left a device in a bad state (EX_SOFTWARE)."""
 
 
 def prepare() -> None:
@@ -47,3 +51,9 @@ def die_with_parent() -> None:
     """In the child: a parent that is killed outright takes it along, so that no orphan keeps leases alive."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def leave_process() -> NoReturn:
+    """In the child, at once: no handler runs that would ask a broken device to clean up. The parent starts another child."""
+    logging.shutdown()
+    os._exit(EXIT_DEVICE_FAULT)

@@ -5,16 +5,27 @@ from __future__ import annotations
 from ase.data import chemical_symbols
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
 
 from api.dependencies import Caller, UseContext, UseSession
 from api.problems import responses
+from api.workers.routes import Hosted, hosted
 from shared.database.repositories import models
+from shared.database.repositories.registry import fresh_workers
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
+class Host(Hosted):
+    """A worker process that hosts the member."""
+
+    worker: str
+    device: str
+
+
 class ModelView(BaseModel):
-    """A member. cutoff in Å. sha256: of its checkpoint. energy_kind: what its energy means (`total` or `adsorption`)."""
+    """A member. cutoff in Å. sha256: of its checkpoint. energy_kind: what its energy means (`total` or `adsorption`).
+    version, cutoff: empty until a worker has loaded it."""
 
     name: str
     family: str
@@ -22,16 +33,17 @@ class ModelView(BaseModel):
     sha256: str
     energy_kind: str
     elements: list[str]
-    cutoff: float
+    cutoff: float | None
     trained_on: str
     license: str
     workers: int = Field(description="ready workers that host it now")
     default_search: bool
     default_score: bool
+    hosts: list[Host]
 
 
 class Models(BaseModel):
-    """All members that some worker has ever loaded."""
+    """All members that some worker's registry names."""
 
     models: list[ModelView]
 
@@ -39,7 +51,8 @@ class Models(BaseModel):
 @router.get("", responses=responses(401))
 def list_models(caller: Caller, session: UseSession, context: UseContext) -> Models:
     """The members that jobs may name, and whether a worker hosts them now."""
-    hosts = models.fleet(session).members
+    ready = models.fleet(session).members
+    hosts = _hosts(session)
     settings = context.settings
     return Models(
         models=[
@@ -53,10 +66,21 @@ def list_models(caller: Caller, session: UseSession, context: UseContext) -> Mod
                 cutoff=row.cutoff,
                 trained_on=row.trained_on,
                 license=row.license,
-                workers=hosts.get(row.name, 0),
+                workers=ready.get(row.name, 0),
                 default_search=row.name in settings.default_search_members,
                 default_score=row.name in settings.default_score_members,
+                hosts=hosts.get(row.name, []),
             )
             for row in models.models(session)
         ]
     )
+
+
+def _hosts(session: Session) -> dict[str, list[Host]]:
+    """By member, the workers that host it."""
+    found: dict[str, list[Host]] = {}
+    for worker in fresh_workers(session):
+        for one in hosted(worker):
+            host = Host(**one.model_dump(), worker=worker.name, device=worker.device)
+            found.setdefault(one.member, []).append(host)
+    return found

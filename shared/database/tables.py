@@ -431,7 +431,7 @@ class Calibration(Base):
 
 
 class Model(Base):
-    """A member that some worker has loaded."""
+    """A member that some worker's registry names. version, cutoff: as some worker loaded it; empty until then."""
 
     __tablename__ = "models"
 
@@ -441,7 +441,7 @@ class Model(Base):
     sha256: Mapped[str]
     energy_kind: Mapped[str]
     elements: Mapped[list[int]]
-    cutoff: Mapped[float]
+    cutoff: Mapped[float | None]
     trained_on: Mapped[str]
     license: Mapped[str]
     registered_at: Mapped[Now]
@@ -449,8 +449,28 @@ class Model(Base):
     __table_args__ = (one_of("energy_kind", ["total", "adsorption"], "energy_kind"),)
 
 
+class MemberDevice(Base):
+    """What a checkpoint has shown on one device: its cost, the largest batch that fits, and the answer to the canary."""
+
+    __tablename__ = "member_devices"
+
+    member: Mapped[str] = mapped_column(primary_key=True)
+    member_sha256: Mapped[str] = mapped_column(primary_key=True)
+    device: Mapped[str] = mapped_column(primary_key=True)
+    load_s: Mapped[float]
+    memory_bytes: Mapped[int] = mapped_column(BigInteger)
+    canary_energy: Mapped[float]
+    """eV"""
+    canary_forces: Mapped[Floats] = mapped_column(Vectors)
+    """eV/Å"""
+    batch_atoms: Mapped[int | None]
+    """Most atoms of one forward; null until a batch didn't fit."""
+    batch_learned_at: Mapped[datetime | None]
+    loaded_at: Mapped[Now]
+
+
 class Worker(Base):
-    """A worker process, as it last reported."""
+    """A worker process, as it last reported. residents: one document for each member it hosts (worker/residents.py)."""
 
     __tablename__ = "workers"
 
@@ -460,6 +480,7 @@ class Worker(Base):
     kind: Mapped[str]
     device: Mapped[str]
     members: Mapped[list[str]]
+    residents: Mapped[list[Any]] = mapped_column(JSONB, default=list, server_default="[]")
     ready: Mapped[bool]
     reason: Mapped[str]
     memory_bytes: Mapped[int | None] = mapped_column(BigInteger)

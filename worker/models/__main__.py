@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -135,7 +136,18 @@ def add(
         "license": license,
         "options": dict(_option(word) for word in option or ()),
     }
+    if not elements and family in FAMILIES and FAMILIES[family].elements is None:
+        values["elements"] = words(_elements_of(_checked(values | {"elements": ["H"]}).entry(file.absolute().parent)))
     _register(file, values)
+
+
+def _elements_of(entry: Entry) -> frozenset[int]:
+    """The elements that the checkpoint itself names. Raises Misconfigured where this environment can't load it."""
+    if reason := FAMILIES[entry.family].absence():
+        raise Misconfigured(
+            f"the elements of {entry.name} can't be read: {reason}. Give them with --elements, or add it there"
+        )
+    return registry.load(replace(entry, elements=None)).card.elements
 
 
 def _option(word: str) -> tuple[str, str]:
@@ -202,12 +214,16 @@ def _download(name: str, address: str, target: Path) -> None:
 
 
 def _register(file: Path, values: Mapping[str, object]) -> None:
-    try:
-        member = Member.model_validate(values)
-    except ValidationError as error:
-        raise Misconfigured("; ".join(reasons(error))) from error
+    member = _checked(values)
     append(file, member)
     _say(f"{member.name} is registered in {file} with SHA-256 {member.sha256}")
+
+
+def _checked(values: Mapping[str, object]) -> Member:
+    try:
+        return Member.model_validate(values)
+    except ValidationError as error:
+        raise Misconfigured("; ".join(reasons(error))) from error
 
 
 def _say(text: str) -> None:

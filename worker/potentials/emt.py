@@ -7,7 +7,6 @@ Good for close-packed Al, Ni, Cu, Pd, Ag, Pt, Au; its H, C, N, O are toys ("just
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import ase
 import numpy as np
@@ -18,7 +17,7 @@ from ase.data import atomic_numbers
 from services.potential import Card, Evaluation
 from shared.structures import Structure
 from worker.potentials.entry import Entry
-from worker.potentials.identity import agreed, sha256
+from worker.potentials.identity import agreed, fingerprint
 from worker.potentials.inputs import refuse_unknown_elements
 
 
@@ -43,7 +42,7 @@ def load(entry: Entry, *, device: str) -> EmtMember:
             name=entry.name,
             family="EMT",
             version=ase.__version__,
-            sha256=sha256(Path(emt.__file__)),
+            sha256=fingerprint(entry),
             energy_kind=entry.energy_kind,
             elements=agreed(entry, frozenset(atomic_numbers[symbol] for symbol in emt.parameters)),
             cutoff=float(probe.rc_list),

@@ -61,7 +61,17 @@ def _oc20(title: str) -> Family:
 
 
 FAMILIES = {
-    "emt": Family("EMT", "emt", POTENTIALS, "ase", "ase", checkpoint=False, in_wheel=True, precisions=("float64",)),
+    "emt": Family(
+        "EMT",
+        "emt",
+        POTENTIALS,
+        "ase",
+        "ase",
+        in_wheel=True,
+        checkpoint=False,
+        precisions=("float64",),
+        options=frozenset({"file"}),
+    ),
     "chgnet": Family("CHGNet", "chgnet", POTENTIALS, "chgnet", "chgnet", in_wheel=True, options=frozenset({"file"})),
     "sevennet": Family(
         "SevenNet", "sevennet", POTENTIALS, "sevenn", "sevenn", in_wheel=True, options=frozenset({"file", "head"})
@@ -78,5 +88,15 @@ FAMILIES = {
         precisions=("float32", "float64"),
         options=frozenset({"head"}),
     ),
-    "uma": Family("UMA", "uma", UMA, "fairchem-core", "fairchem", major="2.", options=frozenset({"task_name"})),
+    "uma": Family(
+        "UMA",
+        "uma",
+        UMA,
+        "fairchem-core",
+        "fairchem",
+        major="2.",
+        precisions=("float32", "float64"),
+        elements=OC20,
+        options=frozenset({"task_name"}),
+    ),
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from services.potential import Card, Evaluation
-from shared.errors import OutOfMemory
+from shared.errors import DeviceFault, OutOfMemory
 from shared.structures import Structure
 from worker.potentials.inputs import refuse_unknown_elements
 
@@ -28,8 +28,8 @@ class TorchMember:
         """One evaluation per structure, in order.
 
         On a CPU each structure is a forward of its own, so the answer is the same to the last bit whoever shares the
-        call; batching gains nothing there. Raises InvalidInput for an element that the member doesn't know, and
-        OutOfMemory when the batch doesn't fit the device.
+        call; batching gains nothing there. Raises InvalidInput for an element that the member doesn't know, OutOfMemory when the
+        batch doesn't fit the device, and DeviceFault when the device is beyond use for this process.
         """
         refuse_unknown_elements(self.card, structures)
         if self._device == "cpu":
@@ -42,6 +42,16 @@ def _within_memory(forward: Forward, structures: Sequence[Structure]) -> list[Ev
         return forward(structures)
     except torch.cuda.OutOfMemoryError as error:
         reason = str(error)
+    except RuntimeError as error:
+        if sticky(error):
+            raise DeviceFault(str(error).splitlines()[0]) from None
+        raise
     # Out of the handler: inside it the traceback still holds the tensors that filled the device.
     torch.cuda.empty_cache()
     raise OutOfMemory(reason)
+
+
+def sticky(error: RuntimeError) -> bool:
+    """Whether the device will answer nothing else for the rest of this process: every error that CUDA reports asynchronously, but for
+    want of memory."""
+    return isinstance(error, torch.AcceleratorError) or "CUDA error:" in str(error)

@@ -44,6 +44,11 @@ def location(entry: Entry) -> Path:
     return Path(spec.origin).parent / inside
 
 
+def fingerprint(entry: Entry) -> str:
+    """What the member's results are filed under: the registered checksum, or that of the code which stands in for a checkpoint."""
+    return entry.sha256 or sha256(location(entry))
+
+
 def checkpoint(entry: Entry) -> Path:
     """The entry's checkpoint, which is the registered one. Raises Misconfigured where there is no file, MachineryFailure where it is
     another one."""

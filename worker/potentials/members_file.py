@@ -6,7 +6,7 @@ family = "equiformer_v2"
 path = "eq2_31M_ec4_allmd.pt"     # beside this file, or absolute; left out where the weights come in the wheel
 sha256 = "…"                      # a file with another checksum is refused
 energy_kind = "adsorption"        # or "total"
-elements = ["H-Bi", "Ac-Pu"]      # symbols and ranges; left out where the family knows (OC20) or the checkpoint says
+elements = ["H-Bi", "Ac-Pu"]      # symbols and ranges; left out where the family is OC20's
 precision = "float32"
 trained_on = "OC20 S2EF All+MD"
 license = "CC-BY-4.0"
@@ -84,6 +84,8 @@ class Member(BaseModel):
             raise ValueError(f"{family.title} has no option {', '.join(unknown)}; its options are: {known}")
         if self.path is None and self.address is None and not family.in_wheel:
             raise ValueError(f"path is missing: the weights of {family.title} come in no package")
+        if self.elements is None and family.elements is None:
+            raise ValueError("elements is missing: `python -m worker.models add` reads them from the checkpoint")
         if family.checkpoint and not self.sha256 and self.address is None:
             raise ValueError("sha256 is missing: `python -m worker.models add` writes it")
         return self

@@ -29,7 +29,7 @@ from shared.database.tables import (
     WorkRow,
     claim_tokens,
 )
-from shared.errors import Failure, LostLease, Poison, WorkerLost
+from shared.errors import Failure, LostLease, MachineryFailure, Poison, WorkerLost
 from shared.states import OPEN, State, Work
 
 TABLES: tuple[type[WorkRow], ...] = (StageRow, Reference, Walker, MemberEnergy)
@@ -170,6 +170,14 @@ def claim(
     return [rows[key] for key in ids]
 
 
+def anything_open(session: Session, member: str) -> bool:
+    """Whether a worker that hosts this member would get anything to do."""
+    return any(
+        session.scalar(select(eligible.c[0]).limit(1)) is not None
+        for eligible in (open_references(member), open_evaluations(member), open_walkers(member))
+    )
+
+
 def lease_of(row: WorkRow) -> Lease:
     """The lease of a row just claimed."""
     if row.token is None:
@@ -232,6 +240,25 @@ def fail(session: Session, lease: Lease, failure: Failure, worker: str) -> None:
     row = session.get_one(lease.table, lease.id)
     _record(session, row, failure, worker)
     finish(session, lease, State.FAILED, failure_kind=failure.kind, failure_reason=str(failure))
+
+
+def give_back(session: Session, lease: Lease, failure: MachineryFailure, worker: str, max_attempts: int) -> None:
+    """Record an attempt that the machinery ended, for another process to try again; past the limit the row fails. Raises
+    LostLease."""
+    row = session.get_one(lease.table, lease.id)
+    if row.attempts >= max_attempts:
+        fail(session, lease, failure, worker)
+        return
+    _record(session, row, failure, worker)
+    statement = (
+        update(lease.table)
+        .where(_mine(lease))
+        .values(state=State.QUEUED, owner=None, token=None, lease_until=None)
+        .returning(lease.table.id)
+        .execution_options(synchronize_session=False)
+    )
+    if session.scalar(statement) is None:
+        raise LostLease(f"the lease on {lease.table.__tablename__} {lease.id} has ended")
 
 
 def end_expired(session: Session, max_attempts: int) -> set[UUID]:

@@ -1,4 +1,4 @@
-"""Members that some worker has loaded, and the workers that host them now."""
+"""Members that some worker's registry names, and the workers that host them now."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from shared.members import KnownMember
 
 CPU_KIND = "cpu"
 """`Worker.kind` of those that run the short CPU stages."""
+UNFIT = "unfit"
+"""State of a member that its worker can't load; the others are `resident` and `absent`."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,12 @@ def fleet(session: Session) -> Fleet:
     for worker in fresh_workers(session):
         if worker.ready and worker.kind == CPU_KIND:
             cpu += 1
+        unfit = {one["member"]: one["reason"] for one in worker.residents if one["state"] == UNFIT}
         for member in worker.members:
-            if worker.ready:
+            if worker.ready and member not in unfit:
                 members[member] = members.get(member, 0) + 1
             else:
-                unready[member] = worker.reason
+                unready[member] = unfit.get(member) or worker.reason
     return Fleet(cpu, members, unready)
 
 

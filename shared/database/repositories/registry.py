@@ -1,12 +1,13 @@
-"""What workers say of themselves: the members they host, and that they live."""
+"""What workers say of themselves: the members of their registry, those they host, and that they live."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import and_, case, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -18,7 +19,7 @@ FRESH_S = 60.0
 
 @dataclass(frozen=True)
 class Registration:
-    """A member as a worker loaded it. cutoff: Å."""
+    """A member. cutoff: Å; None, and an empty version, for one that no worker has loaded yet."""
 
     name: str
     family: str
@@ -26,13 +27,14 @@ class Registration:
     sha256: str
     energy_kind: str
     elements: tuple[int, ...]
-    cutoff: float
+    cutoff: float | None
     trained_on: str
     license: str
 
 
 def register(session: Session, member: Registration) -> None:
-    """Make a member known, or bring what is known of it up to date."""
+    """Make a member known, or bring what is known of it up to date. What a worker learned by loading a checkpoint outlives the
+    announcement of the same checkpoint by one that didn't load it."""
     values = {
         "name": member.name,
         "family": member.family,
@@ -45,7 +47,17 @@ def register(session: Session, member: Registration) -> None:
         "license": member.license,
     }
     statement = insert(Model).values(**values)
-    session.execute(statement.on_conflict_do_update(index_elements=[Model.name], set_=values))
+    keeps = and_(Model.sha256 == member.sha256, Model.cutoff.is_not(None), literal(member.cutoff is None))
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[Model.name],
+            set_=values
+            | {
+                name: case((keeps, getattr(Model, name)), else_=getattr(statement.excluded, name))
+                for name in ("version", "cutoff", "elements")
+            },
+        )
+    )
 
 
 def beat(
@@ -60,14 +72,16 @@ def beat(
     ready: bool,
     reason: str,
     memory_bytes: int | None,
+    residents: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """A worker's heartbeat, by PostgreSQL's clock."""
+    """A worker's heartbeat, by PostgreSQL's clock. residents: a document for each member it hosts."""
     values = {
         "host": host,
         "pid": pid,
         "kind": kind,
         "device": device,
         "members": list(members),
+        "residents": list(residents),
         "ready": ready,
         "reason": reason,
         "memory_bytes": memory_bytes,

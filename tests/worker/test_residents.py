@@ -1,0 +1,276 @@
+"""Members that stay, members that leave, and canaries, on a real database. EMT stands for members of any size."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine, select, text
+
+from services.potential import Evaluation
+from shared.database.repositories import member_devices, models
+from shared.database.repositories.member_devices import Shown
+from shared.database.repositories.registry import beat
+from shared.database.session import Sessions, sessions
+from shared.database.tables import MemberDevice, Model
+from shared.errors import DeviceFault, MachineryFailure
+from shared.settings import Settings
+from worker import announcing, canary, devices
+from worker.potentials import registry
+from worker.potentials.entry import Limits
+from worker.residents import Residents
+
+EMT = registry.shipped()["emt"]
+
+
+@pytest.fixture
+def opened(engine: Engine) -> Sessions:
+    return sessions(engine)
+
+
+def settings(**values) -> Settings:
+    return Settings(database_url="postgresql://nowhere", broker_url="redis://nowhere", **values)
+
+
+def hosting(opened: Sessions, *names: str, gib: float | None = 2.0, **values) -> Residents:
+    """Residents with an EMT under each of these names, which says it takes 2 GiB."""
+    entries = [replace(EMT, name=name, limits=Limits(memory_gib=gib)) for name in names]
+    return Residents(entries, devices.CPU, opened, settings(min_free_gib=0, **values), {})
+
+
+def states(residents: Residents) -> dict[str, str]:
+    return {one["member"]: one["state"] for one in residents.report()}
+
+
+def test_a_member_is_loaded_when_first_needed_and_once(opened):
+    residents = hosting(opened, "a", "b")
+    assert states(residents) == {"a": "absent", "b": "absent"}
+    potential = residents.get("a")
+    assert residents.get("a") is potential
+    assert states(residents) == {"a": "resident", "b": "absent"}
+    residents.used("a", 17, None)
+    shown = residents.report()[0]
+    assert (shown["loads"], shown["hits"], shown["evaluations"]) == (1, 1, 17)
+    assert 0 < shown["load_s"] < 60
+    assert shown["memory_bytes"] >= 0
+    with opened() as session:
+        row = session.get_one(Model, "a")
+        assert (row.version, row.family) == (potential.card.version, "EMT")
+
+
+def test_those_used_longest_ago_leave_when_memory_runs_short(opened):
+    residents = hosting(opened, "a", "b", "c", members_memory_gib=4.5)
+    for name in ("a", "b"):
+        assert residents.make_room(name, busy=()) == []
+        residents.get(name)
+    residents.get("a")
+    assert residents.make_room("c", busy=()) == ["b"]
+    residents.get("c")
+    assert states(residents) == {"a": "resident", "b": "absent", "c": "resident"}
+    assert residents.make_room("b", busy={"a"}) == ["c"]
+
+
+def test_a_member_with_work_in_flight_never_leaves(opened):
+    residents = hosting(opened, "a", "b", members_memory_gib=3)
+    residents.get("a")
+    with pytest.raises(MachineryFailure, match=r"b takes 2\.0 GiB, and on CPU 1\.0 GiB too little is free"):
+        residents.make_room("b", busy={"a"})
+    assert states(residents) == {"a": "resident", "b": "unfit"}
+    assert residents.make_room("b", busy=()) == ["a"]
+    residents.get("b")
+    assert states(residents) == {"a": "absent", "b": "resident"}
+
+
+def test_one_that_left_is_only_as_many_as_needed(opened, monkeypatch):
+    """Memory of those that leave is counted as free at once: whoever still refers to them lets go only afterwards."""
+    free = devices.GIB
+    monkeypatch.setattr(devices, "free_memory", lambda: free)
+    residents = hosting(opened, "a", "b", "c")
+    free = 100 * devices.GIB
+    for name in ("a", "b"):
+        residents.get(name)
+    free = devices.GIB
+    assert residents.make_room("c", busy=()) == ["a"]
+
+
+def test_a_device_that_others_fill_is_not_ready_and_says_so(opened, monkeypatch):
+    residents = Residents([EMT], devices.CPU, opened, settings(min_free_gib=4), {})
+    assert residents.absence() == ""
+    monkeypatch.setattr(devices, "free_memory", lambda: devices.GIB)
+    assert "CPU: 3.0 GiB less than 4 GiB is free" in residents.absence()
+
+
+def test_what_cannot_be_hosted_is_reported_with_the_reason(opened, tmp_path):
+    file = tmp_path / "members.toml"
+    file.write_text(
+        f'[[member]]\nname = "ours"\nfamily = "mace"\npath = "ours.model"\nsha256 = "{"0" * 64}"\n'
+        'energy_kind = "total"\nelements = ["H", "Cu"]\n'
+    )
+    residents = Residents.of(settings(members="emt,nobody,ours", models_file=file), opened)
+    assert residents.hosted == ("emt",)
+    reasons = {one["member"]: one["reason"] for one in residents.report()}
+    assert "no member is called 'nobody'" in reasons["nobody"]
+    assert "ours.model isn't there" in reasons["ours"]
+    assert residents.absence() == ""
+    with opened() as session:  # jobs may name it all the same, and wait for a worker that can
+        known = models.known_members(session)
+        assert known["ours"].elements == {1, 29}
+        assert session.get_one(Model, "ours").cutoff is None
+
+
+def test_a_broken_file_of_members_leaves_the_process_up_and_says_so(opened, tmp_path):
+    (tmp_path / "members.toml").write_text("[[member")
+    residents = Residents.of(settings(members="emt", models_file=tmp_path / "members.toml"), opened)
+    assert residents.hosted == ()
+    assert "is not TOML" in residents.absence()
+
+
+def test_without_its_device_a_worker_hosts_nothing_and_says_so(opened, monkeypatch):
+    monkeypatch.setattr(devices, "cuda_devices", list)
+    residents = Residents.of(settings(members="emt", device="cuda"), opened)
+    assert residents.hosted == ()
+    assert "the driver reports none" in residents.absence()
+
+
+def test_the_announcement_forgets_nothing_that_was_learned(opened):
+    residents = hosting(opened, "emt")
+    announcing.announce(registry.read(None), opened)
+    with opened() as session:
+        assert session.get_one(Model, "emt").cutoff is None
+    residents.get("emt")
+    announcing.announce(registry.read(None), opened)
+    with opened() as session:
+        assert session.get_one(Model, "emt").cutoff == pytest.approx(5.876, abs=1e-3)
+
+
+def test_a_member_that_cannot_be_loaded_is_not_tried_again_at_once(opened, monkeypatch):
+    residents = hosting(opened, "a")
+    tries = []
+
+    def broken(entry, *, device):
+        tries.append(entry.name)
+        raise OSError("the file is gone")
+
+    monkeypatch.setattr(registry, "load", broken)
+    for _ in range(2):
+        with pytest.raises(MachineryFailure, match="the file is gone"):
+            residents.get("a")
+    assert tries == ["a"]
+    assert states(residents) == {"a": "unfit"}
+    assert "the file is gone" in residents.absence()
+
+
+@pytest.mark.parametrize("wrong", ["energy", "forces", "nan"])
+def test_a_device_that_miscomputes_is_caught_by_the_canary(opened, monkeypatch, wrong):
+    hosting(opened, "a").get("a")
+    honest = registry.load(EMT)
+
+    class Broken:
+        card = replace(honest.card, name="a")
+
+        def evaluate(self, structures):
+            (answer,) = honest.evaluate(structures)
+            if wrong == "nan":
+                return [Evaluation(float("nan"), answer.forces)]
+            forces = answer.forces + (wrong == "forces") * np.eye(len(answer.forces), 3) * 0.03
+            return [Evaluation(answer.energy + (wrong == "energy") * 3e-3, forces)]
+
+    monkeypatch.setattr(registry, "load", lambda entry, *, device: Broken())
+    fresh = hosting(opened, "a")
+    with pytest.raises(MachineryFailure, match="canary"):
+        fresh.get("a")
+    assert states(fresh) == {"a": "unfit"}
+
+
+def test_the_first_answer_on_a_device_must_be_that_of_the_others(opened):
+    emt = registry.load(EMT)
+    answer = canary.check(emt, [], "GPU-1")
+    known = [Shown("GPU-1", 1.0, 0, answer.energy, answer.forces)]
+    canary.check(emt, known, "GPU-2")
+    elsewhere = [replace(known[0], energy=answer.energy + 0.01)]
+    with pytest.raises(MachineryFailure, match=r"on GPU-2 answers its canary 0\.01 eV and 0 eV/Å away .* on GPU-1"):
+        canary.check(emt, elsewhere, "GPU-2")
+
+
+def test_a_first_answer_that_does_not_repeat_itself_is_no_answer():
+    emt = registry.load(EMT)
+
+    class Restless:
+        card = emt.card
+        drift = 0.0
+
+        def evaluate(self, structures):
+            self.drift += 0.1
+            return [Evaluation(one.energy + self.drift, one.forces) for one in emt.evaluate(structures)]
+
+    with pytest.raises(MachineryFailure, match="canary"):
+        canary.check(Restless(), [], "cpu")
+
+
+@pytest.mark.parametrize("elements", [{1}, {26}, {1, 6, 7, 8, 78}, {3, 92}])
+def test_the_canary_is_made_of_elements_that_the_member_knows(elements):
+    made = canary.structure(frozenset(elements))
+    assert set(made.numbers.tolist()) <= elements
+    assert (made.adsorbate.sum(), made.surface.sum()) == (1, 4)
+
+
+def test_batches_learned_on_a_device_outlive_the_process_and_are_forgotten_after_a_week(opened):
+    first = hosting(opened, "a")
+    first.get("a")
+    assert first.batch_atoms("a") is None
+    first.used("a", 3, 120)
+    second = hosting(opened, "a")
+    second.get("a")
+    assert second.batch_atoms("a") == 120
+    with opened.begin() as session:
+        session.execute(text("UPDATE member_devices SET batch_learned_at = now() - interval '8 days'"))
+    third = hosting(opened, "a")
+    third.get("a")
+    assert third.batch_atoms("a") is None
+
+
+def test_an_entry_may_limit_batches_too(opened):
+    entry = replace(EMT, limits=Limits(batch_atoms=100))
+    residents = Residents([entry], devices.CPU, opened, settings(), {})
+    residents.get("emt")
+    assert residents.batch_atoms("emt") == 100
+    residents.used("emt", 1, 50)
+    assert residents.batch_atoms("emt") == 50
+
+
+def test_another_checkpoint_under_a_name_has_a_canary_of_its_own(opened):
+    hosting(opened, "a").get("a")
+    with opened.begin() as session:
+        member_devices.keep(session, "a", "other", Shown("cpu", 1.0, 5, 3.0, np.zeros((13, 3))))
+        assert len(member_devices.shown(session, "a", "other")) == 1
+        assert len(session.scalars(select(MemberDevice)).all()) == 2
+
+
+def test_a_sticky_error_while_loading_is_passed_on(opened, monkeypatch):
+    def faulty(entry, *, device):
+        raise DeviceFault("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(registry, "load", faulty)
+    with pytest.raises(DeviceFault):
+        hosting(opened, "a").get("a")
+
+
+def test_a_worker_whose_member_is_unfit_does_not_count_as_its_host(opened):
+    residents = hosting(opened, "a", "b", members_memory_gib=3)
+    residents.get("a")
+    with pytest.raises(MachineryFailure):
+        residents.make_room("b", busy={"a"})
+    common = {
+        "host": "h",
+        "pid": 1,
+        "kind": "potentials",
+        "device": "CPU",
+        "ready": True,
+        "reason": "",
+        "memory_bytes": 1,
+    }
+    with opened.begin() as session:
+        beat(session, name="w", members=["a", "b"], residents=residents.report(), **common)
+    with opened() as session:
+        fleet = models.fleet(session)
+    assert fleet.members == {"a": 1}
+    assert fleet.absence("b").startswith("the worker with b is not ready: b takes 2.0 GiB")
