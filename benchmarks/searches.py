@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from services import anomalies, hopping
 from services.allocation import First, promising
@@ -68,7 +69,8 @@ def adhop(
                 return Search(events, calls, hops, calls - first_calls)
             known = list(_known(found, index, turn, parameters))
             try:
-                hop = run(hopping.hop(walker, known, restraints[index], parameters), potential)
+                judge = partial(anomalies.find, starts[index], clean_slab=slab)
+                hop = run(hopping.hop(walker, known, restraints[index], parameters, judge), potential)
             except Failure:
                 continue
             walkers[index] = hop.walker
@@ -81,17 +83,14 @@ def adhop(
                 events.append(Event(calls, one.structure, one.energy, one.converged, index))
         if turn == 0:
             first_calls = calls
-            going = set(promising(_firsts(found, len(starts), slab, starts), parameters))
+            going = set(promising(_firsts(found, len(starts), parameters), parameters))
     return Search(events, calls, hops, calls - first_calls)
 
 
-def _firsts(
-    found: Sequence[tuple[int, int, Found]], n_starts: int, slab: Structure, starts: Sequence[Structure]
-) -> list[First | None]:
+def _firsts(found: Sequence[tuple[int, int, Found]], n_starts: int, parameters: JobParameters) -> list[First | None]:
     firsts: list[First | None] = [None] * n_starts
     for _, index, one in found:
-        sound = one.converged and not anomalies.find(starts[index], one.structure, slab)
-        firsts[index] = First(Minimum(one.structure, one.energy), sound, one.force_calls)
+        firsts[index] = First(Minimum(one.structure, one.energy), one.sound(parameters.selection), one.force_calls)
     return firsts
 
 

@@ -6,17 +6,20 @@ energy window:
 
     same as the last    T *= beta1, return
     known               T *= beta2, return, E_diff *= alpha2
+    unsound             T *= beta3, return
     new, E < E_last + E_diff    T *= beta3, accepted, E_diff *= alpha1
     new, otherwise              T *= beta3, return,   E_diff *= alpha2
 
-Energies that decide are bare; restraints steer, and never rank. Every minimum found is relaxed once more without restraints.
+Unsound is what did not converge, or has an anomaly: the escape was too violent. Restraints steer, and never rank: what is compared,
+accepted and returned is the minimum of the bare potential, relaxed at last without restraints.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
@@ -29,6 +32,13 @@ from services.walker import Found, Hop, Minimum, Walker
 from shared.errors import Diverged
 from shared.parameters import Hopping, JobParameters
 from shared.structures import Structure
+
+Judge: TypeAlias = Callable[[Structure], tuple[str, ...]]
+"""Names of what is wrong with a relaxed adslab (services.anomalies); empty for a sound one."""
+
+
+def _unjudged(structure: Structure) -> tuple[str, ...]:
+    return ()
 
 
 def begin(placement: Structure, parameters: Hopping, seed: Sequence[int]) -> Walker:
@@ -46,23 +56,28 @@ def begin(placement: Structure, parameters: Hopping, seed: Sequence[int]) -> Wal
 
 
 def hop(
-    walker: Walker, known: Sequence[Minimum], restraints: Restraining | None, parameters: JobParameters
+    walker: Walker,
+    known: Sequence[Minimum],
+    restraints: Restraining | None,
+    parameters: JobParameters,
+    judge: Judge = _unjudged,
 ) -> Walk[Hop]:
     """The walker's next hop. `known` are the minima it may know of, earliest first.
 
     Raises Diverged where the placement itself can't be relaxed; later, an escape that runs away counts as rejected.
     """
     if walker.energy is None or walker.forces is None:
-        return (yield from _first(walker, restraints, parameters.hopping))
-    attempt = _attempt(walker, Evaluation(walker.energy, walker.forces), known, restraints, parameters)
+        return (yield from _first(walker, restraints, parameters, judge))
+    attempt = _attempt(walker, Evaluation(walker.energy, walker.forces), known, restraints, parameters, judge)
     return (yield from _counted(attempt, walker, parameters.hopping))
 
 
-def _first(walker: Walker, restraints: Restraining | None, parameters: Hopping) -> Walk[Hop]:
-    steered, final = yield from _relax_twice(walker.structure, None, restraints, parameters)
+def _first(walker: Walker, restraints: Restraining | None, parameters: JobParameters, judge: Judge) -> Walk[Hop]:
+    """Where the minimum is unsound, the walker stays at what restraints held whole: hops from there may still reach a sound one."""
+    steered, final = yield from _relax_twice(walker.structure, None, restraints, parameters.hopping)
     calls = steered.force_calls + final.force_calls
-    found = _found(final, accepted=True, temperature_k=None, force_calls=calls)
-    return Hop(_moved_on(walker, calls, steered), found)
+    found = _found(final, judge(final.structure), accepted=True, temperature_k=None, force_calls=calls)
+    return Hop(_moved_on(walker, calls, final if found.sound(parameters.selection) else steered), found)
 
 
 def _counted(attempt: Walk[Hop], walker: Walker, parameters: Hopping) -> Walk[Hop]:
@@ -86,6 +101,7 @@ def _attempt(
     known: Sequence[Minimum],
     restraints: Restraining | None,
     parameters: JobParameters,
+    judge: Judge,
 ) -> Walk[Hop]:
     hopping = parameters.hopping
     escaped = yield from escape(
@@ -100,37 +116,32 @@ def _attempt(
         return Hop(_cooled(walker, hopping, escaped.force_calls), None)
     steered, final = yield from _relax_twice(escaped.structure, escaped.evaluation, restraints, hopping)
     calls = escaped.force_calls + steered.force_calls + final.force_calls
-    return _feedback(walker, known, steered, final, calls, parameters)
+    found = _found(final, judge(final.structure), accepted=False, temperature_k=walker.temperature_k, force_calls=calls)
+    return _feedback(walker, known, final, found, parameters)
 
 
 def _feedback(
-    walker: Walker,
-    known: Sequence[Minimum],
-    steered: Relaxation,
-    final: Relaxation,
-    calls: int,
-    parameters: JobParameters,
+    walker: Walker, known: Sequence[Minimum], final: Relaxation, found: Found, parameters: JobParameters
 ) -> Hop:
     hopping, tolerances = parameters.hopping, parameters.similarity
-    reached = Minimum(steered.structure, steered.energy)
-    released = Minimum(final.structure, final.energy)
-    last = Minimum(walker.structure, _energy(walker))
+    here, last = Minimum(found.structure, found.energy), Minimum(walker.structure, _energy(walker))
     accepted = False
-    if same(reached, last, tolerances):
+    if not found.sound(parameters.selection):
+        factor, window = hopping.beta3, 1.0
+    elif same(here, last, tolerances):
         factor, window = hopping.beta1, 1.0
-    elif any(same(one, other, tolerances) for other in known for one in (reached, released)):
-        # what is known was relaxed without restraints: where they act, only what is left of the minimum then can be compared
+    elif any(same(here, other, tolerances) for other in known):
         factor, window = hopping.beta2, hopping.alpha2
     else:
-        accepted = steered.converged and steered.energy < last.energy + walker.energy_window
+        accepted = here.energy < last.energy + walker.energy_window
         factor, window = hopping.beta3, hopping.alpha1 if accepted else hopping.alpha2
-    found = _found(final, accepted=accepted, temperature_k=walker.temperature_k, force_calls=calls)
     heated = replace(
         walker,
         temperature_k=min(walker.temperature_k * factor, hopping.max_temperature_k),
         energy_window=walker.energy_window * window,
     )
-    return Hop(_moved_on(heated, calls, steered if accepted else None), found)
+    moved = _moved_on(heated, found.force_calls, final if accepted else None)
+    return Hop(moved, replace(found, accepted=accepted))
 
 
 def ended(
@@ -167,16 +178,28 @@ def _relax_twice(
         max_step=parameters.max_step,
     )
     model = model_hessian(start) if parameters.model_curvature else None
-    steered = yield from again(start, restraints=restraints, first=first, hessian=model)
-    if restraints is None or (steered.converged and steered.restraint_energy == 0.0):
+    strained = parameters.strained_fmax
+    steered = yield from again(start, restraints=restraints, first=first, hessian=model, strained_fmax=strained)
+    if steered.restraint_energy == 0.0:
         return steered, replace(steered, steps=0, force_calls=0)
     learnt = steered.curvature if parameters.model_curvature else None
     final = yield from again(steered.structure, first=steered.evaluation, curvature=learnt)
     return steered, final
 
 
-def _found(final: Relaxation, *, accepted: bool, temperature_k: float | None, force_calls: int) -> Found:
-    return Found(final.structure, final.energy, final.fmax, final.converged, accepted, temperature_k, force_calls)
+def _found(
+    final: Relaxation, anomalies: tuple[str, ...], *, accepted: bool, temperature_k: float | None, force_calls: int
+) -> Found:
+    return Found(
+        structure=final.structure,
+        energy=final.energy,
+        fmax=final.fmax,
+        converged=final.converged,
+        anomalies=anomalies,
+        accepted=accepted,
+        temperature_k=temperature_k,
+        force_calls=force_calls,
+    )
 
 
 def _moved_on(walker: Walker, calls: int, to: Relaxation | None) -> Walker:

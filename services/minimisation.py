@@ -52,8 +52,12 @@ def relax(
     first: Evaluation | None = None,
     hessian: Floats | None = None,
     curvature: QuasiNewton | None = None,
+    strained_fmax: float = 0.0,
 ) -> Walk[Relaxation]:
     """Relax until no free atom feels more than `fmax` (eV/Å), in at most `max_steps` moves of at most `max_step` (Å).
+
+    Where a restraint acts, it ends below `strained_fmax` (eV/Å) already, not converged: what is found there is no minimum of the
+    potential, and comes to be one only without restraints.
 
     `first` is the bare evaluation of `start` where the caller has it already. The curvature to begin with is `hessian`, eV/Å²
     [3 n_free, 3 n_free], in place of ASE's constant, or what an earlier relaxation learnt. Running out of steps is no error:
@@ -69,7 +73,8 @@ def relax(
         gradient = -here.forces[free].ravel()
         largest = _largest(gradient)
         converged = largest < fmax
-        if converged or steps == max_steps:
+        strained = here.restraint_energy > 0 and largest < strained_fmax
+        if converged or strained or steps == max_steps:
             break
         if moved is not None and before is not None:
             learnt.learn(moved, gradient - before)

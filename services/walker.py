@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from shared.parameters import Selection
 from shared.structures import Floats, Structure
 
 
@@ -63,16 +64,21 @@ class Walker:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A minimum, relaxed at last without restraints. energy: bare, eV. temperature_k: of the escape, None for a
-    placement's own relaxation."""
+    """A minimum, relaxed at last without restraints. energy: bare, eV. anomalies: names of what is wrong with it. temperature_k:
+    of the escape, None for a placement's own relaxation."""
 
     structure: Structure
     energy: float
     fmax: float
     converged: bool
+    anomalies: tuple[str, ...]
     accepted: bool
     temperature_k: float | None
     force_calls: int
+
+    def sound(self, selection: Selection) -> bool:
+        """Whether it may be chosen: converged, and without anomaly unless the job asks for those too."""
+        return self.converged and (not self.anomalies or selection.include_anomalous)
 
 
 @dataclass(frozen=True, eq=False)

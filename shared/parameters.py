@@ -113,6 +113,8 @@ class Hopping(_Parameters):
     max_relaxation_steps: Annotated[int, Field(ge=1, le=5000)] = 200
     max_step: Annotated[float, Field(gt=0, le=1)] = 0.2
     """Longest move of one atom in one BFGS step, Å."""
+    strained_fmax: Annotated[float, Field(ge=0, le=5)] = 0.4
+    """A relaxation on which a restraint acts ends below this force already, and goes on without restraints, eV/Å."""
     model_curvature: bool = True
     """Relaxations start from a model of the curvature instead of a constant."""
 

@@ -21,7 +21,7 @@ from services.potential import Evaluation, Potential
 from services.restraints import Restraints
 from services.walker import Found, Hop, Minimum, Walker
 from shared.errors import Diverged
-from shared.parameters import Hopping, JobParameters, Masses
+from shared.parameters import Hopping, JobParameters, Masses, Selection
 from shared.structures import Floats, Structure
 from worker.potentials import registry
 
@@ -57,7 +57,8 @@ def scripted(
     force = how.get("force", 0.0)
     restraints = how.get("restraints")
     forces = np.where(walker.structure.adsorbate[:, None], force, 0.0) * np.ones(3)
-    walk = hopping.hop(walker, known, restraints, settings)
+    labels = how.get("anomalies", ())
+    walk = hopping.hop(walker, known, restraints, settings, lambda structure: labels)
     wants = next(walk)
     try:
         for energy in energies:
@@ -131,6 +132,37 @@ def test_what_has_not_converged_is_never_taken():
     after = scripted(settled(), [*to(-1.0), -1.5], settings, force=0.2)
     assert after.found is not None
     assert (after.found.converged, after.found.accepted, after.walker.energy) == (False, False, 0.0)
+
+
+def test_what_has_an_anomaly_is_refused_cooler_however_low():
+    here = settled()
+    after = scripted(here, to(-3.0), parameters(beta3=0.8, alpha1=0.9, alpha2=1.2), anomalies=("dissociated",))
+    assert after.found is not None
+    assert (after.found.anomalies, after.found.accepted) == (("dissociated",), False)
+    assert (after.walker.temperature_k, after.walker.energy_window) == pytest.approx((0.8, 0.5))
+    assert (after.walker.energy, after.walker.structure) == (0.0, here.structure)
+
+
+def test_an_anomaly_that_the_job_asks_for_is_taken():
+    settings = parameters().model_copy(update={"selection": Selection(include_anomalous=True)})
+    after = scripted(settled(), to(-3.0), settings, anomalies=("reconstructed",))
+    assert (after.walker.energy, after.found and after.found.accepted) == (-3.0, True)
+
+
+def test_a_placement_whose_minimum_is_unsound_is_hopped_from_as_restraints_held_it():
+    class Tether:
+        """Holds the adsorbate where it is against a force of 0.2 eV/Å along each axis."""
+
+        def evaluate(self, positions: Floats) -> tuple[float, Floats]:
+            return 0.2, np.where(start.structure.adsorbate[:, None], -0.2, 0.0) * np.ones(3)
+
+    start = hopping.begin(co_on_copper(), ONE_MINIMUM, (0,))
+    settings = parameters(max_relaxation_steps=2)
+    after = scripted(start, [-1.0, -1.5, -2.0], settings, restraints=Tether(), force=0.2)
+    assert after.found is not None
+    assert (after.found.energy, after.found.converged) == (-2.0, False)
+    assert after.found.structure.digest != start.structure.digest
+    assert (after.walker.energy, after.walker.structure.digest) == (-1.0, start.structure.digest)
 
 
 def test_the_energy_of_restraints_decides_nothing():

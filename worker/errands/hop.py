@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -75,7 +76,8 @@ class HopErrand:
         settings = self.parameters.restraints
         restraints = Restraints.build(self.placement, self.slab, settings) if settings.enabled else None
         known = [Minimum(one.structure, one.energy) for one in self.known]
-        return (yield from hopping.hop(self.walker, known, restraints, self.parameters))
+        judge = partial(anomalies.find, self.placement, clean_slab=self.slab)
+        return (yield from hopping.hop(self.walker, known, restraints, self.parameters, judge))
 
     def store(self, session: Session, result: Hop | None) -> None:
         if result is None:
@@ -95,8 +97,7 @@ class HopErrand:
         )
 
     def _store_candidate(self, session: Session, found: Found) -> None:
-        labels = anomalies.find(self.placement, found.structure, self.slab)
-        duplicate = self._known_as(found, labels)
+        duplicate = self._known_as(found)
         candidate = Candidate(
             job_id=self.job_ids[0],
             walker_id=self.lease.id,
@@ -107,7 +108,7 @@ class HopErrand:
             energy=found.energy,
             fmax=found.fmax,
             converged=found.converged,
-            anomalies=list(labels),
+            anomalies=list(found.anomalies),
             site=sites.describe(found.structure),
             accepted=found.accepted,
             temperature_k=found.temperature_k,
@@ -116,13 +117,13 @@ class HopErrand:
         )
         session.add(candidate)
         session.flush()
-        if duplicate is None and _sound(found.converged, labels, self.parameters):
+        if duplicate is None and found.sound(self.parameters.selection):
             search.enqueue_evaluations(session, candidate, self.score_members)
 
-    def _known_as(self, found: Found, labels: tuple[str, ...]) -> int | None:
+    def _known_as(self, found: Found) -> int | None:
         """The earliest known candidate that is the same minimum, with the same anomalies: labels depend on the placement."""
         here = Minimum(found.structure, found.energy)
-        alike = (one for one in self.known if one.anomalies == labels)
+        alike = (one for one in self.known if one.anomalies == found.anomalies)
         return next((one.candidate_id for one in alike if same(here, one, self.parameters.similarity)), None)
 
 
