@@ -158,7 +158,8 @@ def ended(
     hopping = parameters.hopping
     if walker.hop > hopping.hops:
         return "hops"
-    if force_call_share is not None and walker.force_calls >= force_call_share:
+    shares = [share for share in (force_call_share, hopping.max_force_calls) if share is not None]
+    if shares and walker.force_calls >= min(shares):
         return "budget"
     if len(best_by_round) > hopping.patience:
         before, now = best_by_round[-1 - hopping.patience], best_by_round[-1]

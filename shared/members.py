@@ -24,14 +24,15 @@ def members_for(
     *,
     default_search: Sequence[str],
     default_score: Sequence[str],
-) -> tuple[list[KnownMember], list[KnownMember]]:
-    """The members that will search and those that will score, defaults filled in.
+) -> tuple[list[KnownMember], list[KnownMember], list[KnownMember]]:
+    """The members that will search, those that will refine, and those that will score, defaults filled in.
 
     Raises InvalidInput for a member asked for by name that no worker ever registered, and Unavailable where a default
     one is missing: that is the server's state, not the user's mistake.
     """
     return (
         _members("search_members", parameters.ensemble.search_members, default_search, known),
+        _members("refine_members", parameters.ensemble.refine_members, (), known),
         _members("score_members", parameters.ensemble.score_members, default_score, known),
     )
 

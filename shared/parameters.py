@@ -84,6 +84,8 @@ class Hopping(_Parameters):
     """Escapes per walker; 0 is plain relaxation of the placements."""
     walkers: Annotated[int, Field(ge=1, le=500)] = 4
     """How many placements of each search member go on to hop: those whose minima are distinct, sound and lowest."""
+    max_force_calls: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    """Force calls that one walker may use; looked at between hops."""
     patience: Annotated[int, Field(ge=1, le=1000)] = 10
     """Stop when this many rounds brought the job no better minimum."""
     lag: Annotated[int, Field(ge=1, le=100)] = 2
@@ -131,6 +133,9 @@ class Similarity(_Parameters):
 class Ensemble(_Parameters):
     search_members: Annotated[tuple[MemberName, ...], Field(max_length=10)] = ()
     """Members that run walkers; empty means the server's default."""
+    refine_members: Annotated[tuple[MemberName, ...], Field(max_length=10)] = ()
+    """Members that relax the distinct sound minima again, so that a cheap member may search; what they relax is what is
+    scored. Empty: what the search members found is scored as it is."""
     score_members: Annotated[tuple[MemberName, ...], Field(max_length=10)] = ()
     """Members that score every candidate; empty means the server's default."""
     weights: Annotated[dict[MemberName, Weight], Field(max_length=10)] = {}
@@ -190,6 +195,9 @@ class JobParameters(_Parameters):
     """By element symbol: references of one's own, for adsorbates with other elements than H, C, N and O."""
     max_force_calls: Annotated[int, Field(ge=1, le=10**9)] | None = None
     """Force calls that the walkers of the job may use together; looked at between hops. None leaves it to the hops."""
+    max_wall_s: Annotated[float, Field(gt=0, le=10**7)] | None = None
+    """Seconds after its start at which the job's walkers stop before their next hop. What is found by then depends on the
+    machine: the one exception to an answer that is a function of input and seed, and the job says so."""
 
     @model_validator(mode="after")
     def _temperatures(self) -> Self:

@@ -150,7 +150,7 @@ def _check_elements(numbers: Integers, members: list[KnownMember], field: str) -
         missing = _symbols(elements - member.elements)
         if missing:
             raise InvalidInput(
-                f"member {member.name} does not support {missing}: leave it out of search_members and score_members",
+                f"member {member.name} does not support {missing}: leave it out of the job's members",
                 field=field,
             )
 

@@ -98,7 +98,7 @@ class Process:
         with self.sessions() as session:
             job = session.get_one(Job, row.job_id)
         system, placed = stages.find_placements(job)
-        members = {*job.search_members, *job.score_members}
+        members = {*job.search_members, *job.refine_members, *job.score_members}
         self._locked(row, lambda session, job: stages.store_placements(session, lease, job, system, placed))
         for member in sorted(members):
             self.bell.member(member)

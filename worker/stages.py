@@ -55,19 +55,21 @@ def store_placements(session: Session, lease: claims.Lease, job: Job, system: Sy
         session.flush()
         session.add_all(Walker(job_id=job.id, placement_id=row.id, member=member) for member in job.search_members)
     kinds = registry.energy_kinds(session)
-    for member in sorted({*job.search_members, *job.score_members}):
-        want(session, job.id, member, _wanted(job, system, kinds.get(member, EnergyKind.TOTAL)))
+    scoring = set(job.score_members)
+    for member in sorted({*job.search_members, *job.refine_members, *scoring}):
+        total = member in scoring and kinds.get(member, EnergyKind.TOTAL) == EnergyKind.TOTAL
+        want(session, job.id, member, _wanted(job, system, gas=total))
     job.stage = Stage.SEARCHING
     claims.finish(session, lease, State.SUCCEEDED)
 
 
-def _wanted(job: Job, system: System, kind: str) -> list[Wanted]:
-    """A member needs the clean slab relaxed by itself, for restraints and anomalies; one that predicts total energies needs
+def _wanted(job: Job, system: System, *, gas: bool) -> list[Wanted]:
+    """A member needs the clean slab relaxed by itself, for restraints and anomalies; one that scores with total energies needs
     the gas molecules too."""
     parameters = JobParameters.model_validate(job.parameters)
     hopping, slab = parameters.hopping, system.slab
     wanted = [Wanted(SLAB, slab.formula, slab, hopping.fmax, hopping.max_relaxation_steps)]
-    if kind == EnergyKind.TOTAL:
+    if gas:
         pbc = (bool(slab.pbc[0]), bool(slab.pbc[1]), bool(slab.pbc[2]))
         wanted += [
             Wanted(GAS, name, references.gas_start(name, pbc), hopping.fmax, hopping.max_relaxation_steps)

@@ -107,6 +107,7 @@ class JobView(BaseModel):
     failure: FailureView | None
     parameters: dict[str, Any]
     search_members: list[str]
+    refine_members: list[str]
     score_members: list[str]
     progress: ProgressView
     failures: list[TroubleView]
@@ -141,6 +142,7 @@ def job_view(job: Job, *, user: str, progress: Progress, waiting_for: str | None
         failure=failure,
         parameters=job.parameters,
         search_members=job.search_members,
+        refine_members=job.refine_members,
         score_members=job.score_members,
         progress=_progress_view(progress),
         failures=[TroubleView(**vars(trouble)) for trouble in progress.failures],

@@ -86,7 +86,7 @@ def _validated(
 ) -> jobs.NewJob:
     """The job to store, or a refusal that says what to change. No database connection is held here."""
     settings = context.settings
-    search, score = members_for(
+    search, refine, score = members_for(
         request.parameters,
         known,
         default_search=settings.default_search_members,
@@ -97,7 +97,7 @@ def _validated(
     interpreted = interpret(request.input, context.parsers, max_atoms=settings.max_atoms)
     check_submission(
         interpreted.submission,
-        {member.name: member for member in [*search, *score]}.values(),
+        {member.name: member for member in [*search, *refine, *score]}.values(),
         max_atoms=settings.max_atoms,
         references=request.parameters.references,
     )
@@ -108,6 +108,7 @@ def _validated(
         submission=interpreted.submission.model_dump(mode="json"),
         parameters=request.parameters.model_dump(mode="json"),
         search_members=[member.name for member in search],
+        refine_members=[member.name for member in refine],
         score_members=[member.name for member in score],
         priority=request.priority,
         idempotency_key=idempotency_key,

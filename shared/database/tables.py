@@ -117,6 +117,7 @@ class Job(Base):
     submission: Mapped[dict[str, Any]]
     parameters: Mapped[dict[str, Any]]
     search_members: Mapped[list[str]]
+    refine_members: Mapped[list[str]] = mapped_column(default=list, server_default="{}")
     score_members: Mapped[list[str]]
     idempotency_key: Mapped[str | None]
     request_digest: Mapped[str | None]
@@ -230,13 +231,17 @@ class JobReference(Base):
 
 
 class Walker(WorkRow):
-    """One minima-hopping run from one placement with one search member; claimed a hop at a time."""
+    """One minima-hopping run from one placement with one search member; claimed a hop at a time. Or the one relaxation of a
+    candidate by a refining member."""
 
     __tablename__ = "walkers"
 
     job_id: Mapped[UUID] = _job()
     placement_id: Mapped[int] = mapped_column(ForeignKey("placements.id", ondelete="CASCADE"))
     member: Mapped[str]
+    refines: Mapped[int | None] = mapped_column(
+        ForeignKey("candidates.id", ondelete="CASCADE", use_alter=True), index=True
+    )
     hop: Mapped[int] = mapped_column(default=0, server_default="0")
     """The next hop to run; hop 0 is the relaxation of the placement."""
     memory: Mapped[dict[str, Any] | None]
@@ -248,7 +253,7 @@ class Walker(WorkRow):
 
     __table_args__ = (
         *claimable_checks(),
-        UniqueConstraint("placement_id", "member"),
+        UniqueConstraint("placement_id", "member", "refines", postgresql_nulls_not_distinct=True),
         Index("ix_walkers_open", "member", "state", postgresql_where=text("state IN ('queued', 'running')")),
         Index("ix_walkers_job", "job_id", "member", "hop"),
     )

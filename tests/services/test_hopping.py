@@ -222,6 +222,9 @@ def test_why_a_walker_ends():
     assert hopping.ended(settled(hop=7), (), settings) == "hops"
     assert hopping.ended(settled(), (), settings, 101) is None
     assert hopping.ended(settled(), (), settings, 100) == "budget"
+    own = parameters(hops=6, max_force_calls=100)
+    assert hopping.ended(settled(), (), own, 10**6) == hopping.ended(settled(), (), own) == "budget"
+    assert hopping.ended(settled(force_calls=99), (), own, 10**6) is None
     # a gain within the tolerance of 0.02 eV is none
     assert hopping.ended(settled(), (-1.0, -1.0), settings) is None
     assert hopping.ended(settled(), (-1.0, -1.01, -1.015), settings) == "patience"

@@ -10,9 +10,10 @@ KNOWN = {name: KnownMember(name, frozenset({78}), "total") for name in ("a", "b"
 
 
 def chosen(known=KNOWN, **ensemble):
-    """Names of the members that search and score, where the server's defaults are a, and a with b."""
+    """Names of the members that search and score, where the server's defaults are a, and a with b; nobody refines."""
     parameters = JobParameters(ensemble=ensemble)
-    search, score = members_for(parameters, known, default_search=("a",), default_score=("a", "b"))
+    search, refine, score = members_for(parameters, known, default_search=("a",), default_score=("a", "b"))
+    assert refine == []
     return [member.name for member in search], [member.name for member in score]
 
 
@@ -24,6 +25,17 @@ def test_defaults_fill_in_what_is_not_asked_for():
 
 def test_a_member_named_twice_counts_once():
     assert chosen(search_members=["b", "a", "b"]) == (["b", "a"], ["a", "b"])
+
+
+def test_members_refine_where_they_are_asked_to():
+    parameters = JobParameters(ensemble={"refine_members": ["c", "b", "c"]})
+    search, refine, _ = members_for(parameters, KNOWN, default_search=("a",), default_score=("b",))
+    assert ([one.name for one in search], [one.name for one in refine]) == (["a"], ["c", "b"])
+    with pytest.raises(InvalidInput, match="unknown member x") as refusal:
+        members_for(
+            JobParameters(ensemble={"refine_members": ["x"]}), KNOWN, default_search=("a",), default_score=("b",)
+        )
+    assert refusal.value.field == "parameters.ensemble.refine_members"
 
 
 def test_an_unknown_member_is_the_users_mistake():

@@ -70,7 +70,8 @@ def insert_job(session: Session, submission: Any, parameters: JobParameters, mem
         submission=submission.model_dump(mode="json"),
         parameters=parameters.model_dump(mode="json"),
         search_members=members,
-        score_members=members,
+        refine_members=list(parameters.ensemble.refine_members),
+        score_members=list(parameters.ensemble.score_members) or members,
     )
     session.add(job)
     session.flush()

@@ -27,13 +27,15 @@ from shared.structures import Structure
 
 @dataclass(frozen=True, eq=False)
 class HopErrand:
-    """ended: why the walker stops before this hop, or None. share: force calls it may use in all, or None."""
+    """ended: why the walker stops before this hop, or None. share: force calls it may use in all, or None. pass_on_to: members
+    that relax a new sound minimum again, and those that score it."""
 
     lease: claims.Lease
     job_ids: tuple[UUID, ...]
     member: str
     parameters: JobParameters
-    score_members: tuple[str, ...]
+    pass_on_to: tuple[Sequence[str], Sequence[str]]
+    placement_id: int
     placement: Structure
     slab: Structure
     walker: WalkerState
@@ -45,9 +47,12 @@ class HopErrand:
     def load(cls, session: Session, row: Walker) -> HopErrand:
         job = search.job_of(session, row)
         parameters = JobParameters.model_validate(job.parameters)
+        if row.refines is not None:
+            alone = parameters.hopping.model_copy(update={"hops": 0})
+            parameters = parameters.model_copy(update={"hopping": alone})
         placement = restore(row.placement.structure, row.placement.positions)
         walker = (
-            hopping.begin(placement, parameters.hopping, _seed(parameters, row))
+            hopping.begin(_start(session, row, placement), parameters.hopping, _seed(parameters, row))
             if row.memory is None
             else WalkerState.from_document(row.memory, placement)
         )
@@ -55,13 +60,16 @@ class HopErrand:
         # settled before the first escape; later hops ask again only to know their share of a budget
         asks = walker.hop == 1 or (walker.hop > 1 and parameters.max_force_calls is not None)
         share, ended = _allotted(session, row, parameters, len(job.search_members)) if asks else (None, None)
+        if row.refines is None and (walker.hop or row.placement.index) and search.out_of_time(session, job, parameters):
+            ended = search.OUT_OF_TIME
         history = search.best_by_round(session, row.job_id, row.member, walker.hop - lag)
         return cls(
             lease=claims.lease_of(row),
             job_ids=(row.job_id,),
             member=row.member,
             parameters=parameters,
-            score_members=tuple(job.score_members),
+            pass_on_to=((), job.score_members) if row.refines is not None else (job.refine_members, job.score_members),
+            placement_id=row.placement_id,
             placement=placement,
             slab=clean_slab(session, row.job_id, row.member),
             walker=walker,
@@ -118,13 +126,20 @@ class HopErrand:
         session.add(candidate)
         session.flush()
         if duplicate is None and found.sound(self.parameters.selection):
-            search.enqueue_evaluations(session, candidate, self.score_members)
+            search.pass_on(session, candidate, self.placement_id, *self.pass_on_to)
 
     def _known_as(self, found: Found) -> int | None:
         """The earliest known candidate that is the same minimum, with the same anomalies: labels depend on the placement."""
         here = Minimum(found.structure, found.energy)
         alike = (one for one in self.known if one.anomalies == found.anomalies)
         return next((one.candidate_id for one in alike if same(here, one, self.parameters.similarity)), None)
+
+
+def _start(session: Session, row: Walker, placement: Structure) -> Structure:
+    """The placement, or the candidate that is relaxed again."""
+    if row.refines is None:
+        return placement
+    return placement.moved(session.get_one(Candidate, row.refines).positions)
 
 
 def _allotted(

@@ -75,11 +75,16 @@ def open_references(member: str) -> Subquery:
 
 def open_walkers(member: str) -> Subquery:
     """Walkers whose references are there and who are less than the job's lag ahead of its slowest. Nobody hops before every
-    placement of the member is relaxed: who goes on is decided from all of them."""
+    placement of the member is relaxed: who goes on is decided from all of them. A refining one waits for nobody."""
     other = aliased(Walker)
     slowest = (
         select(func.min(other.hop))
-        .where(other.job_id == Walker.job_id, other.member == Walker.member, other.state.in_(OPEN))
+        .where(
+            other.job_id == Walker.job_id,
+            other.member == Walker.member,
+            other.refines.is_(None),
+            other.state.in_(OPEN),
+        )
         .scalar_subquery()
     )
     lag = Job.parameters["hopping"]["lag"].as_integer()
@@ -92,8 +97,10 @@ def open_walkers(member: str) -> Subquery:
             Walker.state == State.QUEUED,
             Job.state.in_(OPEN),
             _references_done(Walker.job_id, member),
-            Walker.hop < slowest + lag,
-            or_(Walker.hop == 0, slowest > 0),
+            or_(
+                Walker.refines.is_not(None),
+                and_(Walker.hop < slowest + lag, or_(Walker.hop == 0, slowest > 0)),
+            ),
         )
         .subquery()
     )

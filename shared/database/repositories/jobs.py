@@ -31,6 +31,7 @@ class NewJob:
     submission: dict[str, Any]
     parameters: dict[str, Any]
     search_members: list[str]
+    refine_members: list[str]
     score_members: list[str]
     priority: int = 0
     idempotency_key: str | None = None

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Row, Select, Subquery, and_, case, func, l
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
+from shared.database.repositories.search import OUT_OF_TIME
 from shared.database.tables import (
     Calibration,
     Candidate,
@@ -84,7 +85,8 @@ def progress(session: Session, jobs: Sequence[Job]) -> dict[UUID, Progress]:
     for job in jobs:
         hopping = job.parameters["hopping"]
         walkers = sum(found[job.id].walkers.values())
-        going = min(walkers, len(job.search_members) * int(hopping.get("walkers", walkers)))
+        searching = found[job.id].placements * len(job.search_members)
+        going = min(searching, len(job.search_members) * int(hopping.get("walkers", searching)))
         found[job.id].hops_most = walkers + int(hopping["hops"]) * going
     for row in session.execute(_best(ids)):
         found[row.job_id].best = _as_best(row)
@@ -92,6 +94,8 @@ def progress(session: Session, jobs: Sequence[Job]) -> dict[UUID, Progress]:
         found[row.job_id].best = _as_best(row)
         if row.low_confidence:
             found[row.job_id].warnings.append(row.reason)
+    for job_id in session.scalars(_hurried(ids)):
+        found[job_id].warnings.append("the search ended at its wall-time budget: another run may find other minima")
     for row in session.execute(_failures(ids)):
         found[row.job_id].failures.append(Trouble(row.work, row.failure_kind, row.failure_reason or "", row.n))
     return found
@@ -216,6 +220,11 @@ def _chosen(ids: list[UUID]) -> Select[Any]:
 
 def _as_best(row: Row[Any]) -> Best:
     return Best(float(row.mean), "mean" if row.n > 1 else row.member, row.n, row.reference)
+
+
+def _hurried(ids: list[UUID]) -> Select[Any]:
+    """Jobs with walkers that ran out of wall time."""
+    return select(Walker.job_id).where(Walker.job_id.in_(ids), Walker.ended_because == OUT_OF_TIME).distinct()
 
 
 def _failures(ids: list[UUID]) -> Select[Any]:

@@ -8,11 +8,15 @@ from uuid import UUID
 
 import numpy as np
 from sqlalchemy import and_, func, insert, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from shared.database.repositories.structures import restore
 from shared.database.tables import Candidate, Job, MemberEnergy, Placement, StructureRow, Walker
+from shared.parameters import JobParameters
 from shared.structures import Structure
+
+OUT_OF_TIME = "wall time"
+"""Why a walker ended, where the job's budget of wall time did it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +39,7 @@ def known_minima(session: Session, walker: Walker, lag: int) -> list[KnownMinimu
         .where(
             Candidate.job_id == walker.job_id,
             Candidate.member == walker.member,
+            Walker.refines.is_(None),
             Candidate.converged,
             Candidate.duplicate_of.is_(None),
             Candidate.hop < walker.hop,
@@ -51,9 +56,11 @@ def best_by_round(session: Session, job_id: UUID, member: str, last: int) -> lis
     """Lowest bare energy (eV) of sound minima found by the job's walkers of this member in rounds 0..k, for k <= last."""
     rows = session.execute(
         select(Candidate.hop, func.min(Candidate.energy))
+        .join(Walker, Walker.id == Candidate.walker_id)
         .where(
             Candidate.job_id == job_id,
             Candidate.member == member,
+            Walker.refines.is_(None),
             Candidate.hop <= last,
             Candidate.converged,
             func.cardinality(Candidate.anomalies) == 0,
@@ -74,10 +81,31 @@ def first_candidates(session: Session, job_id: UUID, member: str) -> list[Candid
         select(Placement.index, Candidate)
         .join(Walker, Walker.placement_id == Placement.id)
         .outerjoin(Candidate, and_(Candidate.walker_id == Walker.id, Candidate.hop == 0))
-        .where(Placement.job_id == job_id, Walker.member == member)
+        .where(Placement.job_id == job_id, Walker.member == member, Walker.refines.is_(None))
         .order_by(Placement.index)
     )
     return [candidate for _, candidate in rows]
+
+
+def out_of_time(session: Session, job: Job, parameters: JobParameters) -> bool:
+    """Whether the job has used up its wall time, by PostgreSQL's clock."""
+    if parameters.max_wall_s is None:
+        return False
+    since = session.scalar(select(func.extract("epoch", func.now() - Job.started_at)).where(Job.id == job.id))
+    return since is not None and float(since) > parameters.max_wall_s
+
+
+def pass_on(
+    session: Session, candidate: Candidate, placement_id: int, refine: Sequence[str], score: Sequence[str]
+) -> None:
+    """A distinct sound minimum of the search goes to the refining members; where there are none, to those that score."""
+    if not refine:
+        enqueue_evaluations(session, candidate, score)
+        return
+    session.add_all(
+        Walker(job_id=candidate.job_id, placement_id=placement_id, member=member, refines=candidate.id)
+        for member in refine
+    )
 
 
 def enqueue_evaluations(session: Session, candidate: Candidate, members: Sequence[str]) -> None:
@@ -99,13 +127,16 @@ class Geometry:
 
 
 def geometries(session: Session, job_id: UUID) -> list[Geometry]:
-    """All candidates of a job, ordered by hop, placement and member: the same in every run with the same seed."""
+    """All candidates of a job, ordered by hop, placement, member, and where they were refined by those of the candidate that they
+    come from: the same in every run with the same seed."""
+    source = aliased(Candidate)
     rows = session.execute(
         select(Candidate.id, Candidate.duplicate_of, Candidate.structure_id, Candidate.positions)
         .join(Walker, Walker.id == Candidate.walker_id)
         .join(Placement, Placement.id == Walker.placement_id)
+        .outerjoin(source, source.id == Walker.refines)
         .where(Candidate.job_id == job_id)
-        .order_by(Candidate.hop, Placement.index, Candidate.member)
+        .order_by(Candidate.hop, Placement.index, Candidate.member, source.hop.nulls_first(), source.member)
     ).all()
     like = {
         row.id: restore(row, np.zeros((len(row.numbers), 3)))
