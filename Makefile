@@ -56,7 +56,7 @@ check: env ## lint, types, imports between rooms, migrations
 	$(BIN)/python -m local.migrations
 
 bench: env ## measure, side by side with the peers; QUICK=--quick for a sample
-	@for name in restraints duplicates engine_overhead search_efficiency; do $(BIN)/python -m benchmarks.$$name $(QUICK) || exit 1; done
+	@for name in restraints duplicates engine_overhead search_efficiency scoring tables; do $(BIN)/python -m benchmarks.$$name $(QUICK) || exit 1; done
 
 COMPILE = $(UV) pip compile pyproject.toml --universal --no-emit-index-url --python-version 3.11 --quiet --no-header --no-annotate
 

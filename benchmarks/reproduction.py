@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.build import bcc110, fcc100, fcc110, fcc111, fcc211, hcp0001
+from ase.build import fcc100, fcc110, fcc111, fcc211, hcp0001
 
 from benchmarks.searches import Search, adhop, clean_slab
 from benchmarks.systems import Case, starts
@@ -52,8 +52,6 @@ CASES = (
     Case("Pt", "100", "*OOH"),
     Case("Ru", "0001", "*N"),
     Case("Pd", "100", "*OCH3"),
-    Case("Fe", "110", "*CO"),
-    Case("Au", "111", "*COOH"),
 )
 
 
@@ -149,11 +147,7 @@ def _slab(case: Case) -> Atoms:
     builders = {
         "111": lambda: fcc111(case.metal, (2, 2, 3), vacuum=VACUUM),
         "100": lambda: fcc100(case.metal, (2, 2, 3), vacuum=VACUUM),
-        "110": lambda: (
-            bcc110(case.metal, (2, 2, 3), vacuum=VACUUM)
-            if case.metal == "Fe"
-            else fcc110(case.metal, (2, 2, 4), vacuum=VACUUM)
-        ),
+        "110": lambda: fcc110(case.metal, (2, 2, 4), vacuum=VACUUM),
         "211": lambda: fcc211(case.metal, (3, 2, 3), vacuum=VACUUM),
         "0001": lambda: hcp0001(case.metal, (2, 2, 3), vacuum=VACUUM),
     }

@@ -115,7 +115,8 @@ def remarks(report: Report) -> list[str]:
             )
         held = learned.held_out
         said.append(
-            f"On held-out systems the promise held in {held.kept} of {held.learned} halves that gave a limit (of {held.halves})."
+            f"Of {held.halves} random halves of the systems {held.learned} gave a limit; on the other half the target was reached by "
+            f"{held.reached} of them, and missed by no more than chance by {held.kept - held.reached} more."
         )
     return said
 

@@ -50,12 +50,14 @@ class Bin:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Learned on random halves of the systems, checked on the other halves. learned: halves that gave a limit; kept: those whose
-    promise held there, or missed it by no more than chance (the target lies inside the 95 % Clopper-Pearson interval of the
-    share that was seen). within: mean share within the target's error; share_kept: mean share kept."""
+    """Learned on random halves of the systems, checked on the other halves. learned: halves that gave a limit; reached: those of them
+    where the share that was seen reached the target; kept: those where it did, or missed it by no more than chance (the
+    target lies inside its 95 % Clopper-Pearson interval). within: mean share within the target's error; share_kept: mean share
+    kept."""
 
     halves: int
     learned: int
+    reached: int
     kept: int
     within: float
     share_kept: float
@@ -144,14 +146,18 @@ def lower_bound(hits: float, count: float, risk: float) -> float:
 
 
 def design_effect(good: Mask, systems: Integers) -> float:
-    """Variance of a share over that of independent candidates, at least 1 (Kish, Survey Sampling, 1965)."""
+    """Variance of a share over that of independent candidates, at least 1 (Kish, Survey Sampling, 1965).
+
+    One system of middling size is added of which half is good: a few systems that all went well don't show that the next one
+    will, and without it they would count as that many independent candidates.
+    """
     own = np.unique(systems, return_inverse=True)[1]
-    hits, total = np.bincount(own, weights=good.astype(float)), np.bincount(own)
-    p, k = float(good.mean()), len(total)
-    if k < 2 or p in (0.0, 1.0):
-        return 1.0
+    sizes = np.bincount(own).astype(float)
+    total = np.append(sizes, sizes.mean())
+    hits = np.append(np.bincount(own, weights=good.astype(float)), sizes.mean() / 2)
+    p, k = float(hits.sum() / total.sum()), len(total)
     variance = float(((hits - p * total) ** 2).sum()) * k / (k - 1)
-    return max(1.0, variance / (len(good) * p * (1 - p)))
+    return max(1.0, variance / (float(total.sum()) * p * (1 - p)))
 
 
 def _bins(spreads: Floats, errors: Floats, good: Mask, systems: Integers, n_bins: int = 8) -> list[Bin]:
@@ -169,7 +175,7 @@ def held_out(
     """Whether the promise holds on systems that the limit wasn't learned from."""
     rng = np.random.default_rng(seed)
     names = np.unique(systems)
-    learned = held = 0
+    learned = held = reached = 0
     within, kept_shares = [], []
     for _ in range(halves):
         mine = np.isin(systems, rng.permutation(names)[: len(names) // 2])
@@ -181,17 +187,19 @@ def held_out(
         learned += 1
         kept = ~mine & (spreads <= limit)
         kept_shares.append(float(kept[~mine].mean()))
-        if not kept.any():
-            held += 1
+        if not kept.any():  # nothing kept, nothing broken
+            held, reached = held + 1, reached + 1
             continue
         seen = float(good[kept].mean())
         within.append(seen)
         effect = design_effect(good[kept], systems[kept])
         highest = 1 - lower_bound((~good[kept]).sum() / effect, kept.sum() / effect, 0.025)
+        reached += seen >= target
         held += seen >= target or highest >= target
     return HeldOut(
         halves,
         learned,
+        int(reached),
         int(held),
         float(np.mean(within)) if within else float("nan"),
         float(np.mean(kept_shares)) if kept_shares else 0.0,

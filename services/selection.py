@@ -6,6 +6,7 @@ Following the Open Catalyst Challenge 2023's winning method; success and failure
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,13 +67,12 @@ def choose(pool: Pool, rules: Choosing, limit: float) -> Outcome:
 
 
 def _filter(pool: Pool, summaries: Summaries, rules: Choosing, limit: float) -> _Filtered:
-    anomalous = np.array([bool(names) for names in pool.anomalies], dtype=np.bool_)
     # the comparison is false for the NaN of a single member, who is refused by his number
     with np.errstate(invalid="ignore"):
         too_wide = summaries.spread(rules.spread) > limit
     return _Filtered(
         summaries=summaries,
-        anomalous=anomalous & (not rules.include_anomalous),
+        anomalous=np.array([bool(names) and not rules.include_anomalous for names in pool.anomalies], dtype=np.bool_),
         unconverged=~pool.converged,
         too_few=summaries.n < 2,
         too_wide=too_wide,
@@ -82,7 +82,7 @@ def _filter(pool: Pool, summaries: Summaries, rules: Choosing, limit: float) -> 
 def _line(pool: Pool, mean: Floats, passes: Mask) -> Integers:
     """Indices of the distinct scored candidates, one of each minimum: those that pass first, each part by mean, then key."""
     scored = np.flatnonzero(~np.isnan(mean))
-    anomalous = np.array([bool(pool.anomalies[index]) for index in scored], dtype=np.bool_)
+    anomalous = np.array([bool(names) for names in pool.anomalies], dtype=np.bool_)[scored]
     failing = ~passes[scored]
     # anomalies tell only failing candidates apart: others were asked for with theirs
     order = scored[np.lexsort((pool.keys[scored], mean[scored], anomalous & failing, failing))]
@@ -99,18 +99,22 @@ def _within(means: Floats, window: float | None) -> int:
 
 def _reasons(pool: Pool, filtered: _Filtered, spread: Spread, limit: float) -> list[str]:
     """What keeps each candidate from passing, in words; empty for those that pass."""
-    found: list[list[str]] = [[] for _ in range(len(pool))]
-    for index in np.flatnonzero(filtered.anomalous).tolist():
-        found[index].append(pool.anomalies[index])
-    for index in np.flatnonzero(filtered.unconverged).tolist():
-        found[index].append(f"not converged: fmax {pool.fmax[index]:.3f} eV/Å")
-    for index in np.flatnonzero(filtered.too_few).tolist():
-        alone = filtered.summaries.n[index] == 1
-        found[index].append("scored by one member, two are needed" if alone else "not scored")
-    values = filtered.summaries.spread(spread)
-    for index in np.flatnonzero(filtered.too_wide).tolist():
-        found[index].append(f"{spread} {values[index]:.2f} eV exceeds the limit of {limit:.2f} eV")
-    return ["; ".join(parts) for parts in found]
+    found = [""] * len(pool)
+
+    def add(which: Mask, words: Sequence[str]) -> None:
+        for index, reason in zip(np.flatnonzero(which).tolist(), words, strict=True):
+            found[index] = f"{found[index]}; {reason}" if found[index] else reason
+
+    add(filtered.anomalous, [pool.anomalies[index] for index in np.flatnonzero(filtered.anomalous).tolist()])
+    add(
+        filtered.unconverged,
+        [f"not converged: fmax {fmax:.3f} eV/Å" for fmax in pool.fmax[filtered.unconverged].tolist()],
+    )
+    counts = filtered.summaries.n[filtered.too_few].tolist()
+    add(filtered.too_few, ["scored by one member, two are needed" if n else "not scored" for n in counts])
+    values = filtered.summaries.spread(spread)[filtered.too_wide].tolist()
+    add(filtered.too_wide, [f"{spread} {value:.2f} eV exceeds the limit of {limit:.2f} eV" for value in values])
+    return found
 
 
 def _verdicts(
@@ -118,13 +122,12 @@ def _verdicts(
 ) -> list[str]:
     """Why each candidate was chosen, or why not."""
     verdicts = reasons.copy()
-    stands_for = dict(zip(pool.first[line].tolist(), line.tolist(), strict=True))
-    for index, first in enumerate(pool.first.tolist()):
-        other = stands_for.get(first, index)
-        if other != index:
-            verdicts[index] = f"same minimum as #{pool.keys[other]}"
-    for place, index in enumerate(line[:n_passing].tolist()):
-        above = float(mean[index] - mean[line[0]])
+    other = _stands_for(pool, line)
+    same = np.flatnonzero(other != np.arange(len(pool)))
+    for index, key in zip(same.tolist(), pool.keys[other[same]].tolist(), strict=True):
+        verdicts[index] = f"same minimum as #{key}"
+    heights = (mean[line[:n_passing]] - (mean[line[0]] if len(line) else 0.0)).tolist()
+    for place, (index, above) in enumerate(zip(line[:n_passing].tolist(), heights, strict=True)):
         if place < n_chosen:
             verdicts[index] = _chosen(place, above, n_passing)
         elif rules.window is not None and above > rules.window:
@@ -135,6 +138,16 @@ def _verdicts(
         lowest = int(line[0])
         verdicts[lowest] = f"low confidence: nothing passed the filter; the lowest: {reasons[lowest]}"
     return verdicts
+
+
+def _stands_for(pool: Pool, line: Integers) -> Integers:
+    """The index of the candidate that each one's minimum is represented by [n]; its own where there is none."""
+    if not len(line):
+        return np.arange(len(pool))
+    order = line[np.argsort(pool.first[line])]
+    place = np.minimum(np.searchsorted(pool.first[order], pool.first), len(order) - 1)
+    there = pool.first[order][place] == pool.first
+    return np.asarray(np.where(there, order[place], np.arange(len(pool))))
 
 
 def _chosen(place: int, above: float, n_passing: int) -> str:

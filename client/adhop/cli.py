@@ -215,7 +215,7 @@ def calibrate(
     kept, held = report["kept"], report["held_out"]
     console.print(
         f"calibration {answer['number']}: {said}; keeps {kept['hits']} of {kept['count']} candidates of {report['systems']} "
-        f"systems; on held-out systems the promise held in {held['kept']} of {held['learned']} halves that gave a limit",
+        f"systems; of {held['learned']} halves of the systems that gave a limit {held['reached']} reached the target on the others",
         highlight=False,
     )
 

@@ -35,7 +35,7 @@ def test_every_output_says_what_stands_for_dft(table, tmp_path, capsys):
     assert main(["--table", str(table), "--stand-in", "c", *options]) == 0
     words = "stand-in: c, a potential and not DFT"
     shown = " ".join(capsys.readouterr().out.split())
-    for part in (words, "1. Anomalies", "2. Search", "3. Energies", "Challenge", "Pearson", "held-out"):
+    for part in (words, "1. Anomalies", "2. Search", "3. Energies", "Challenge", "Pearson", "random halves"):
         assert part in shown
     (body,) = json.loads(outputs["json"].read_text())
     assert body["evaluation"]["reference"] == words

@@ -49,7 +49,8 @@ def test_the_promise_holds_on_held_out_systems() -> None:
     assert truth(found.limit) >= 0.9
     assert found.interval[0] <= found.limit <= found.interval[1]
     assert found.held_out.learned > 90
-    assert found.held_out.kept >= 0.9 * found.held_out.learned
+    assert found.held_out.reached >= 0.85 * found.held_out.learned
+    assert found.held_out.kept >= 0.95 * found.held_out.learned
     assert found.held_out.within >= 0.9
     assert found.correlation is not None
     assert found.correlation.spearman > 0.3
@@ -85,10 +86,11 @@ def test_candidates_that_repeat_each_other_count_as_one() -> None:
     good = np.random.default_rng(4).random(60) < 0.6
     assert design_effect(np.repeat(good, 5), np.repeat(np.arange(60), 5)) == pytest.approx(5, rel=0.05)
     assert design_effect(good, np.arange(60)) == pytest.approx(1, rel=0.05)
-    assert design_effect(np.ones(9, dtype=bool), np.repeat([0, 1, 2], 3)) == 1.0
+    # six systems that all went well are worth far less than their 180 candidates
+    assert design_effect(np.ones(180, dtype=bool), np.repeat(np.arange(6), 30)) > 10
 
 
 def test_halves_that_learn_nothing_are_told() -> None:
     spreads, errors, systems = drawn(np.random.default_rng(1), 30)
     found = held_out(spreads, errors > 9, systems, 0.9, halves=10)
-    assert (found.halves, found.learned, found.kept) == (10, 0, 0)
+    assert (found.halves, found.learned, found.reached, found.kept) == (10, 0, 0, 0)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import Text, func, insert, literal, select
+from sqlalchemy import ColumnElement, Text, func, insert, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
@@ -16,7 +16,7 @@ from shared.errors import Conflict, InvalidInput, NotFound
 from shared.parameters import CALIBRATED, Choosing
 from shared.scored import Outcome, Pool
 from shared.states import State
-from shared.structures import Floats
+from shared.structures import Floats, Integers
 
 
 def pool(session: Session, job_id: UUID, members: Sequence[str]) -> Pool:
@@ -43,16 +43,19 @@ def pool(session: Session, job_id: UUID, members: Sequence[str]) -> Pool:
     )
 
 
-def _energies(session: Session, keys: object, members: Sequence[str], scored: tuple[object, ...]) -> Floats:
+def _energies(
+    session: Session, keys: Integers, members: Sequence[str], scored: tuple[ColumnElement[bool], ...]
+) -> Floats:
     """Adsorption energies, eV [n, n_members]; NaN where a member has none."""
     names = literal(list(members), ARRAY(Text))
     column = func.array_position(names, MemberEnergy.member) - 1
-    found = session.execute(select(MemberEnergy.candidate_id, column, MemberEnergy.adsorption_energy).where(*scored))  # type: ignore[arg-type]
-    values = np.array(found.all(), dtype=np.float64).reshape(-1, 3)
-    ids = np.asarray(keys, dtype=np.int64)
-    table = np.full((len(ids), len(members)), np.nan)
-    # ids stay exact as doubles: they are far below 2**53
-    table[np.searchsorted(ids, values[:, 0].astype(np.int64)), values[:, 1].astype(np.int64)] = values[:, 2]
+    columns = (MemberEnergy.candidate_id, column, MemberEnergy.adsorption_energy)
+    # as three arrays: tens of thousands of rows would each become an object
+    arrays = session.execute(select(*(func.array_agg(one) for one in columns)).where(*scored)).one()
+    table = np.full((len(keys), len(members)), np.nan)
+    if arrays[0] is not None:
+        rows, places = (np.array(part, dtype=np.int64) for part in arrays[:2])
+        table[np.searchsorted(keys, rows), places] = arrays[2]
     return table
 
 
