@@ -1,13 +1,13 @@
 """refining members
 
-Revision: 0003, after 0002
+Revision: 0004, after 0003
 """
 from alembic import op
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-revision = '0003'
-down_revision = '0002'
+revision = '0004'
+down_revision = '0003'
 branch_labels = None
 depends_on = None
 
