@@ -10,36 +10,41 @@ from adhop import AdhopError, Client
 from ase.build import molecule
 from ase.io import write
 
+from evaluation import sources
+from services.calibration import calibrate
+from services.evaluation import pairs
 from shared.database.repositories.users import Role, create_key
 from shared.database.tables import Reference
+from shared.parameters import Spread
 from shared.states import State
 from tests.shared.database.jobs import STRUCTURE, add_candidates, add_job, add_reference
 from tests.shared.database.test_selections import MEMBERS, decided
 
+SYSTEMS = 100
+
 
 @pytest.fixture
-def finished(service) -> Iterator[tuple[Client, str, list[int]]]:
-    """A client, a finished job with 60 candidates, and their ids. The wider the spread, the worse the mean (true: -1 eV)."""
+def finished(service) -> Iterator[tuple[Client, list[str], list[int]]]:
+    """A client, its finished jobs, and the ids of their candidates, one each. The wider the spread, the worse the mean."""
     name = f"feeder-{uuid4()}"
     rng = np.random.default_rng(0)
-    spreads = np.linspace(0.01, 0.6, 60)
-    rows = [
-        dict(zip(MEMBERS, (-1 + rng.normal(0, 0.2) * width + width * np.array([-1, 0, 1])).tolist(), strict=True))
-        for width in spreads
-    ]
+    jobs, made = [], []
     with service.opened.begin() as session:
-        job = add_job(session, user=name, state=State.RUNNING)
-        job.score_members = list(MEMBERS)
-        made = [one.id for one in add_candidates(session, job, rows)]
-        add_reference(session, job, state=State.SUCCEEDED)
+        for width in np.linspace(0.01, 0.6, SYSTEMS):
+            energies = -1 + rng.normal(0, 0.2) * width + width * np.array([-1, 0, 1])
+            job = add_job(session, user=name, state=State.RUNNING)
+            job.score_members = list(MEMBERS)
+            made += add_candidates(session, job, [dict(zip(MEMBERS, energies.tolist(), strict=True))])
+            decided(session, job)
+            job.state, job.ended_at = State.SUCCEEDED, job.created_at
+            jobs.append(job)
+        add_reference(session, jobs[0], state=State.SUCCEEDED)
         session.query(Reference).order_by(Reference.id.desc()).first().positions = STRUCTURE.positions
-        decided(session, job)
-        job.state, job.ended_at = State.SUCCEEDED, job.created_at
         session.flush()
-        job_id = str(job.id)
+        job_ids, candidates = [str(job.id) for job in jobs], [one.id for one in made]
         key = create_key(session, name, Role.SUBMIT)
     with Client(service.url, key) as client:
-        yield client, job_id, made
+        yield client, job_ids, candidates
 
 
 def path(candidate: int) -> str:
@@ -47,8 +52,8 @@ def path(candidate: int) -> str:
 
 
 def test_inputs_go_out_and_their_energies_come_back(finished, tmp_path):
-    client, job_id, _ = finished
-    job = client.job(job_id)
+    client, job_ids, _ = finished
+    job = client.job(job_ids[0])
     packed = zipfile.ZipFile(job.dft_inputs(tmp_path / "in.zip"))
     names = set(packed.namelist())
     rank0 = next(name for name in names if name.startswith("rank0-") and name.endswith("POSCAR")).split("/")[0]
@@ -69,7 +74,7 @@ def test_inputs_go_out_and_their_energies_come_back(finished, tmp_path):
 
 
 def test_a_table_is_learned_from_and_the_limit_used(finished, tmp_path):
-    client, job_id, made = finished
+    client, job_ids, made = finished
     lines = [f"{candidate},-1.0" for candidate in made]
     (tmp_path / "dft.csv").write_text("candidate,adsorption_energy\n" + "\n".join(lines[:10]))
     functional = f"F-{uuid4()}"
@@ -79,11 +84,18 @@ def test_a_table_is_learned_from_and_the_limit_used(finished, tmp_path):
     (tmp_path / "dft.csv").write_text("candidate,adsorption_energy\n" + "\n".join(lines[10:]))
     client.feed_back(tmp_path / "dft.csv", functional=functional, code="x")
     learned = client.calibrate(MEMBERS, functional=functional)
-    assert learned["limit"] is not None
-    assert learned["report"]["count"] == 60
+    assert 0.1 < learned["limit"] < 0.6
+    assert learned["report"]["count"] == SYSTEMS
     assert client.calibrations()[0]["number"] == learned["number"]
-    answer = client.job(job_id).select(limit="calibrated", functional=functional)
+    answer = client.job(job_ids[0]).select(limit="calibrated", functional=functional)
     assert (answer["limit"], answer["calibration"]) == (learned["limit"], learned["number"])
+
+    # the same from outside: what adhop-evaluate reads of the job gives the same limit
+    labelled = sources.jobs(client, job_ids, functional)
+    assert labelled.members == MEMBERS
+    outside = calibrate(*pairs(labelled, Spread.STD))
+    assert (outside.count, outside.limit) == (SYSTEMS, pytest.approx(learned["limit"]))
+    assert not np.isfinite(sources.jobs(client, job_ids[:2], "nobody's").reference).any()
 
 
 def test_the_newest_energy_of_a_functional_comes_first_and_none_is_lost(finished):

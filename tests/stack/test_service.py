@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,12 @@ import pytest
 import yaml
 from adhop import Client, JobCancelled, JobFailed, RequestRefused
 from adhop.cli import app
+from ase import Atoms
 from ase.build import fcc111, molecule
+from ase.calculators.emt import EMT as EMT_of_ase
+from ase.constraints import FixAtoms
 from ase.io import read
+from ase.optimize import BFGS
 from sqlalchemy import func, select
 from typer.testing import CliRunner
 
@@ -95,6 +100,38 @@ def test_a_job_from_atoms_to_minima_and_files(client: Client, tmp_path, capsys):
     again = read(tmp_path / "minima.extxyz")
     np.testing.assert_allclose(again.positions, minima[0].positions, atol=1e-8)
     assert again.info["adsorption_energy_emt"] == pytest.approx(minima[0].info["adsorption_energy_emt"], abs=1e-7)
+
+
+def test_an_element_without_a_gas_reference_takes_ones_own_and_says_so(client: Client, tmp_path):
+    own = {"Cu": {"label": "Cu(fcc)", "energies": {"emt": -0.25}}}
+    job = client.submit(
+        slab=slab(), adsorbate=Atoms("Cu"), binding=[0], parameters=QUICK | {"references": own, "hopping": {"hops": 0}}
+    )
+    body = job.wait(progress=False).minima_body()
+    assert body["reference"] == "relaxed clean slab + Cu(fcc)"
+    energies = body["minima"][0]["energies"][0]
+    clean = slab()
+    clean.calc = EMT_of_ase()
+    clean.set_constraint(FixAtoms(mask=clean.get_tags() > 1))
+    BFGS(clean, logfile=None).run(fmax=0.01)
+    by_hand = energies["energy"] - clean.get_potential_energy() + 0.25
+    assert energies["adsorption_energy"] == pytest.approx(by_hand, abs=0.01)
+
+
+def test_a_finished_job_is_chosen_from_again_and_handed_over(client: Client, service: Stack, tmp_path):
+    job = client.submit(slab=slab(), adsorbate="*CO", parameters=QUICK).wait(progress=False)
+    answer = job.select(count=1, limit=0.1)
+    assert (answer["number"], len(answer["minima"]["minima"])) == (1, 1)
+    assert [one["number"] for one in job.selections()] == [0, 1]
+    said = [one["score"]["verdict"] for one in job.candidates(selection=1)]
+    assert all(said)
+    assert sum(verdict.startswith("low confidence") for verdict in said) == 1
+    shown = CliRunner().invoke(
+        app, ["--url", service.url, "--key", service.make_key(), "select", job.id, "--count", "2", "--limit", "0.2"]
+    )
+    assert "selection 2" in shown.stdout
+    job.dft_inputs(tmp_path / "inputs.zip")
+    assert "slab/POSCAR" in zipfile.ZipFile(tmp_path / "inputs.zip").namelist()
 
 
 def test_the_same_seed_gives_the_same_answer(client: Client):
