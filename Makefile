@@ -8,10 +8,10 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help env demo up down status test chaos mutants soak fuzz check bench lock clean
+.PHONY: help env env-mace env-uma demo up down status test check bench lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 env: .venv/complete ## build the environment in .venv, potentials included
 
@@ -26,6 +26,16 @@ python:
 	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python requirements/dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps -e client
 	@ln -sf ../../evaluation/adhop-evaluate $(BIN)/adhop-evaluate
+	@touch $@
+
+env-mace: .venv-mace/complete ## build the environment of MACE's workers in .venv-mace
+
+env-uma: .venv-uma/complete ## build the environment of UMA's workers in .venv-uma
+
+.venv-%/complete: requirements/%.txt | python $(UV)
+	@echo "Environment: installing into .venv-$* (some 6 GB with torch; a few minutes the first time)"
+	@test -x .venv-$*/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv-$*
+	@$(UV) pip sync --quiet --compile-bytecode --python .venv-$*/bin/python requirements/$*.txt
 	@touch $@
 
 # Only where the machine has no uv: one of the project's own.
@@ -48,19 +58,6 @@ status: env ## what runs
 test: env ## everything that needs no GPU and no network
 	@$(BIN)/python -m pytest
 
-chaos: env ## the 28 faults of the reliability contract, one by one
-	@$(BIN)/python -m tests.stack.chaos.run
-
-mutants: env ## break each mechanism of the contract, and see its test fail
-	@$(BIN)/python -m tests.stack.chaos.mutants
-
-MINUTES ?= 20
-soak: env ## MINUTES=20 of jobs and random faults
-	@$(BIN)/python -m tests.stack.chaos.soak $(MINUTES)
-
-fuzz: env ## ten thousand requests made from the OpenAPI document
-	@ADHOP_FUZZ_CASES=10000 $(BIN)/python -m pytest -q tests/api/test_fuzz.py
-
 check: env ## lint, types, imports between rooms, migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -82,4 +79,4 @@ lock: | $(UV) ## pin requirements/ again
 
 clean: ## remove the environment and the local stack's data
 	@test ! -d .adhop || { test ! -x $(BIN)/python || $(BIN)/python -m local remove; }
-	rm -rf .venv .adhop demo-output
+	rm -rf .venv .venv-mace .venv-uma .adhop demo-output

@@ -12,7 +12,7 @@ import typer
 
 from local import demo as demonstration
 from local import service
-from local.child import StartError
+from shared.child import StartError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 

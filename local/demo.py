@@ -23,8 +23,8 @@ from ase.visualize.plot import plot_atoms
 from matplotlib.figure import Figure
 
 from local import service
-from local.child import Child, StartError, spawn
 from local.stack import stop_signals
+from shared.child import Child, StartError, spawn
 
 ADSORBATE = "*CO"
 LATTICE_CONSTANT = 3.97
@@ -127,9 +127,9 @@ def _service(home: Path) -> Iterator[service.Running]:
 
 def _wait_for(folder: Path, server: Child) -> service.Running:
     """The service, once it is ready; one line for each thing it waits for."""
-    began, shown = time.monotonic(), 0
+    began, shown, log = time.monotonic(), 0, folder / "service.log"
     while True:
-        lines = server.log.read_text().splitlines()
+        lines = log.read_text().splitlines()
         for line in lines[shown:]:
             _say(began, line)
         shown = len(lines)
@@ -137,7 +137,7 @@ def _wait_for(folder: Path, server: Child) -> service.Running:
         if found is not None and found.pid == server.process.pid:
             return found
         if not server.running:
-            raise StartError(f"the service did not start; see {server.log}\n{server.tail()}")
+            raise StartError(f"the service did not start; see {log}\n{server.tail()}")
         time.sleep(0.2)
 
 

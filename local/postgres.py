@@ -19,8 +19,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from local.child import Child, StartError, spawn
 from local.ports import LOOPBACK, free_port
+from shared.child import Child, StartError, spawn
 
 USER = "adhop"
 _UNPRIVILEGED = "nobody"
@@ -51,12 +51,12 @@ class Postgres:
         return f"postgresql://{USER}:{password}@{LOOPBACK}:{self.port}/{database}"
 
     def start(self) -> None:
-        """Up and answering, or StartError; the port stays the same over restarts of one object, unless somebody else took it."""
+        """Up and answering, or StartError. A port that somebody else takes meanwhile is not an error: another is tried."""
         self.folder.mkdir(parents=True, exist_ok=True)
         programs = self._programs()
         self._initialise(programs)
         for _ in range(5):
-            self.port = self.port or free_port()
+            self.port = free_port()
             child = spawn(
                 "postgres",
                 [str(programs / "postgres"), "-D", str(self._data), "-p", str(self.port), *self._options()],
@@ -68,7 +68,6 @@ class Postgres:
             if self._answers(child):
                 self._child = child
                 return
-            self.port = 0
         raise StartError(f"PostgreSQL did not start; see {child.log}\n{child.tail()}")
 
     def stop(self) -> None:
@@ -80,11 +79,6 @@ class Postgres:
         """Delete the stopped cluster, wherever its data lies."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    @property
-    def pid(self) -> int | None:
-        """The server's process, while it runs."""
-        return None if self._child is None else self._child.process.pid
 
     @property
     def running(self) -> bool:

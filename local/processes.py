@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_CELERY = ("celery", "-A", "worker.app", "worker", "--loglevel", "INFO")
-_QUIET = ("--without-gossip", "--without-mingle")
+from shared.queues import CPU_QUEUE, member_queue, worker_command
 
 
 @dataclass(frozen=True)
@@ -20,13 +19,16 @@ class Role:
 MIGRATE = Role("migrate", ("alembic", "upgrade", "head"))
 API = Role("api", ("python", "-m", "api"))
 DISPATCHER = Role("dispatcher", ("python", "-m", "worker.dispatcher"))
-CPU = Role("cpu", (*_CELERY, "-Q", "cpu", "-n", "cpu@%h", *_QUIET))
+CPU = Role("cpu", worker_command([CPU_QUEUE], "cpu"))
+
+
+UP = Role("up", ("python", "-m", "worker", "up"))
+"""Potentials workers: one for each CUDA device, or some on the CPU."""
 
 
 def potentials(members: Sequence[str], name: str = "potentials") -> Role:
-    """A worker that hosts these members."""
-    queues = ",".join(f"member.{member}" for member in members)
-    return Role(name, (*_CELERY, "-Q", queues, "-n", f"{name}@%h", *_QUIET))
+    """One worker that hosts these members."""
+    return Role(name, worker_command([member_queue(member) for member in members], name))
 
 
 def create_user(name: str, role: str) -> Role:

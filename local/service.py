@@ -18,10 +18,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from local.child import StartError
 from local.ports import free_port, is_free
 from local.postgres import Postgres
 from local.stack import ROOT, Stack, start_service, stop_signals
+from shared.child import StartError
 
 FOLDER = ROOT / ".adhop"
 DEFAULT_PORT = 8000
@@ -29,6 +29,7 @@ MEMBERS = ("chgnet-0.3.0", "sevennet-0", "chgnet-r2scan")
 _GIB = 1024**3
 _MEMORY_PER_WORKER = 3 * _GIB
 _READY_TIMEOUT_S = 180.0
+_STOP_TIMEOUT_S = 90.0
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,12 @@ def running(folder: Path = FOLDER) -> Running | None:
 def stop(found: Running) -> None:
     """Ask it to stop, and wait until it has."""
     os.kill(found.pid, signal.SIGTERM)
-    until = time.monotonic() + 60
+    until = time.monotonic() + _STOP_TIMEOUT_S
     while _started(found.pid) == found.started:
         if time.monotonic() > until:
-            raise StartError(f"process {found.pid} still runs a minute after it was asked to stop; logs: {found.logs}")
+            raise StartError(
+                f"process {found.pid} still runs {_STOP_TIMEOUT_S:.0f} s after it was asked to stop; logs: {found.logs}"
+            )
         time.sleep(0.1)
 
 

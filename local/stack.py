@@ -12,32 +12,22 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
 from local import processes
-from local.child import Child, StartError, spawn
 from local.ports import LOOPBACK, free_port
 from local.postgres import Postgres
 from local.processes import Role
 from local.valkey import Valkey
+from shared.child import Child, StartError, spawn
+from shared.supervision import Watched
 
 ROOT = Path(__file__).resolve().parent.parent
 DATABASE = "adhop"
-_LONGEST_BACKOFF_S = 30.0
-_GRACE_S = 20.0
-
-
-@dataclass
-class _Watched:
-    role: Role
-    env: Mapping[str, str]
-    child: Child
-    failures: int = 0
-    started: float = field(default_factory=time.monotonic)
-    again_at: float = 0.0
+_GRACE_S = 60.0
+"""Longer than what the workers' own supervisor waits for them."""
 
 
 class Stack:
@@ -65,7 +55,7 @@ class Stack:
         self.database = database
         self.port = free_port()
         self._variables = dict(variables or {})
-        self._watched: dict[str, _Watched] = {}
+        self._watched: dict[str, Watched] = {}
 
     def __enter__(self) -> Stack:
         return self
@@ -117,44 +107,22 @@ class Stack:
     def start(self, role: Role, variables: Mapping[str, str] | None = None) -> Child:
         """Start a process that is meant to stay."""
         env = {**self.environment(), **(variables or {})}
-        child = spawn(role.name, _command(role), log=self.logs / f"{role.name}.log", env=env, cwd=ROOT)
-        self._watched[role.name] = _Watched(role, env, child)
-        return child
+        log = self.logs / f"{role.name}.log"
+        watched = Watched(role.name, lambda: spawn(role.name, _command(role), log=log, env=env, cwd=ROOT))
+        self._watched[role.name] = watched
+        return watched.child
 
     def child(self, name: str) -> Child:
         """The process of this role, as it runs now."""
         return self._watched[name].child
 
-    def names(self) -> list[str]:
-        """Names of the processes that are meant to run."""
-        return list(self._watched)
-
-    def forget(self, name: str) -> Child:
-        """Don't start this process again; it is the caller's now."""
-        return self._watched.pop(name).child
-
     def stop_role(self, name: str, grace_s: float = _GRACE_S) -> None:
         """Stop one process in good order and don't start it again."""
-        self.forget(name).stop(grace_s)
+        self._watched.pop(name).child.stop(grace_s)
 
     def watch(self) -> list[str]:
         """One look at all processes: the dead are started again, later and later. Returns what there is to tell."""
-        told = []
-        for name, watched in self._watched.items():
-            if watched.child.running:
-                if time.monotonic() - watched.started > _LONGEST_BACKOFF_S:
-                    watched.failures = 0
-                continue
-            if not watched.again_at:
-                wait = min(2.0**watched.failures, _LONGEST_BACKOFF_S)
-                watched.again_at = time.monotonic() + wait
-                code = watched.child.process.returncode
-                told.append(f"{name} ended with status {code}; again in {wait:.0f} s (log: {watched.child.log})")
-            elif time.monotonic() >= watched.again_at:
-                watched.child = spawn(name, _command(watched.role), log=watched.child.log, env=watched.env, cwd=ROOT)
-                watched.failures += 1
-                watched.started, watched.again_at = time.monotonic(), 0.0
-        return told
+        return [line for watched in self._watched.values() if (line := watched.look())]
 
     def wait_ready(self, timeout_s: float, tell: Callable[[str], None] = lambda _: None) -> None:
         """Until the front end says that a job would run. Raises StartError with what it still waits for."""
@@ -211,7 +179,8 @@ class Stack:
 def start_service(
     stack: Stack, members: Sequence[str], workers: int, tell: Callable[[str], None] = lambda _: None
 ) -> None:
-    """All of it: servers, key, front end, dispatcher, a CPU worker, and `workers` potentials workers that host `members`."""
+    """All of it: servers, key, front end, dispatcher, a CPU worker, and potentials workers that host `members`: one a
+    CUDA device, or `workers` on the CPU."""
     tell("PostgreSQL and Valkey")
     stack.start_servers()
     tell("front end, dispatcher, workers")
@@ -219,9 +188,7 @@ def start_service(
     stack.start(processes.API)
     stack.start(processes.DISPATCHER)
     stack.start(processes.CPU)
-    for index in range(workers):
-        role = processes.potentials(members, f"potentials-{index}")
-        stack.start(role, {"ADHOP_MEMBERS": ",".join(members)})
+    stack.start(processes.UP, {"ADHOP_MEMBERS": ",".join(members), "ADHOP_CPU_WORKERS": str(workers)})
 
 
 def _command(role: Role) -> list[str]:

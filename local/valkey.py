@@ -12,8 +12,8 @@ from pathlib import Path
 
 import redis
 
-from local.child import Child, StartError, spawn
 from local.ports import LOOPBACK, free_port
+from shared.child import Child, StartError, spawn
 
 _START_TIMEOUT_S = 15.0
 
@@ -54,11 +54,6 @@ class Valkey:
         if self._child is not None:
             self._child.stop(grace_s=10)
             self._child = None
-
-    @property
-    def pid(self) -> int | None:
-        """The server's process, while it runs."""
-        return None if self._child is None else self._child.process.pid
 
     @property
     def running(self) -> bool:

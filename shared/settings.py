@@ -12,8 +12,6 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from shared.logs import LogFormat
-
 
 class Settings(BaseSettings):
     """ADHOP_DATABASE_URL and ADHOP_BROKER_URL are required; the rest has defaults for a lab server."""
@@ -38,6 +36,10 @@ class Settings(BaseSettings):
     """"cpu" or "cuda"; which CUDA device is settled by CUDA_VISIBLE_DEVICES."""
     models_file: Path | None = None
     """The administrator's registry: members whose checkpoints don't come in a wheel (worker/potentials/members_file.py)."""
+    devices: Annotated[tuple[str, ...], NoDecode] = ()
+    """CUDA devices that `python -m worker up` uses, by UUID or index, separated by commas; none named means all."""
+    cpu_workers: Annotated[int, Field(ge=0, le=256)] = 1
+    """Potentials workers that `python -m worker up` starts where there is no CUDA device."""
     min_free_gib: Annotated[float, Field(ge=0)] = 1.0
     """Memory that stays free on a device; one that has less isn't used."""
     members_memory_gib: Annotated[float, Field(gt=0)] | None = None
@@ -51,9 +53,6 @@ class Settings(BaseSettings):
     task_slice_s: Annotated[float, Field(gt=0.1)] = 300.0
     """A member's task hands over to the next message after this long."""
 
-    log_format: LogFormat = LogFormat.TEXT
-    """Log lines for people, or one JSON object a line."""
-
     # Front end
     host: str = "127.0.0.1"
     port: int = 8000
@@ -64,7 +63,7 @@ class Settings(BaseSettings):
     publish_timeout_s: Annotated[float, Field(gt=0)] = 2.0
     """Longest wait for the broker when a doorbell is rung."""
 
-    @field_validator("members", "default_search_members", "default_score_members", mode="before")
+    @field_validator("members", "devices", "default_search_members", "default_score_members", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

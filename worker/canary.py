@@ -19,7 +19,7 @@ from shared.errors import MachineryFailure
 from shared.structures import Structure
 
 ENERGY_TOLERANCE = 2e-3
-"""eV, on 13 atoms. Float32 sums in another order differ by less than a tenth of it; a device that miscomputes, by far more."""
+"""eV, on 13 atoms. The float32 noise of our members is below a tenth of it (docs/decisions/0005)."""
 FORCE_TOLERANCE = 2e-2
 """eV/Å, on any component."""
 

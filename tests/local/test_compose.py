@@ -19,13 +19,14 @@ from redis.retry import Retry
 from local import processes, valkey
 from local.ports import free_port
 from shared.settings import Settings
+from worker import up
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
-GPU = {name: service for name, service in OURS.items() if name.startswith("gpu")}
+GPU = OURS["gpu"]
 FIELDS = {f"ADHOP_{name.upper()}": field for name, field in Settings.model_fields.items()}
 
 
@@ -44,11 +45,8 @@ def test_every_role_of_the_local_stack_has_a_service_with_the_same_command():
         "dispatcher": processes.DISPATCHER.command,
         "cpu": processes.CPU.command,
     }
-    for name, service in GPU.items():
-        members = service["environment"]["ADHOP_MEMBERS"].split(",")
-        expected[name] = processes.potentials(members, name).command
+    expected["gpu"] = processes.UP.command
     assert {name: tuple(service["command"]) for name, service in OURS.items()} == expected
-    assert len(GPU) >= 2
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
@@ -76,16 +74,12 @@ def test_services_start_again_and_are_watched(name):
     assert service["logging"]["options"]["max-size"]
 
 
-def test_each_gpu_worker_has_one_device_of_its_own_and_reads_models_only():
-    pinned = []
-    for service in GPU.values():
-        (device,) = service["deploy"]["resources"]["reservations"]["devices"]
-        assert device["capabilities"] == ["gpu"]
-        pinned += device["device_ids"]
-        (volume,) = service["volumes"]
-        assert volume.endswith(":/models:ro")
-        assert service["environment"]["ADHOP_MODELS_FILE"] == "/models/members.toml"
-    assert len(set(pinned)) == len(pinned) == len(GPU)
+def test_the_gpu_workers_see_every_device_and_read_models_only():
+    (device,) = GPU["deploy"]["resources"]["reservations"]["devices"]
+    assert (device["capabilities"], device["count"]) == (["gpu"], "all")
+    (volume,) = GPU["volumes"]
+    assert volume.endswith(":/models:ro")
+    assert GPU["environment"]["ADHOP_MODELS_FILE"] == "/models/members.toml"
 
 
 def test_only_the_front_end_is_published_and_only_on_loopback():
@@ -108,16 +102,19 @@ def test_postgres_is_asked_over_tcp_for_only_there_the_final_server_answers():
     assert words[words.index("-h") + 1] == "127.0.0.1"
 
 
-@pytest.mark.parametrize("name", sorted({"cpu", *GPU}))
-def test_each_celery_worker_is_asked_by_its_own_name(name):
-    command, check = OURS[name]["command"], OURS[name]["healthcheck"]["test"][-1]
-    assert command[command.index("-n") + 1] == f"{name}@%h"
-    assert f" -d {name}@$$HOSTNAME " in check
+def test_the_celery_worker_is_asked_by_its_own_name():
+    command, check = OURS["cpu"]["command"], OURS["cpu"]["healthcheck"]["test"][-1]
+    assert command[command.index("-n") + 1] == "cpu@%h"
+    assert " -d cpu@$$HOSTNAME " in check
+
+
+def test_the_workers_supervisor_has_time_to_stop_them():
+    assert float(GPU["stop_grace_period"].removesuffix("s")) > up.GRACE_S
 
 
 def test_a_health_check_imports_neither_torch_nor_a_model_package():
     heavy = "{'torch', 'chgnet', 'sevenn', 'fairchem.core'} & set(sys.modules)"
-    script = f"import sys, worker.app, worker.dispatcher; assert not {heavy}, {heavy}"
+    script = f"import sys, worker.app, worker.dispatcher, worker.__main__; assert not {heavy}, {heavy}"
     environment = {"ADHOP_DATABASE_URL": "postgresql://nowhere", "ADHOP_BROKER_URL": "redis://nowhere"}
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, check=True, timeout=120)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from local import processes, service
-from local.child import StartError
 from local.ports import LOOPBACK, answers, free_port, is_free
 from local.service import Running, claimed, running, workers_here
+from shared.child import StartError
 from shared.queues import CPU_QUEUE, member_queue
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -1,5 +1,9 @@
-"""Found by every Python process that has this folder on PYTHONPATH: adds the family `faulty` to the workers under test."""
+"""Found by every Python process that has this folder on PYTHONPATH: adds the family `faulty` to the workers under test, and stands in
+for the answers of NVIDIA's management library where NVML_DEVICES names a file with them.
+"""
 
+import json
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,3 +15,18 @@ if find_spec("worker") is not None:
     worker.potentials.__path__.append(str(Path(__file__).parent))
     families.FAMILIES["faulty"] = families.Family("Faulty", "faulty", "potentials", "ase", "ase")
     sys.modules.pop("sitecustomize", None)
+
+if os.environ.get("NVML_DEVICES"):
+    from types import SimpleNamespace
+
+    import pynvml
+
+    def _devices():
+        return json.loads(Path(os.environ["NVML_DEVICES"]).read_text())
+
+    pynvml.nvmlInit = pynvml.nvmlShutdown = lambda: None
+    pynvml.nvmlDeviceGetCount = lambda: len(_devices())
+    pynvml.nvmlDeviceGetHandleByIndex = lambda index: _devices()[index]
+    pynvml.nvmlDeviceGetUUID = lambda device: device["uuid"]
+    pynvml.nvmlDeviceGetName = lambda device: "Stand-in"
+    pynvml.nvmlDeviceGetMemoryInfo = lambda device: SimpleNamespace(total=80 * 2**30, free=device["free_gib"] * 2**30)

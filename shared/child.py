@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,11 @@ class StartError(Exception):
 
 @dataclass
 class Child:
-    """A running child. signal: what asks it to stop."""
+    """A running child. log: where its output goes, None where that is its parent's own. stop_signal: what asks it to stop."""
 
     name: str
     process: subprocess.Popen[bytes]
-    log: Path
+    log: Path | None
     stop_signal: signal.Signals
 
     @property
@@ -50,6 +51,8 @@ class Child:
 
     def tail(self, lines: int = 15) -> str:
         """The end of its log."""
+        if self.log is None:
+            return ""
         try:
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
         except OSError:
@@ -60,13 +63,14 @@ def spawn(
     name: str,
     command: Sequence[str],
     *,
-    log: Path,
+    log: Path | None,
     env: Mapping[str, str] | None = None,
     cwd: str | Path | None = None,
     user: str | None = None,
     stop_signal: signal.Signals = signal.SIGTERM,
 ) -> Child:
-    """Start a process in a session of its own, its output in `log`. It is asked to stop when this process dies, however it dies.
+    """Start a process in a session of its own, its output in `log` or among our own. It is asked to stop when this process dies,
+    however it dies.
 
     Call from the main thread: the kernel watches the thread that starts a child.
     """
@@ -79,12 +83,12 @@ def spawn(
             os._exit(1)  # the parent died before the line above
 
     as_user: dict[str, Any] = {} if user is None else {"user": user, "group": _group(user), "extra_groups": []}
-    with log.open("ab") as output:
+    with nullcontext() if log is None else log.open("ab") as output:
         process: subprocess.Popen[bytes] = subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=None if output is None else subprocess.STDOUT,
             env=None if env is None else dict(env),
             cwd=cwd,
             start_new_session=True,

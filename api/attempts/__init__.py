@@ -1,1 +1,0 @@
-"""What went wrong on the way: the history of a job's attempts."""
