@@ -15,7 +15,8 @@ from evaluation import figures, oc20dense, report, sources
 from evaluation.page import page
 from evaluation.report import Report
 from services.calibration import FEWEST, calibrate
-from services.evaluation import Labelled, evaluate, pairs, stand_in
+from services.evaluation import evaluate
+from services.labelled import Labelled, pairs, stand_in
 from shared.errors import AdhopError, InvalidInput
 from shared.parameters import Spread
 

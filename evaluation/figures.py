@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from evaluation.report import Report
-from services.evaluation import Labelled, pairs
+from services.labelled import Labelled, pairs
 from services.shares import Share
 
 INK, SOFT, ACCENT, GOOD = "#1d2733", "#8a97a6", "#2f6db5", "#2e8b6f"

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from services.challenge import there
-from services.evaluation import Labelled
+from services.labelled import Labelled
 from shared.errors import InvalidInput
 
 TARGETS = "oc20dense_val_targets.pkl"

@@ -6,86 +6,18 @@ As in the entry that won the Open Catalyst Challenge 2023; success within 0.1 eV
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from services.challenge import THRESHOLD, Verdict, judge
-from services.ensemble import Summaries, summarise
-from services.shares import Share, correlation, groups, interval, share
-from shared.errors import InvalidInput
+from services.labelled import Labelled, pairs
+from services.shares import Share, correlation, interval, share
 from shared.parameters import Spread
 from shared.structures import Floats, Integers, Mask
 
 KINDS = ("dissociated", "desorbed", "intercalated", "reconstructed")
-
-
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    """Configurations with the members' energies and a reference's, eV per adslab on one scale.
-
-    name: what they are; reference_name: what the reference is, always shown. systems, candidates: names [n]. members: names of
-    the columns. energies: NaN where missing [n, n_members]. reference: of the same structure, NaN where missing [n]. methods:
-    ways of searching, each judged by what it has alone; method: whose configuration it is [n]; one that several have comes
-    once for each, under the same candidate. sound: relaxed and without anomaly [n]. anomalies: names, comma-separated [n].
-    lowest: the lowest reference energy known of each system; the lowest sound one of `reference` where it has none.
-    """
-
-    name: str
-    reference_name: str
-    systems: Sequence[str]
-    candidates: Sequence[str]
-    members: tuple[str, ...]
-    energies: Floats
-    reference: Floats
-    methods: tuple[str, ...] = ()
-    method: Integers = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    sound: Mask = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
-    anomalies: Sequence[str] = ()
-    lowest: Mapping[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        n = len(self.systems)
-        if self.energies.shape != (n, len(self.members)) or len(self.reference) != n or len(self.candidates) != n:
-            raise InvalidInput("the columns of a labelled set must have one entry for each configuration")
-        defaults = {
-            "method": np.zeros(n, dtype=np.int64),
-            "sound": np.ones(n, dtype=np.bool_),
-            "anomalies": ("",) * n,
-        }
-        for name, default in defaults.items():
-            if not len(getattr(self, name)):
-                object.__setattr__(self, name, default)
-
-    @property
-    def groups(self) -> Integers:
-        """The number of each configuration's system [n]."""
-        return groups(self.systems)
-
-    @property
-    def summaries(self) -> Summaries:
-        """What the ensemble says."""
-        return summarise(self.energies)
-
-    @property
-    def once(self) -> Mask:
-        """The first of each candidate, however many methods have it [n]."""
-        _, earliest = np.unique(
-            [f"{system}\n{name}" for system, name in zip(self.systems, self.candidates, strict=True)], return_index=True
-        )
-        first = np.zeros(len(self.systems), dtype=np.bool_)
-        first[earliest] = True
-        return first
-
-    def lowest_of(self) -> dict[str, float]:
-        """The lowest reference energy of each system's sound configurations, eV; NaN where none is known."""
-        found = {str(system): float("nan") for system in self.systems} | dict(self.lowest)
-        for index in np.flatnonzero(self.sound & np.isfinite(self.reference)).tolist():
-            system, energy = self.systems[index], float(self.reference[index])
-            if system not in self.lowest and not energy >= found[system]:
-                found[system] = energy
-        return found
 
 
 @dataclass(frozen=True)
@@ -237,16 +169,6 @@ def _energy_row(
     )
 
 
-def pairs(labelled: Labelled, spread: Spread) -> tuple[Floats, Floats, Integers]:
-    """Spread and absolute error of the mean, eV [n], of the sound configurations that all members and the reference have; their
-    systems [n]."""
-    summaries = labelled.summaries
-    there = labelled.sound & labelled.once & np.isfinite(labelled.reference) & (summaries.n == len(labelled.members))
-    there &= np.isfinite(summaries.spread(spread))
-    errors = np.abs(summaries.mean - labelled.reference)[there]
-    return summaries.spread(spread)[there], errors, labelled.groups[there]
-
-
 def spread_error(labelled: Labelled, spread: Spread, *, seed: int = 0) -> Correlation | None:
     """How well the spread foretells the error; None where there are too few pairs."""
     spreads, errors, system = pairs(labelled, spread)
@@ -304,19 +226,3 @@ def _by_system(labelled: Labelled, energies: Floats, here: Mask) -> dict[str, di
     for index in np.flatnonzero(here).tolist():
         grouped.setdefault(labelled.systems[index], {})[labelled.candidates[index]] = float(energies[index])
     return grouped
-
-
-def stand_in(labelled: Labelled, member: str) -> Labelled:
-    """The same set with a member's energies in the reference's place, and the member out of the ensemble. For those who have no DFT:
-    it says how members agree with one another, and nothing of how right they are."""
-    if member not in labelled.members:
-        raise InvalidInput(f"{member} is none of the members {', '.join(labelled.members)}", field="stand_in")
-    column = labelled.members.index(member)
-    return replace(
-        labelled,
-        reference_name=f"stand-in: {member}, a potential and not DFT",
-        members=tuple(name for name in labelled.members if name != member),
-        energies=np.delete(labelled.energies, column, axis=1),
-        reference=labelled.energies[:, column],
-        lowest={},
-    )

@@ -12,7 +12,7 @@ from ase.io import write
 
 from evaluation import sources
 from services.calibration import calibrate
-from services.evaluation import pairs
+from services.labelled import pairs
 from shared.database.repositories.users import Role, create_key
 from shared.database.tables import Reference
 from shared.parameters import Spread

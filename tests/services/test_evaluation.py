@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from services.evaluation import Labelled, correlate, energy_table, evaluate, pairs, search_table
+from services.evaluation import correlate, energy_table, evaluate, search_table
+from services.labelled import Labelled, pairs
 from services.shares import interval, share
 from shared.errors import InvalidInput
 from shared.parameters import Spread
