@@ -8,7 +8,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help env env-mace env-uma demo up down status test check bench lock clean
+.PHONY: help env env-mace env-uma demo up down status test chaos mutants soak fuzz check bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -57,6 +57,19 @@ status: env ## what runs
 
 test: env ## everything that needs no GPU and no network
 	@$(BIN)/python -m pytest
+
+chaos: env ## the 28 faults of the reliability contract, one by one
+	@$(BIN)/python -m tests.stack.chaos.run
+
+mutants: env ## break each mechanism of the contract, and see its test fail
+	@$(BIN)/python -m tests.stack.chaos.mutants
+
+MINUTES ?= 20
+soak: env ## MINUTES=20 of jobs and random faults
+	@$(BIN)/python -m tests.stack.chaos.soak $(MINUTES)
+
+fuzz: env ## ten thousand requests made from the OpenAPI document
+	@ADHOP_FUZZ_CASES=10000 $(BIN)/python -m pytest -q tests/api/test_fuzz.py
 
 check: env ## lint, types, imports between rooms, migrations
 	$(BIN)/ruff check .

@@ -9,13 +9,16 @@ from http import HTTPStatus
 from fastapi import FastAPI
 
 from api import problems
+from api.attempts.routes import router as attempts_router
 from api.body_limit import BodyGate
 from api.calibrations.routes import router as calibrations_router
 from api.context import opened
 from api.health.routes import router as health_router
 from api.jobs.routes import router as jobs_router
 from api.members.routes import router as members_router
+from api.metrics.routes import router as metrics_router
 from api.references.routes import router as references_router
+from api.request_log import RequestLog
 from api.results.routes import router as results_router
 from api.selections.routes import router as selections_router
 from api.workers.routes import router as workers_router
@@ -49,8 +52,10 @@ def create_app(settings: Settings) -> FastAPI:
     )
     problems.install(app)
     app.add_middleware(BodyGate, max_bytes=settings.max_body_bytes)
+    app.add_middleware(RequestLog)  # outermost: refusals of the gate have an id too
     for router in (
         jobs_router,
+        attempts_router,
         results_router,
         selections_router,
         references_router,
@@ -58,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
         members_router,
         workers_router,
         health_router,
+        metrics_router,
     ):
         app.include_router(router)
     return app

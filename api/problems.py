@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from psycopg.errors import UndefinedTable
 from pydantic import BaseModel
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
@@ -97,11 +97,16 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+BODY = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+"""What may be wrong with any body, before its fields are looked at."""
+
+
 def install(app: FastAPI) -> None:
     """Make every error of this app a problem document."""
     app.add_exception_handler(AdhopError, _domain)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(DataError, _unstorable)
     for kind in (OperationalError, InterfaceError, PoolTimeout, ProgrammingError):
         app.add_exception_handler(kind, _database)
     app.add_exception_handler(Exception, _unexpected)
@@ -154,6 +159,12 @@ def _database(request: Request, error: Exception) -> JSONResponse:
     cause = error.orig if isinstance(error, DBAPIError) else error
     log.warning("database trouble at %s %s: %s", request.method, request.url.path, cause)
     return problem(HTTPStatus.SERVICE_UNAVAILABLE, "the database can't be used just now; try again shortly")
+
+
+def _unstorable(request: Request, error: Exception) -> JSONResponse:
+    """NUL in a text, or a number beyond its column: fit for the models, not for the database."""
+    reason = str(error.orig if isinstance(error, DBAPIError) else error).splitlines()[0]
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"a value of the request can't be stored: {reason}")
 
 
 def _unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -51,12 +51,12 @@ class Postgres:
         return f"postgresql://{USER}:{password}@{LOOPBACK}:{self.port}/{database}"
 
     def start(self) -> None:
-        """Up and answering, or StartError. A port that somebody else takes meanwhile is not an error: another is tried."""
+        """Up and answering, or StartError; the port stays the same over restarts of one object, unless somebody else took it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         programs = self._programs()
         self._initialise(programs)
         for _ in range(5):
-            self.port = free_port()
+            self.port = self.port or free_port()
             child = spawn(
                 "postgres",
                 [str(programs / "postgres"), "-D", str(self._data), "-p", str(self.port), *self._options()],
@@ -68,6 +68,7 @@ class Postgres:
             if self._answers(child):
                 self._child = child
                 return
+            self.port = 0
         raise StartError(f"PostgreSQL did not start; see {child.log}\n{child.tail()}")
 
     def stop(self) -> None:
@@ -79,6 +80,11 @@ class Postgres:
         """Delete the stopped cluster, wherever its data lies."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process, while it runs."""
+        return None if self._child is None else self._child.process.pid
 
     @property
     def running(self) -> bool:

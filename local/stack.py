@@ -116,9 +116,17 @@ class Stack:
         """The process of this role, as it runs now."""
         return self._watched[name].child
 
+    def names(self) -> list[str]:
+        """Names of the processes that are meant to run."""
+        return list(self._watched)
+
+    def forget(self, name: str) -> Child:
+        """Don't start this process again; it is the caller's now."""
+        return self._watched.pop(name).child
+
     def stop_role(self, name: str, grace_s: float = _GRACE_S) -> None:
         """Stop one process in good order and don't start it again."""
-        self._watched.pop(name).child.stop(grace_s)
+        self.forget(name).stop(grace_s)
 
     def watch(self) -> list[str]:
         """One look at all processes: the dead are started again, later and later. Returns what there is to tell."""

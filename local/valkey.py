@@ -56,6 +56,11 @@ class Valkey:
             self._child = None
 
     @property
+    def pid(self) -> int | None:
+        """The server's process, while it runs."""
+        return None if self._child is None else self._child.process.pid
+
+    @property
     def running(self) -> bool:
         return self._child is not None and self._child.running
 

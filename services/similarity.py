@@ -22,7 +22,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from services.contacts import distances, lattice_vectors, pair_vectors
+from services.contacts import lattice_vectors, minimum_image
 from shared.errors import InvalidInput
 from shared.parameters import Similarity
 from shared.structures import Floats, Integers, Mask, Structure
@@ -31,6 +31,8 @@ CUTOFF = 6.0
 """Å; a longer distance counts as this."""
 NEIGHBOURS = 16
 """Nearest slab atoms of each element that enter, per adsorbate atom."""
+TOGETHER = 32
+"""Structures whose distances are held in memory at once."""
 
 _kept: WeakKeyDictionary[Structure, Floats] = WeakKeyDictionary()
 
@@ -52,40 +54,65 @@ def fingerprint(structure: Structure) -> Floats:
     """
     known = _kept.get(structure)
     if known is None:
-        known = (
-            np.concatenate([*_contacts(structure), *_within(structure)]) if structure.adsorbate.any() else np.zeros(0)
-        )
+        known = _fingerprints(structure, structure.positions[None])[0]
         known.flags.writeable = False
         _kept[structure] = known
     return known
 
 
-def _contacts(structure: Structure) -> list[Floats]:
-    """Sorted contact distances per (adsorbate element, slab element), each flat."""
-    slab, molecule = structure.only(structure.slab), structure.only(structure.adsorbate)
-    nearest_images = pair_vectors(molecule.positions, slab.positions, structure.cell, structure.pbc)
+def _all_fingerprints(structures: Sequence[Structure]) -> Floats:
+    """Of many structures of one composition, Å [n, n_entries]; those that differ in positions alone go together."""
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for index, one in enumerate(structures):
+        # `moved` shares the arrays, so the same objects are the same topology
+        alike.setdefault((id(one.numbers), id(one.cell), id(one.pbc), id(one.adsorbate)), []).append(index)
+    found: dict[int, Floats] = {}
+    for indices in alike.values():
+        for start in range(0, len(indices), TOGETHER):
+            part = indices[start : start + TOGETHER]
+            positions = np.stack([structures[index].positions for index in part])
+            found |= zip(part, _fingerprints(structures[part[0]], positions), strict=True)
+    return np.stack([found[index] for index in range(len(structures))])
+
+
+def _fingerprints(like: Structure, positions: Floats) -> Floats:
+    """[n, n_entries] of one topology at many positions, Å [n, n_atoms, 3]."""
+    if not like.adsorbate.any():
+        return np.zeros((len(positions), 0))
+    return np.concatenate([*_contacts(like, positions), *_within(like, positions)], axis=1)
+
+
+def _contacts(like: Structure, positions: Floats) -> list[Floats]:
+    """Sorted contact distances per (adsorbate element, slab element), each flat [n, n_entries]."""
+    slab, molecule = positions[:, None, like.slab], positions[:, like.adsorbate, None]
+    slab_numbers, numbers = like.numbers[like.slab], like.numbers[like.adsorbate]
+    nearest_images = minimum_image(slab - molecule, like.cell, like.pbc)
     # two images within the cutoff are no more than twice the cutoff apart
-    vectors = nearest_images[:, :, None, :] + lattice_vectors(structure.cell, structure.pbc, 2 * CUTOFF)
+    vectors = nearest_images[..., None, :] + lattice_vectors(like.cell, like.pbc, 2 * CUTOFF)
     reached = np.minimum(np.linalg.norm(vectors, axis=-1), CUTOFF)
     parts = []
-    for there in np.unique(slab.numbers):
-        columns = reached[:, slab.numbers == there].reshape(len(molecule), -1)
-        padding = np.full((len(molecule), NEIGHBOURS), CUTOFF)
-        nearest = np.sort(np.concatenate([columns, padding], axis=1), axis=1)[:, :NEIGHBOURS]
+    for there in np.unique(slab_numbers):
+        columns = reached[:, :, slab_numbers == there].reshape(len(positions), len(numbers), -1)
+        padding = np.full((*columns.shape[:2], NEIGHBOURS), CUTOFF)
+        padded = np.concatenate([columns, padding], axis=2)
+        nearest = np.sort(np.partition(padded, NEIGHBOURS - 1, axis=2)[..., :NEIGHBOURS], axis=2)
         # sorted over like atoms for each k: no matter which hydrogen is which
-        parts += [np.sort(nearest[molecule.numbers == here], axis=0).ravel() for here in np.unique(molecule.numbers)]
+        parts += [
+            np.sort(nearest[:, numbers == here], axis=1).reshape(len(positions), -1) for here in np.unique(numbers)
+        ]
     return parts
 
 
-def _within(structure: Structure) -> list[Floats]:
-    """Sorted minimum-image distances within the adsorbate per pair of elements."""
-    molecule = structure.only(structure.adsorbate)
-    first, second = np.triu_indices(len(molecule), k=1)
+def _within(like: Structure, positions: Floats) -> list[Floats]:
+    """Sorted minimum-image distances within the adsorbate per pair of elements [n, n_entries]."""
+    molecule, numbers = positions[:, like.adsorbate], like.numbers[like.adsorbate]
+    first, second = np.triu_indices(len(numbers), k=1)
     if len(first) == 0:
         return []
-    lengths = distances(molecule.positions, molecule.positions, structure.cell, structure.pbc)[first, second]
-    elements = np.sort(np.stack([molecule.numbers[first], molecule.numbers[second]], axis=1), axis=1)
-    return [np.sort(lengths[(elements == pair).all(axis=1)]) for pair in np.unique(elements, axis=0)]
+    vectors = minimum_image(molecule[:, second] - molecule[:, first], like.cell, like.pbc)
+    lengths = np.linalg.norm(vectors, axis=-1)
+    elements = np.sort(np.stack([numbers[first], numbers[second]], axis=1), axis=1)
+    return [np.sort(lengths[:, (elements == pair).all(axis=1)], axis=1) for pair in np.unique(elements, axis=0)]
 
 
 def equivalents(own: Floats, energy: float, fingerprints: Floats, energies: Floats, tolerances: Similarity) -> Mask:
@@ -117,7 +144,7 @@ def representatives(structures: Sequence[Structure], energies: Sequence[float], 
         raise InvalidInput("only structures of one composition can be compared", field="structures")
     if not structures:
         return []
-    known = np.stack([fingerprint(structure) for structure in structures])
+    known = _all_fingerprints(structures)
     values = np.asarray(energies, dtype=np.float64)
     # Kept in rising energy, so that only those within the tolerance are looked at.
     ladder: list[tuple[float, int]] = []

@@ -1,11 +1,13 @@
 """The Celery application's settings, and the doorbell: the only message Adhop sends.
 
-PostgreSQL holds the work; a message says no more than "look". Losing one costs the dispatcher's interval.
+PostgreSQL holds the work; a message says no more than "look". Losing one costs the dispatcher's interval. Messages carry no
+expiry: it would be read by the worker's clock, and a worker an hour ahead would throw every bell away.
 """
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -59,7 +61,7 @@ def celery_app(settings: Settings) -> Celery:
 
 
 class Doorbell:
-    """Rings workers; never raises for a broker that is away, full or frozen."""
+    """Rings workers; never raises for a broker that is away, full or frozen. A bell that waits to be heard is not rung twice."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
@@ -74,8 +76,16 @@ class Doorbell:
 
     def _ring(self, task: str, queue: str, arguments: list[str]) -> bool:
         try:
-            self._app.send_task(task, args=arguments, queue=queue, retry=False, expires=300)
+            if self._waits(queue):
+                return True
+            self._app.send_task(task, args=arguments, queue=queue, retry=False)
         except (OperationalError, RedisError, OSError) as error:
             log.warning("doorbell for %s not rung: %s", queue, error)
             return False
         return True
+
+    def _waits(self, queue: str) -> bool:
+        """Whether a message lies in the queue: bells must not pile up where no worker listens."""
+        with self._app.connection_for_write() as connection:
+            channel: Any = connection.default_channel
+            return int(channel.client.llen(queue)) > 0

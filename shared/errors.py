@@ -8,6 +8,7 @@ AdhopError
 ├── Forbidden             the key's role doesn't allow this
 ├── LimitReached          the user has as much open as is allowed; later it may do
 ├── Unavailable           something that the request needs isn't there yet; later it may be
+│   └── OtherVersion      the tables are of another version than this program
 ├── Misconfigured         the administrator's settings or files can't be used; the message says what to change
 ├── ScienceFailure        the calculation ended without an answer; trying again gives the same
 │   ├── Diverged          energy or forces ran away
@@ -63,6 +64,10 @@ class Misconfigured(AdhopError):
     """The administrator's settings, files or environment can't be used as they are."""
 
 
+class OtherVersion(Unavailable):
+    """The tables are of another version than this program: it drains, and one of the right version takes over."""
+
+
 class Failure(AdhopError):
     """A calculation that ended without its result. `kind` is what is stored as `failure_kind`."""
 
@@ -111,6 +116,12 @@ class WorkerLost(MachineryFailure):
     """The lease ran out: the process that held the row ended or was cut off."""
 
     kind = "worker_lost"
+
+
+class Broken(MachineryFailure):
+    """Code of ours or of a potential raised what nobody foresaw; the worker's log has the traceback."""
+
+    kind = "broken"
 
 
 class Poison(MachineryFailure):

@@ -12,6 +12,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.logs import LogFormat
+
 
 class Settings(BaseSettings):
     """ADHOP_DATABASE_URL and ADHOP_BROKER_URL are required; the rest has defaults for a lab server."""
@@ -52,6 +54,9 @@ class Settings(BaseSettings):
     """Hard limit of one Celery task: a potential that hangs is killed after it."""
     task_slice_s: Annotated[float, Field(gt=0.1)] = 300.0
     """A member's task hands over to the next message after this long."""
+
+    log_format: LogFormat = LogFormat.TEXT
+    """Log lines for people, or one JSON object a line."""
 
     # Front end
     host: str = "127.0.0.1"

@@ -9,17 +9,19 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from services.engine import Engine, Outcome
 from shared.broker import Doorbell
+from shared.database import revision
 from shared.database.repositories import claims, settling
 from shared.database.session import Sessions
 from shared.database.tables import MemberEnergy, Reference, Walker, WorkRow
-from shared.errors import DeviceFault, LostLease, MachineryFailure, ScienceFailure
+from shared.errors import Broken, DeviceFault, Failure, LostLease, MachineryFailure, OtherVersion, ScienceFailure
 from shared.settings import Settings
 from worker import stopping
 from worker.errands.errand import Errand
@@ -57,17 +59,25 @@ class Advance:
         self._engines: dict[str, Engine] = {}
         self._errands: dict[claims.Lease, Errand] = {}
         self._looked = dict.fromkeys(residents.hosted, 0.0)
+        self._alone = False
 
     def run(self, first: str) -> None:
         """Until nothing is claimable, a stop is requested, or the slice is over; `first` is the member that was rung for. Does not
-        return where the device is beyond use."""
+        return where the device is beyond use. An error that nobody foresaw is raised again once what was held has been given back."""
+        members = sorted(self._residents.hosted, key=lambda member: member != first)
+        until = time.monotonic() + self._settings.task_slice_s
         try:
-            self._run(sorted(self._residents.hosted, key=lambda member: member != first))
+            self._run(members, until)
         except DeviceFault as fault:
             self._leave(fault)
+        except Exception as error:
+            self._spent(self._errands, Broken(f"{type(error).__name__}: {error}"[:500]))
+            raise
+        if time.monotonic() > until:
+            for member in members:
+                self._bell.member(member)
 
-    def _run(self, members: list[str]) -> None:
-        until = time.monotonic() + self._settings.task_slice_s
+    def _run(self, members: list[str], until: float) -> None:
         while not stopping.requested():
             closing = time.monotonic() > until
             if not closing:
@@ -83,9 +93,6 @@ class Advance:
         self._give_back()
         for member, engine in self._engines.items():
             self._residents.used(member, engine.force_calls, engine.batch_atoms)
-        if time.monotonic() > until:
-            for member in members:
-                self._bell.member(member)
 
     def _top_up(self, member: str) -> None:
         walking = len(self._engines[member]) if member in self._engines else 0
@@ -93,10 +100,15 @@ class Advance:
         if room <= 0 or (self._errands and time.monotonic() - self._looked[member] < LOOK_S):
             return
         self._looked[member] = time.monotonic()
-        engine = self._engine(member)
+        try:
+            engine = self._engine(member)
+            claimed = self._claim(member, room) if engine is not None else []
+        except (OperationalError, OtherVersion) as error:  # what is held goes on; its lease says for how long
+            log.warning("no work claimed: %s", error)
+            return
         if engine is None:
             return
-        for errand in self._claim(member, room):
+        for errand in claimed:
             self._errands[errand.lease] = errand
             self._keeper.hold(errand.lease)
             engine.add(errand.lease, errand.walk())
@@ -130,15 +142,34 @@ class Advance:
         engine = self._engines.get(self._stepping)
         suspects = [lease for lease in (engine.keys() if engine else []) if isinstance(lease, claims.Lease)]
         log.critical("%s: %s; this process ends", self._stepping, fault)
+        self._spent(suspects, fault)
         for lease in suspects:
-            with contextlib.suppress(LostLease, OperationalError), self._sessions.begin() as session:
-                claims.give_back(session, lease, fault, worker_name(), self._settings.max_attempts)
             self._errands.pop(lease, None)
         with contextlib.suppress(OperationalError):
             self._give_back()
         leave_process()
 
+    def _spent(self, leases: Iterable[claims.Lease], failure: MachineryFailure) -> None:
+        """What was held when this failed has had an attempt: nobody waits for its leases to run out, and the reason is kept."""
+        for lease in list(leases):
+            try:
+                with self._sessions.begin() as session:
+                    claims.give_back(session, lease, failure, worker_name(), self._settings.max_attempts)
+            except (LostLease, SQLAlchemyError) as error:
+                log.warning("%s %d not given back: %s", lease.table.__tablename__, lease.id, error)
+
     def _claim(self, member: str, room: int) -> list[Errand]:
+        """New work. A row on its last attempt is taken by a worker that holds nothing, and nothing is taken beside it."""
+        if self._alone:
+            return []
+        if not self._errands:
+            last = self._claim_rows(member, 1, claims.Trial.ALONE)
+            self._alone = bool(last)
+            if last:
+                return last
+        return self._claim_rows(member, room, claims.Trial.SHARED)
+
+    def _claim_rows(self, member: str, room: int, trial: claims.Trial) -> list[Errand]:
         errands: list[Errand] = []
         sources = (
             (Reference, claims.open_references(member)),
@@ -146,6 +177,7 @@ class Advance:
             (Walker, claims.open_walkers(member)),
         )
         with self._sessions.begin() as session:
+            revision.check(session)
             for table, eligible in sources:
                 rows = claims.claim(
                     session,
@@ -154,6 +186,8 @@ class Advance:
                     owner=worker_name(),
                     lease_s=self._settings.lease_s,
                     limit=room - len(errands),
+                    trial=trial,
+                    max_attempts=self._settings.max_attempts,
                 )
                 errands += [self._errand(session, member, row) for row in rows]
                 if len(errands) >= room:
@@ -178,25 +212,36 @@ class Advance:
         self._keeper.drop(lease)
         for engine in self._engines.values():
             engine.drop(lease)
-        return self._errands.pop(lease, None)
+        errand = self._errands.pop(lease, None)
+        self._alone = self._alone and bool(self._errands)
+        return errand
 
     def _commit(self, member: str, outcome: Outcome) -> None:
         """Store how an errand ended; a database that is away for a moment is tried again while the lease lasts."""
         if not isinstance(outcome.key, claims.Lease) or outcome.key not in self._errands:
             return
         lease, errand = outcome.key, self._errands[outcome.key]
+        fields = {
+            "work": lease.table.__tablename__,
+            "row": lease.id,
+            "attempt": lease.token,
+            "job": _named(errand.job_ids),
+        }
         while lease not in self._keeper.lost():
             try:
                 self._store(lease, errand, outcome)
+                log.info("stored" if outcome.error is None else "failed: %s", *_reason(outcome), extra=fields)
                 self._settle(member, errand.job_ids)
                 break
             except LostLease as lost:
-                log.warning("%s", lost)
+                log.warning("%s", lost, extra=fields)
                 break
             except OperationalError as error:
-                log.warning("not committed yet: %s", error)
+                log.warning("not committed yet: %s", error, extra=fields)
                 time.sleep(0.5)
         self._forget(lease)
+        if member in self._engines and not len(self._engines[member]):
+            self._looked[member] = 0.0
 
     def _store(self, lease: claims.Lease, errand: Errand, outcome: Outcome) -> None:
         failure = outcome.error
@@ -223,9 +268,15 @@ class Advance:
 
     def _give_back(self) -> None:
         """On an orderly stop: leases return unspent."""
-        leases = list(self._errands)
-        if leases:
+        for lease in list(self._errands):
             with self._sessions.begin() as session:
-                claims.release(session, leases)
-        for lease in leases:
+                claims.release(session, lease)
             self._forget(lease)
+
+
+def _named(job_ids: Iterable[UUID]) -> str:
+    return ",".join(map(str, job_ids))
+
+
+def _reason(outcome: Outcome) -> tuple[Failure, ...]:
+    return () if outcome.error is None else (outcome.error,)

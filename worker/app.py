@@ -12,6 +12,7 @@ from typing import Any
 from celery import signals
 
 from shared.broker import celery_app
+from shared.logs import configure
 from shared.queues import CPU_TASK, MEMBER_TASK
 from shared.settings import settings
 from worker import stopping
@@ -37,9 +38,7 @@ def advance(member: str) -> None:
 
 @signals.setup_logging.connect
 def _log(**_: Any) -> None:
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s [%(process)d] %(message)s", force=True
-    )
+    configure(settings().log_format)
     logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)
     logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
 

@@ -13,17 +13,15 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
-from celery import Celery
-from kombu.exceptions import OperationalError as BrokerError
-from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.broker import Doorbell, celery_app
+from shared.database import revision
 from shared.database.repositories import claims, registry, settling
 from shared.database.session import Sessions, connect, sessions
-from shared.queues import CPU_QUEUE, member_queue
+from shared.errors import OtherVersion
+from shared.logs import configure
 from shared.settings import Settings, settings
 
 log = logging.getLogger(__name__)
@@ -33,34 +31,26 @@ _LATE = 6
 
 
 def mend(opened: Sessions, max_attempts: int) -> tuple[list[str], bool]:
-    """One pass over the database: which members, and whether a CPU worker, should be rung."""
+    """One pass over the database: which members, and whether a CPU worker, should be rung. Raises OtherVersion."""
     with opened.begin() as session:
+        revision.check(session)
         claims.end_expired(session, max_attempts)
         registry.forget_lost(session)
     with opened() as session:
-        jobs = settling.open_jobs(session)
+        jobs = settling.unsettled(session)
     for job_id in jobs:
-        with opened.begin() as session:
-            settling.settle(session, job_id)
+        try:
+            with opened.begin() as session:
+                settling.settle(session, job_id)
+        except SQLAlchemyError as error:  # one job's trouble must not hold up the others
+            log.warning("job %s not settled: %s", job_id, error)
     with opened() as session:
         return settling.members_with_work(session), settling.stages_waiting(session)
 
 
-def _unheard(app: Celery, queue: str) -> bool:
-    """Whether no message waits in the queue: bells must not pile up while a worker is busy."""
-    try:
-        with app.connection_for_write() as connection:
-            channel: Any = connection.default_channel
-            return int(channel.client.llen(queue)) == 0
-    except (BrokerError, RedisError, OSError) as error:
-        log.warning("broker not reached: %s", error)
-        return False
-
-
 def run(configured: Settings, stopped: threading.Event) -> None:
     """Mend and ring until told to stop."""
-    app = celery_app(configured)
-    bell = Doorbell(app)
+    bell = Doorbell(celery_app(configured))
     engine = connect(configured.database_url.get_secret_value(), pool_size=1)
     opened = sessions(engine)
     log.info("dispatching every %g s", configured.dispatch_interval_s)
@@ -68,11 +58,12 @@ def run(configured: Settings, stopped: threading.Event) -> None:
         try:
             members, stages = mend(opened, configured.max_attempts)
             for member in members:
-                if _unheard(app, member_queue(member)):
-                    bell.member(member)
-            if stages and _unheard(app, CPU_QUEUE):
+                bell.member(member)
+            if stages:
                 bell.cpu()
             _mark().touch()
+        except OtherVersion as other:
+            log.warning("nothing done: %s", other)
         except SQLAlchemyError as error:
             log.warning("database not reached: %s", error)
         stopped.wait(configured.dispatch_interval_s)
@@ -96,7 +87,7 @@ def main() -> None:
     """Entry point; SIGTERM and SIGINT end it within one pass."""
     if sys.argv[1:] == ["check"]:
         raise SystemExit(not check(settings().dispatch_interval_s))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    configure(settings().log_format)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())

@@ -9,6 +9,7 @@ import threading
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared.database import revision
 from shared.database.repositories.registry import beat, leave
 from shared.database.session import Sessions
 from shared.settings import Settings
@@ -58,6 +59,8 @@ class Heartbeat:
     def _beat(self) -> None:
         unfit = self._residents.absence() if self._members else ""
         with self._sessions.begin() as session:
+            version = revision.found(session)
+            reason = unfit if version == revision.expected() else revision.mismatch(version)
             beat(
                 session,
                 name=worker_name(),
@@ -67,7 +70,7 @@ class Heartbeat:
                 device=self._device,
                 members=self._members,
                 residents=self._residents.report(),
-                ready=not unfit,
-                reason=unfit,
+                ready=not reason,
+                reason=reason,
                 memory_bytes=resident_bytes(),
             )

@@ -62,16 +62,14 @@ class LeaseKeeper:
     def _renew(self) -> None:
         with self._lock:
             held = list(self._held)
-        if not held:
-            return
-        asked = time.monotonic()
-        with self._sessions.begin() as session:
-            kept = claims.renew(session, held, self._lease_s)
-        with self._lock:
-            for lease in held:
+        for lease in held:
+            asked = time.monotonic()
+            with self._sessions.begin() as session:  # one row at a time: nobody waits for two of them
+                kept = claims.renew(session, lease, self._lease_s)
+            with self._lock:
                 if lease not in self._held:
                     continue  # finished meanwhile
-                if lease in kept:
+                if kept:
                     self._held[lease] = asked
                 else:
                     self._lost.add(lease)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.dependencies import Caller, Submitter, UseSession
-from api.problems import responses
+from api.problems import BODY, responses
 from services.calibration import Target, calibrate
 from services.ensemble import summarise
 from shared.database.repositories import calibrations
@@ -52,7 +52,7 @@ class CalibrationList(BaseModel):
     calibrations: list[CalibrationView]
 
 
-@router.post("", status_code=201, responses=responses(401, 403, 422))
+@router.post("", status_code=201, responses=responses(*BODY, 401, 403, 422))
 def learn(request: CalibrationRequest, caller: Submitter, session: UseSession) -> CalibrationView:
     """Learn the limit of the spread that reaches the target, from every candidate with a reference energy of this functional that all
     of these members scored. Jobs that ask for `limit: calibrated` use it from now on."""

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import redis
-from alembic.script import ScriptDirectory
 from pydantic import BaseModel
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.context import Context
-from shared.database import migrations
+from shared.database import revision
 from shared.database.repositories.models import Fleet, fleet
 
 BROKER_TIMEOUT_S = 1.0
@@ -47,14 +44,11 @@ def checks(context: Context) -> Iterator[Check]:
 
 
 def _migrated(context: Context) -> Check:
-    head = ScriptDirectory(str(Path(migrations.__file__).parent)).get_current_head()
-    with context.engine.connect() as connection:
-        if connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
-            return Check(name="postgres", ok=False, reason="reachable, but never migrated")
-        found = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    if found != head:
-        return Check(name="postgres", ok=False, reason=f"its tables are of version {found}, this server needs {head}")
-    return Check(name="postgres", ok=True, reason=f"tables of version {found}")
+    with context.sessions.begin() as session:
+        version = revision.found(session)
+    if version != revision.expected():
+        return Check(name="postgres", ok=False, reason=revision.mismatch(version))
+    return Check(name="postgres", ok=True, reason=f"tables of version {version}")
 
 
 def _broker(context: Context) -> Check:

@@ -15,7 +15,7 @@ from api.jobs.requests import JobRequest
 from api.jobs.responses import JobPage, JobView, job_view
 from api.jobs.submission import interpret
 from api.paging import Cursor, Limit, job_cursor, job_position
-from api.problems import responses
+from api.problems import BODY, responses
 from services.ensemble import weights_of
 from shared.database.repositories import jobs, selections
 from shared.database.repositories.models import known_members
@@ -43,7 +43,7 @@ IdempotencyKey = Annotated[
     status_code=201,
     responses={
         200: {"model": JobView, "description": "The same request came before"},
-        **responses(401, 403, 409, 413, 422, 429),
+        **responses(*BODY, 401, 403, 409, 422, 429),
     },
 )
 def submit_job(

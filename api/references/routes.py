@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from api.dependencies import Caller, Submitter, UseSession
-from api.problems import responses
+from api.problems import BODY, responses
 from api.references.requests import ReferenceEnergyRequest
 from api.results.responses import ReferenceEnergyView, candidate_view
 from api.results.routes import SelectionNumber
@@ -73,7 +73,7 @@ def dft_inputs(
 
 
 @router.post(
-    "/v1/candidates/{candidate_id}/reference-energies", status_code=201, responses=responses(401, 403, 404, 422)
+    "/v1/candidates/{candidate_id}/reference-energies", status_code=201, responses=responses(*BODY, 401, 403, 404, 422)
 )
 def feed_back(
     candidate_id: CandidateId, request: ReferenceEnergyRequest, caller: Submitter, session: UseSession

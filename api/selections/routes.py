@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 from sqlalchemy.orm import Session
 
 from api.dependencies import Caller, Submitter, UseSession
-from api.problems import responses
+from api.problems import BODY, responses
 from api.results.responses import Minima, minimum_view
 from api.selections.requests import SelectionRequest, rules
 from api.selections.responses import SelectionAnswer, SelectionList, selection_view
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1/jobs/{job_id}/selections", tags=["selections"])
 Number = Annotated[int, Path(ge=0, lt=2**31)]
 
 
-@router.post("", status_code=201, responses=responses(401, 403, 404, 409, 422))
+@router.post("", status_code=201, responses=responses(*BODY, 401, 403, 404, 409, 422))
 def select_again(job_id: UUID, request: SelectionRequest, caller: Submitter, session: UseSession) -> SelectionAnswer:
     """Score and choose again among the candidates of a job that has succeeded. Nothing is searched or computed anew, and the answers
     it had before stay."""

@@ -42,7 +42,8 @@ def one_of(column: str, values: list[str], name: str) -> CheckConstraint:
 class Claimable:
     """Columns of a row that a worker may claim: a lease that ends by PostgreSQL's clock, and a fencing token.
 
-    A result is written only where `token` is still the claimer's and the row still runs.
+    A result is written only where `token` is still the claimer's and the row still runs. The token stays when the row rests: it says
+    when it was last claimed.
     """
 
     state: Mapped[str] = mapped_column(Text, default=State.QUEUED, server_default=State.QUEUED)

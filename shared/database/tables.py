@@ -152,6 +152,7 @@ class StageRow(WorkRow):
         *claimable_checks(),
         one_of("work", [Work.PLACEMENT.value, Work.SELECTION.value], "work"),
         UniqueConstraint("job_id", "work"),
+        Index(None, "token"),
         Index("ix_stages_open", "state", postgresql_where=text("state IN ('queued', 'running')")),
     )
 
@@ -217,6 +218,7 @@ class Reference(WorkRow):
         one_of("kind", ["slab", "gas"], "kind"),
         UniqueConstraint("member", "digest"),
         CheckConstraint("state <> 'succeeded' OR energy IS NOT NULL", name="succeeded_has_energy"),
+        Index(None, "token"),
         Index("ix_references_open", "member", postgresql_where=text("state IN ('queued', 'running')")),
     )
 
@@ -254,6 +256,7 @@ class Walker(WorkRow):
     __table_args__ = (
         *claimable_checks(),
         UniqueConstraint("placement_id", "member", "refines", postgresql_nulls_not_distinct=True),
+        Index(None, "token"),
         Index("ix_walkers_open", "member", "state", postgresql_where=text("state IN ('queued', 'running')")),
         Index("ix_walkers_job", "job_id", "member", "hop"),
     )
@@ -315,6 +318,7 @@ class MemberEnergy(WorkRow):
             "state <> 'succeeded' OR (energy IS NOT NULL AND adsorption_energy IS NOT NULL)",
             name="succeeded_has_energy",
         ),
+        Index(None, "token"),
         Index(
             "ix_member_energies_open",
             "member",

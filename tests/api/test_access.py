@@ -16,6 +16,7 @@ PROTECTED = [
     ("GET", "/v1/jobs"),
     ("GET", f"/v1/jobs/{SOME_JOB}"),
     ("DELETE", f"/v1/jobs/{SOME_JOB}"),
+    ("GET", f"/v1/jobs/{SOME_JOB}/attempts"),
     ("GET", f"/v1/jobs/{SOME_JOB}/candidates"),
     ("GET", f"/v1/jobs/{SOME_JOB}/minima"),
     ("POST", f"/v1/jobs/{SOME_JOB}/selections"),
@@ -28,6 +29,8 @@ PROTECTED = [
     ("GET", "/v1/calibrations"),
     ("GET", "/v1/calibrations/0"),
     ("GET", "/v1/models"),
+    ("GET", "/v1/workers"),
+    ("GET", "/metrics"),
 ]
 
 

@@ -99,7 +99,7 @@ def test_a_cancelled_job_frees_its_worker(stack: Stack, opened: Sessions):
     long = submit(opened, hops=500)
     wait_until(lambda: hops_done(opened, long) >= 1, 60, "some hops")
     with opened.begin() as session:
-        settling.end(session, session.get_one(Job, long.id, with_for_update=True), State.CANCELLED)
+        settling.end(session, settling.locked(session, long.id), State.CANCELLED)
     short = submit(opened, hops=0)
     assert wait_for_end(opened, short.id, 20).state == State.SUCCEEDED
     with opened() as session:

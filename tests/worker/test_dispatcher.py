@@ -1,10 +1,12 @@
 """The dispatcher's pass over the database, and what it rings."""
 
+import pytest
 from sqlalchemy import Engine, func, select, text, update
 
 from shared.database.repositories import claims
 from shared.database.session import sessions
 from shared.database.tables import Job, StageRow, Walker
+from shared.errors import OtherVersion
 from shared.states import Stage, State, Work
 from tests.shared.database.jobs import add_job
 from worker.dispatcher import mend
@@ -35,3 +37,16 @@ def test_a_job_that_nobody_settled_goes_on(engine: Engine):
         with opened() as session:
             assert session.get_one(Job, job.id).state == State.FAILED
             assert session.get_one(Job, waiting.id).state == State.QUEUED
+
+
+def test_tables_of_another_version_are_left_alone(engine: Engine):
+    opened = sessions(engine)
+    with opened.begin() as session:
+        add_job(session)
+        claims.claim(session, Walker, claims.open_walkers("emt"), owner="dead", lease_s=60, limit=1)
+        session.execute(update(Walker).values(lease_until=func.now() - text("interval '1 second'")))
+        session.execute(text("UPDATE alembic_version SET version_num = 'tomorrow'"))
+    with pytest.raises(OtherVersion, match="version tomorrow"):
+        mend(opened, 3)
+    with opened() as session:
+        assert session.scalars(select(Walker.state)).all() == [State.RUNNING]

@@ -3,6 +3,9 @@
 Only PostgreSQL's clock counts. attempts is raised when the row is claimed, before anything runs: a row that takes
 its worker down is counted all the same. The `open_*` queries name the rows that may be claimed, in columns `id` and then
 the keys they are taken by, smallest first.
+
+A worker that dies takes all that it held down with it. So that the innocent are not given up with the guilty, the last attempt
+that a row has left is made alone (`Trial`).
 """
 
 from __future__ import annotations
@@ -10,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Subquery, and_, exists, func, or_, select, update
+from sqlalchemy import Select, Subquery, and_, exists, func, literal, not_, or_, select, true, union_all, update
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -34,12 +38,21 @@ from shared.states import OPEN, State, Work
 
 TABLES: tuple[type[WorkRow], ...] = (StageRow, Reference, Walker, MemberEnergy)
 
+_LATEST = 500
+"""Claims that are looked back on to see whose turn it is."""
 
 _WORK: dict[type[WorkRow], Work] = {
     Reference: Work.REFERENCE,
     Walker: Work.WALKER,
     MemberEnergy: Work.EVALUATION,
 }
+
+
+class Trial(StrEnum):
+    """Which rows a claim takes: those that may share a worker with others, or those on their last attempt, that may not."""
+
+    SHARED = "shared"
+    ALONE = "alone"
 
 
 @dataclass(frozen=True)
@@ -53,24 +66,38 @@ class Lease:
 
 def open_stages() -> Subquery:
     """CPU stages that may be claimed."""
+    standing = _standing(StageRow)
     return (
-        select(StageRow.id, *_fair(StageRow))
+        select(StageRow.id, *_fair(StageRow, standing))
         .join(Job, Job.id == StageRow.job_id)
+        .outerjoin(standing, standing.c.user_id == Job.user_id)
         .where(StageRow.state == State.QUEUED, Job.state.in_(OPEN))
         .subquery()
     )
 
 
 def open_references(member: str) -> Subquery:
-    """References of this member that an open job waits for."""
-    wanted = exists().where(
-        JobReference.reference_id == Reference.id, Job.id == JobReference.job_id, Job.state.in_(OPEN)
-    )
-    return (
-        select(Reference.id, Reference.id.label("age"))
-        .where(Reference.member == member, Reference.state == State.QUEUED, wanted)
+    """References of this member that an open job waits for; one that several users wait for has the earliest of their turns."""
+    standing = _standing_of_references()
+    busy, served = (func.coalesce(func.max(standing.c[name]), 0) for name in ("busy", "served"))
+    order = (func.max(Job.priority).desc(), func.min(Job.created_at), Reference.id)
+    wanted = (
+        select(
+            Reference.id,
+            (busy + func.row_number().over(partition_by=Job.user_id, order_by=order)).label("turn"),
+            served.label("served"),
+            (-func.max(Job.priority)).label("rank"),
+            func.min(Job.created_at).label("age"),
+        )
+        .join(JobReference, JobReference.reference_id == Reference.id)
+        .join(Job, Job.id == JobReference.job_id)
+        .outerjoin(standing, standing.c.user_id == Job.user_id)
+        .where(Reference.member == member, Reference.state == State.QUEUED, Job.state.in_(OPEN))
+        .group_by(Reference.id, Job.user_id)
         .subquery()
     )
+    keys = [func.min(wanted.c[name]).label(name) for name in ("turn", "served", "rank", "age")]
+    return select(wanted.c.id, *keys, wanted.c.id.label("number")).group_by(wanted.c.id).subquery()
 
 
 def open_walkers(member: str) -> Subquery:
@@ -88,9 +115,11 @@ def open_walkers(member: str) -> Subquery:
         .scalar_subquery()
     )
     lag = Job.parameters["hopping"]["lag"].as_integer()
+    standing = _standing(Walker)
     return (
-        select(Walker.id, *_fair(Walker), Walker.hop, Placement.index)
+        select(Walker.id, *_fair(Walker, standing), Walker.hop, Placement.index)
         .join(Job, Job.id == Walker.job_id)
+        .outerjoin(standing, standing.c.user_id == Job.user_id)
         .join(Placement, Placement.id == Walker.placement_id)
         .where(
             Walker.member == member,
@@ -108,9 +137,11 @@ def open_walkers(member: str) -> Subquery:
 
 def open_evaluations(member: str) -> Subquery:
     """Candidate x member evaluations whose references are there."""
+    standing = _standing(MemberEnergy)
     return (
-        select(MemberEnergy.id, *_fair(MemberEnergy), MemberEnergy.id.label("number"))
+        select(MemberEnergy.id, *_fair(MemberEnergy, standing), MemberEnergy.id.label("number"))
         .join(Job, Job.id == MemberEnergy.job_id)
+        .outerjoin(standing, standing.c.user_id == Job.user_id)
         .where(
             MemberEnergy.member == member,
             MemberEnergy.state == State.QUEUED,
@@ -130,31 +161,88 @@ def _references_done(job_id: Any, member: str) -> ColumnElement[bool]:
     )
 
 
-def _fair(table: Any) -> tuple[ColumnElement[Any], ...]:
-    """Round robin over users, then priority, then age: a user's nth queued row comes after everybody else's (n-1)th, and
-    rows that run already count."""
+def _standing(table: Any) -> Subquery:
+    """By user: how many rows of this table run for them now, and the token of the last one they were served, as far as that is among
+    the latest claims. Once for the whole query, not once for each row."""
     running, job = aliased(table), aliased(Job)
     busy = (
-        select(func.count())
-        .select_from(running)
-        .join(job, job.id == running.job_id)
-        .where(running.state == State.RUNNING, job.user_id == Job.user_id)
-        .correlate(Job)
-        .scalar_subquery()
+        select(job.user_id, func.count().label("busy"), literal(0).label("served"))
+        .join(running, running.job_id == job.id)
+        .where(running.state == State.RUNNING)
+        .group_by(job.user_id)
     )
+    claimed = select(table.job_id, table.token).where(table.token.is_not(None))
+    latest = claimed.order_by(table.token.desc()).limit(_LATEST).subquery()
+    served = (
+        select(job.user_id, literal(0), func.max(latest.c.token))
+        .join(latest, latest.c.job_id == job.id)
+        .group_by(job.user_id)
+    )
+    return _summed(busy, served)
+
+
+def _standing_of_references() -> Subquery:
+    """The same for references; one that several users wait for counts for each of them."""
+    running, job, also = aliased(Reference), aliased(Job), aliased(JobReference)
+    busy = (
+        select(job.user_id, func.count(running.id.distinct()).label("busy"), literal(0).label("served"))
+        .join(also, also.job_id == job.id)
+        .join(running, running.id == also.reference_id)
+        .where(running.state == State.RUNNING)
+        .group_by(job.user_id)
+    )
+    claimed = select(Reference.id, Reference.token).where(Reference.token.is_not(None))
+    latest = claimed.order_by(Reference.token.desc()).limit(_LATEST).subquery()
+    served = (
+        select(job.user_id, literal(0), func.max(latest.c.token))
+        .join(also, also.job_id == job.id)
+        .join(latest, latest.c.id == also.reference_id)
+        .group_by(job.user_id)
+    )
+    return _summed(busy, served)
+
+
+def _summed(busy: Select[Any, Any, Any], served: Select[Any, Any, Any]) -> Subquery:
+    both = union_all(busy, served).subquery()
+    return (
+        select(both.c.user_id, func.sum(both.c.busy).label("busy"), func.max(both.c.served).label("served"))
+        .group_by(both.c.user_id)
+        .subquery()
+    )
+
+
+def _fair(table: Any, standing: Subquery) -> tuple[ColumnElement[Any], ...]:
+    """Round robin over users, then priority, then age: a user's nth queued row comes after everybody else's (n-1)th, and
+    rows that run already count; of those whose turn it is equally, the one who was served longest ago comes first."""
     order = (Job.priority.desc(), Job.created_at, table.id)
-    turn = busy + func.row_number().over(partition_by=Job.user_id, order_by=order)
-    return turn.label("turn"), (-Job.priority).label("rank"), Job.created_at.label("age")
+    turn = func.coalesce(standing.c.busy, 0) + func.row_number().over(partition_by=Job.user_id, order_by=order)
+    return (
+        turn.label("turn"),
+        func.coalesce(standing.c.served, 0).label("served"),
+        (-Job.priority).label("rank"),
+        Job.created_at.label("age"),
+    )
 
 
 def claim(
-    session: Session, table: type[WorkRow], eligible: Subquery, *, owner: str, lease_s: float, limit: int
+    session: Session,
+    table: type[WorkRow],
+    eligible: Subquery,
+    *,
+    owner: str,
+    lease_s: float,
+    limit: int,
+    trial: Trial | None = None,
+    max_attempts: int = 1,
 ) -> Sequence[WorkRow]:
-    """Take up to `limit` of the eligible rows. Rows that another worker is just taking are skipped, not waited for."""
+    """Take up to `limit` of the eligible rows. Rows that another worker is just taking are skipped, not waited for. trial: None
+    takes rows of either kind; max_attempts tells them apart."""
+    last = table.attempts >= max(1, max_attempts - 1)
+    kind = true() if trial is None else last if trial is Trial.ALONE else not_(last)
     ids = session.scalars(
         select(table.id)
         .join(eligible, eligible.c.id == table.id)
-        .where(table.state == State.QUEUED)
+        .where(table.state == State.QUEUED, kind)
         .order_by(*eligible.c[1:])
         .limit(limit)
         .with_for_update(of=table, skip_locked=True)
@@ -202,19 +290,25 @@ def _mine(lease: Lease) -> ColumnElement[bool]:
     )
 
 
-def renew(session: Session, leases: Sequence[Lease], lease_s: float) -> set[Lease]:
-    """Extend leases; those that are still one's own are returned, the others are lost."""
-    kept = set()
-    for lease in sorted(leases, key=lambda lease: (lease.table.__tablename__, lease.id)):
-        statement = (
-            update(lease.table)
-            .where(_mine(lease))
-            .values(lease_until=func.now() + timedelta(seconds=lease_s))
-            .returning(lease.table.id)
-        )
-        if session.scalar(statement) is not None:
-            kept.add(lease)
-    return kept
+def check(session: Session, lease: Lease) -> None:
+    """Keep the row locked while its result is written. Raises LostLease."""
+    if session.scalar(select(lease.table.id).where(_mine(lease)).with_for_update()) is None:
+        raise _lost(lease)
+
+
+def _lost(lease: Lease) -> LostLease:
+    return LostLease(f"the lease on {lease.table.__tablename__} {lease.id} has ended")
+
+
+def renew(session: Session, lease: Lease, lease_s: float) -> bool:
+    """Extend a lease; False where it is no longer one's own."""
+    statement = (
+        update(lease.table)
+        .where(_mine(lease))
+        .values(lease_until=func.now() + timedelta(seconds=lease_s))
+        .returning(lease.table.id)
+    )
+    return session.scalar(statement) is not None
 
 
 def finish(session: Session, lease: Lease, state: State, **values: Any) -> None:
@@ -223,23 +317,22 @@ def finish(session: Session, lease: Lease, state: State, **values: Any) -> None:
     statement = (
         update(lease.table)
         .where(_mine(lease))
-        .values(state=state, owner=None, token=None, lease_until=None, attempts=0, **values)
+        .values(state=state, owner=None, lease_until=None, attempts=0, **values)
         .returning(lease.table.id)
         .execution_options(synchronize_session=False)
     )
     if session.scalar(statement) is None:
-        raise LostLease(f"the lease on {lease.table.__tablename__} {lease.id} has ended")
+        raise _lost(lease)
 
 
-def release(session: Session, leases: Sequence[Lease]) -> None:
-    """Give rows back unfinished, as on an orderly stop: costs no attempt."""
-    for lease in leases:
-        session.execute(
-            update(lease.table)
-            .where(_mine(lease))
-            .values(state=State.QUEUED, owner=None, token=None, lease_until=None, attempts=lease.table.attempts - 1)
-            .execution_options(synchronize_session=False)
-        )
+def release(session: Session, lease: Lease) -> None:
+    """Give a row back unfinished, as on an orderly stop: costs no attempt."""
+    session.execute(
+        update(lease.table)
+        .where(_mine(lease))
+        .values(state=State.QUEUED, owner=None, lease_until=None, attempts=lease.table.attempts - 1)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def fail(session: Session, lease: Lease, failure: Failure, worker: str) -> None:
@@ -260,12 +353,12 @@ def give_back(session: Session, lease: Lease, failure: MachineryFailure, worker:
     statement = (
         update(lease.table)
         .where(_mine(lease))
-        .values(state=State.QUEUED, owner=None, token=None, lease_until=None)
+        .values(state=State.QUEUED, owner=None, lease_until=None)
         .returning(lease.table.id)
         .execution_options(synchronize_session=False)
     )
     if session.scalar(statement) is None:
-        raise LostLease(f"the lease on {lease.table.__tablename__} {lease.id} has ended")
+        raise _lost(lease)
 
 
 def end_expired(session: Session, max_attempts: int) -> set[UUID]:
@@ -280,15 +373,19 @@ def end_expired(session: Session, max_attempts: int) -> set[UUID]:
         for row in session.scalars(expired):
             lost = WorkerLost(f"worker {row.owner} was lost while it held this")
             _record(session, row, lost, row.owner)
-            if row.attempts >= max_attempts:
-                row.state = State.FAILED
-                row.failure_kind = Poison.kind
-                row.failure_reason = f"given up after {row.attempts} attempts that each lost their worker"
-            else:
-                row.state = State.QUEUED
-            row.owner, row.token, row.lease_until = None, None, None
+            poison = Poison(f"given up after {row.attempts} attempts that each lost their worker")
+            _requeue(row, max_attempts, poison)
             jobs.update(_jobs_of(session, row))
     return jobs
+
+
+def _requeue(row: WorkRow, max_attempts: int, failure: Failure) -> None:
+    """Back into the queue; or failed, where no attempt is left."""
+    if row.attempts >= max_attempts:
+        row.state, row.failure_kind, row.failure_reason = State.FAILED, failure.kind, str(failure)
+    else:
+        row.state = State.QUEUED
+    row.owner, row.lease_until = None, None
 
 
 def _jobs_of(session: Session, row: WorkRow) -> set[UUID]:

@@ -116,8 +116,7 @@ def cancel(session: Session, identity: Identity, job_id: UUID) -> Job:
 
     References are shared with other jobs and stay. Raises NotFound, and Conflict when the job has ended.
     """
-    job = session.scalars(select(Job).where(Job.id == job_id).with_for_update()).one_or_none()
-    job = _visible(job, identity, job_id)
+    job = _visible(settling.locked(session, job_id), identity, job_id)
     if State(job.state).ended:
         was = "was already cancelled" if job.state == State.CANCELLED else f"has already {job.state}"
         raise Conflict(f"job {job.id} {was}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -24,17 +24,36 @@ from shared.states import OPEN, Stage, State, Work, check_transition
 REFERENCE_FAILED = "reference_failed"
 
 
-def open_jobs(session: Session) -> list[UUID]:
-    """Jobs that have not ended."""
-    return list(session.scalars(select(Job.id).where(Job.state.in_(OPEN)).order_by(Job.created_at)))
+def unsettled(session: Session) -> list[UUID]:
+    """Open jobs that `settle` would move on: a stage was given up, a reference failed, or nothing is left to search and score."""
+    stage_failed = exists().where(StageRow.job_id == Job.id, StageRow.state == State.FAILED)
+    work = [exists().where(table.job_id == Job.id, table.state.in_(OPEN)) for table in (Walker, MemberEnergy)]
+    reference_failed = exists().where(
+        JobReference.job_id == Job.id, Reference.id == JobReference.reference_id, Reference.state == State.FAILED
+    )
+    return list(
+        session.scalars(
+            select(Job.id)
+            .where(
+                Job.state.in_(OPEN),
+                or_(
+                    and_(Job.stage.in_((Stage.PLACING, Stage.SELECTING)), stage_failed),
+                    and_(Job.stage == Stage.SEARCHING, or_(reference_failed, ~or_(*work))),
+                ),
+            )
+            .order_by(Job.created_at)
+        )
+    )
 
 
-def start(session: Session, job: Job) -> None:
-    """The job's first work has been claimed."""
-    if job.state == State.QUEUED:
-        check_transition(State.QUEUED, State.RUNNING)
-        job.started_at = session.scalar(select(func.now()))
-        job.state = State.RUNNING
+def start(session: Session, job_id: UUID) -> None:
+    """The job's first work has been claimed; one that has ended meanwhile stays ended."""
+    session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.state == State.QUEUED)
+        .values(state=State.RUNNING, started_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
 
 
 def end(session: Session, job: Job, state: State, *, kind: str | None = None, reason: str | None = None) -> None:
@@ -44,18 +63,25 @@ def end(session: Session, job: Job, state: State, *, kind: str | None = None, re
     job.state, job.failure_kind, job.failure_reason, job.ended_at = state, kind, reason, now
     if state is State.SUCCEEDED:
         job.stage = Stage.DONE
-    for table in (StageRow, Walker, MemberEnergy):
+    for table in (MemberEnergy, StageRow, Walker):
         session.execute(
             update(table)
             .where(table.job_id == job.id, table.state.in_(OPEN))
-            .values(state=State.CANCELLED, owner=None, token=None, lease_until=None)
+            .values(state=State.CANCELLED, owner=None, lease_until=None)
         )
+
+
+def locked(session: Session, job_id: UUID) -> Job | None:
+    """The job, with nobody else settling or ending it until this transaction ends. Rows may be added under it meanwhile: whoever adds
+    one may hold the very row that the owner of this lock waits for."""
+    query = select(Job).where(Job.id == job_id).with_for_update(key_share=True)
+    return session.scalars(query, execution_options={"populate_existing": True}).one_or_none()
 
 
 def settle(session: Session, job_id: UUID) -> bool:
     """Open the selection stage when nothing is left to search or score, or end the job where there is nothing to choose
     from. Returns whether a CPU worker is needed now."""
-    job = session.scalars(select(Job).where(Job.id == job_id).with_for_update()).one_or_none()
+    job = locked(session, job_id)
     if job is None or State(job.state).ended:
         return False
     if job.stage == Stage.PLACING or job.stage == Stage.SELECTING:
@@ -103,7 +129,6 @@ def _fail_without_references(session: Session, job: Job) -> None:
                 "failure_kind": REFERENCE_FAILED,
                 "failure_reason": reason,
                 "owner": None,
-                "token": None,
                 "lease_until": None,
             }
             session.execute(

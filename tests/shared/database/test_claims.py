@@ -1,5 +1,6 @@
 """Claims on a real PostgreSQL: one winner, fenced writes, leases that end, turns that are fair."""
 
+import contextlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from shared.database.repositories import claims
 from shared.database.session import Sessions, sessions
-from shared.database.tables import Attempt, Walker
-from shared.errors import Diverged, LostLease
+from shared.database.tables import Attempt, JobReference, Reference, Walker
+from shared.errors import Broken, Diverged, LostLease
 from shared.states import State
 from tests.shared.database.jobs import add_job, add_reference
 
@@ -80,7 +81,7 @@ def test_a_result_is_written_once_and_starts_the_attempts_again(session):
     claims.finish(session, lease, State.QUEUED, hop=1)
     session.expire_all()
     row = session.get_one(Walker, lease.id)
-    assert (row.state, row.hop, row.attempts, row.owner, row.token) == (State.QUEUED, 1, 0, None, None)
+    assert (row.state, row.hop, row.attempts, row.owner, row.lease_until) == (State.QUEUED, 1, 0, None, None)
     with pytest.raises(LostLease):
         claims.finish(session, lease, State.QUEUED, hop=1)
 
@@ -99,8 +100,9 @@ def test_a_stale_token_never_writes(session):
     ):
         with pytest.raises(LostLease), session.begin_nested():
             write()
-    claims.release(session, [stale])
-    assert claims.renew(session, [stale, fresh], 60) == {fresh}
+    claims.release(session, stale)
+    assert not claims.renew(session, stale, 60)
+    assert claims.renew(session, fresh, 60)
     session.expire_all()
     row = session.get_one(Walker, fresh.id)
     assert (row.state, row.owner, row.hop) == (State.RUNNING, "successor", 0)
@@ -113,7 +115,7 @@ def test_a_late_write_is_refused_even_before_anybody_noticed(session):
     expire(session)
     with pytest.raises(LostLease):
         claims.finish(session, lease, State.SUCCEEDED)
-    assert claims.renew(session, [lease], 60) == set()
+    assert not claims.renew(session, lease, 60)
 
 
 def test_a_row_that_keeps_losing_its_worker_is_poison(session):
@@ -134,7 +136,7 @@ def test_a_row_that_keeps_losing_its_worker_is_poison(session):
 def test_giving_a_row_back_costs_no_attempt(session):
     add_job(session)
     lease = claims.lease_of(take(session)[0])
-    claims.release(session, [lease])
+    claims.release(session, lease)
     session.expire_all()
     row = session.get_one(Walker, lease.id)
     assert (row.state, row.attempts, row.owner, row.lease_until) == (State.QUEUED, 0, None, None)
@@ -143,7 +145,7 @@ def test_giving_a_row_back_costs_no_attempt(session):
 def test_renewing_counts_from_now_by_the_servers_clock(session):
     add_job(session)
     lease = claims.lease_of(take(session, lease_s=1)[0])
-    assert claims.renew(session, [lease], 100) == {lease}
+    assert claims.renew(session, lease, 100)
     left = session.scalar(select(func.extract("epoch", Walker.lease_until - func.now())))
     assert float(left) == pytest.approx(100, abs=1)
 
@@ -216,3 +218,92 @@ def test_work_of_an_ended_job_is_not_claimed(session):
     job.state, job.ended_at = State.CANCELLED, func.now()
     session.flush()
     assert not take(session)
+
+
+def trial(session: Session, kind: claims.Trial, limit: int = 5) -> list[int]:
+    eligible = claims.open_walkers("emt")
+    rows = claims.claim(session, Walker, eligible, owner="worker", lease_s=60, limit=limit, trial=kind, max_attempts=3)
+    return [row.attempts for row in rows]
+
+
+def test_a_rows_last_attempt_is_claimed_apart_from_the_others(session):
+    add_job(session, walkers=4)
+    for walker, attempts in zip(session.scalars(select(Walker).order_by(Walker.id)), (0, 1, 2, 2), strict=True):
+        walker.attempts = attempts
+    session.flush()
+    assert trial(session, claims.Trial.SHARED) == [1, 2]
+    assert trial(session, claims.Trial.ALONE, limit=1) == [3]
+
+
+def test_where_one_attempt_is_all_there_is_it_is_shared(session):
+    add_job(session)
+    rows = claims.claim(
+        session,
+        Walker,
+        claims.open_walkers("emt"),
+        owner="worker",
+        lease_s=60,
+        limit=1,
+        trial=claims.Trial.SHARED,
+        max_attempts=1,
+    )
+    assert len(rows) == 1
+
+
+def test_rows_given_back_by_a_broken_worker_keep_the_reason_and_fail_with_it_in_the_end(session):
+    add_job(session, walkers=2)
+    for _ in range(2):
+        first, second = [claims.lease_of(row) for row in take(session, limit=2)]
+        claims.finish(session, second, State.QUEUED)
+        session.expire_all()
+        for lease in (first, second):
+            with contextlib.suppress(LostLease), session.begin_nested():
+                claims.give_back(session, lease, Broken("ValueError: odd"), "worker", 2)
+        session.flush()
+        session.expire_all()
+    failed, fine = session.scalars(select(Walker).order_by(Walker.id))
+    assert (failed.state, failed.failure_kind, failed.failure_reason) == (State.FAILED, "broken", "ValueError: odd")
+    assert (fine.state, fine.attempts) == (State.QUEUED, 0)
+    assert [one.number for one in session.scalars(select(Attempt).order_by(Attempt.id))] == [1, 2]
+
+
+def test_a_lease_that_ended_is_not_held_while_its_result_is_written(session):
+    add_job(session)
+    lease = claims.lease_of(take(session)[0])
+    claims.check(session, lease)
+    expire(session)
+    with pytest.raises(LostLease):
+        claims.check(session, lease)
+
+
+def test_references_go_round_the_users_and_one_that_is_shared_has_the_earliest_turn(session):
+    flood = [add_job(session, user="first", walkers=0) for _ in range(5)]
+    wanted = [add_reference(session, job) for job in flood]
+    late = add_job(session, user="late", walkers=0)
+    own = add_reference(session, late)
+    session.add(JobReference(job_id=late.id, reference_id=wanted[4].id))
+    session.flush()
+
+    def next_one() -> int:
+        eligible = claims.open_references("emt")
+        return claims.claim(session, Reference, eligible, owner="worker", lease_s=60, limit=1)[0].id
+
+    order = [next_one() for _ in range(6)]
+    assert sorted(order) == sorted(one.id for one in [*wanted, own])
+    assert {wanted[0].id, own.id} & set(order[:2])
+    assert order.index(own.id) < 3
+    assert order.index(wanted[4].id) < 4
+
+
+def test_one_worker_serves_the_users_in_turn(session):
+    """Nothing runs between its claims: only the past says whose turn it is."""
+    for _ in range(4):
+        add_job(session, user="first")
+    late = [add_job(session, user="late").id for _ in range(2)]
+    order = []
+    for _ in range(4):
+        row = take(session)[0]
+        order.append(row.job_id in late)
+        claims.finish(session, claims.lease_of(row), State.SUCCEEDED)
+        session.expire_all()
+    assert order == [False, True, False, True]

@@ -106,3 +106,23 @@ def test_a_stage_that_was_given_up_takes_its_job_with_it(session):
     session.flush()
     settling.settle(session, job.id)
     assert (job.state, job.failure_kind, job.failure_reason) == (State.FAILED, "poison", "gone")
+
+
+def test_only_jobs_that_can_move_on_are_looked_at(session):
+    add_job(session)  # its walker is open
+    waiting = add_job(session, stage=Stage.PLACING, walkers=0)
+    session.add(StageRow(job_id=waiting.id, work=Work.PLACEMENT))
+    assert settling.unsettled(session) == []
+    searched = add_job(session)
+    end_walkers(session, searched)
+    without_reference = add_job(session)
+    add_reference(session, without_reference, state=State.FAILED)
+    given_up = add_job(session, stage=Stage.SELECTING)
+    row = StageRow(job_id=given_up.id, work=Work.SELECTION, state=State.FAILED, failure_kind="poison")
+    session.add(row)
+    session.flush()
+    assert set(settling.unsettled(session)) == {searched.id, without_reference.id, given_up.id}
+    for job_id in settling.unsettled(session):
+        settling.settle(session, job_id)
+    session.flush()
+    assert settling.unsettled(session) == []

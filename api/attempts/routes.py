@@ -1,0 +1,60 @@
+"""GET of a job's attempts that did not end well."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from api.dependencies import Caller, UseSession
+from api.paging import Cursor, Limit, id_cursor, id_position
+from api.problems import responses
+from shared.database.repositories import attempts, jobs
+from shared.states import Work
+
+router = APIRouter(prefix="/v1/jobs/{job_id}/attempts", tags=["jobs"])
+
+
+class AttemptView(BaseModel):
+    """A claim that did not end well. number: of that piece of work's attempts, from 1; a result starts the count again."""
+
+    work: Work
+    item: str = Field(description="which walker, evaluation, reference or stage; alike in all of its attempts")
+    number: int
+    worker: str | None
+    kind: str
+    reason: str
+    at: datetime
+
+
+class AttemptPage(BaseModel):
+    """Attempts, oldest first; `next` is the cursor of the next page."""
+
+    attempts: list[AttemptView]
+    next: str | None
+
+
+@router.get("", responses=responses(401, 404, 422))
+def list_attempts(
+    job_id: UUID, caller: Caller, session: UseSession, limit: Limit = 50, cursor: Cursor = None
+) -> AttemptPage:
+    """Workers lost and calculations failed, of this job and of the references it rests on, with the reasons."""
+    job = jobs.get(session, caller, job_id)
+    found, last = attempts.of_job(session, job.id, limit=limit, after=id_position(cursor))
+    return AttemptPage(
+        attempts=[
+            AttemptView(
+                work=Work(one.work),
+                item=one.work_id,
+                number=one.number,
+                worker=one.worker,
+                kind=one.failure_kind,
+                reason=one.reason,
+                at=one.at,
+            )
+            for one in found
+        ],
+        next=id_cursor(last),
+    )

@@ -1,0 +1,43 @@
+"""GET /metrics: Prometheus' text format, from the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse
+
+from api.dependencies import Caller, UseSession
+from api.problems import responses
+from shared.database.repositories.measures import Measure, measures
+
+router = APIRouter(tags=["health"])
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **responses(401)},
+)
+def metrics(caller: Caller, session: UseSession) -> PlainTextResponse:
+    """Queues, leases, attempts, hops, force calls and workers, of all users together."""
+    return PlainTextResponse(exposition(measures(session)), media_type=MEDIA_TYPE)
+
+
+def exposition(found: Iterable[Measure]) -> str:
+    """The text format 0.0.4; each name's help and type before its first sample."""
+    lines: list[str] = []
+    named = ""
+    for one in found:
+        if one.name != named:
+            named = one.name
+            lines += [f"# HELP {named} {one.help}", f"# TYPE {named} {'counter' if one.total else 'gauge'}"]
+        labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in one.labels.items())
+        lines.append(f"{named}{{{labels}}} {one.value:g}" if labels else f"{named} {one.value:g}")
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

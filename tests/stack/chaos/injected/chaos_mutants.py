@@ -1,0 +1,207 @@
+"""Mutants: one mechanism of the contract broken each. Some test of the chaos suite must fail under every one of them."""
+
+import os
+import time
+from datetime import UTC, datetime
+from types import ModuleType
+from typing import Any
+
+from chaos_injection import die, mutant, strikes
+
+
+@mutant("shared.database.repositories.claims")
+def no_fencing(claims: ModuleType) -> None:
+    """Whoever has once held a row may write it."""
+    claims._mine = lambda lease: lease.table.id == lease.id
+
+
+@mutant("shared.database.repositories.claims")
+def no_row_locks(claims: ModuleType) -> None:
+    """Two workers may choose the same row; the pause makes it likely."""
+    from sqlalchemy import Select
+
+    claim, lock = claims.claim, Select.with_for_update
+
+    def pause(query: Any, **_: Any) -> Any:
+        return query
+
+    def unlocked(session: Any, *arguments: Any, **named: Any) -> Any:
+        scalars = session.scalars
+
+        def slowly(statement: Any) -> Any:
+            found = scalars(statement)
+            time.sleep(0.3)
+            return found
+
+        Select.with_for_update, session.scalars = pause, slowly
+        try:
+            return claim(session, *arguments, **named)
+        finally:
+            Select.with_for_update, session.scalars = lock, scalars
+
+    claims.claim = unlocked
+
+
+@mutant("shared.database.repositories.claims")
+def attempts_counted_afterwards(claims: ModuleType) -> None:
+    """A row that takes its worker down is not counted."""
+    claim = claims.claim
+
+    def uncounted(session: Any, table: Any, *arguments: Any, **named: Any) -> Any:
+        rows = claim(session, table, *arguments, **named)
+        for row in rows:
+            row.attempts -= 1
+        session.flush()
+        return rows
+
+    claims.claim = uncounted
+
+
+@mutant("shared.database.repositories.claims")
+def last_attempts_are_shared(claims: ModuleType) -> None:
+    """The innocent are given up with the guilty."""
+    claim = claims.claim
+
+    def together(*arguments: Any, trial: Any = None, **named: Any) -> Any:
+        return [] if trial is claims.Trial.ALONE else claim(*arguments, **named)
+
+    claims.claim = together
+
+
+@mutant("shared.database.repositories.claims")
+def expired_leases_stay(claims: ModuleType) -> None:
+    """Recovery is left to the broker's visibility timeout."""
+    claims.end_expired = lambda session, max_attempts: set()
+
+
+@mutant("shared.database.repositories.claims")
+def leases_by_the_workers_clock(claims: ModuleType) -> None:
+    func = claims.func
+
+    class Clock:
+        def __getattr__(self, name: str) -> Any:
+            return (lambda: datetime.now(UTC)) if name == "now" else getattr(func, name)
+
+    claims.func = Clock()
+
+
+@mutant("shared.database.repositories.claims")
+def oldest_first(claims: ModuleType) -> None:
+    """No turns: a user's five hundred jobs go before another's first."""
+
+    def by_age(table: Any, busy: Any) -> Any:
+        job = claims.Job
+        return (-job.priority).label("rank"), job.created_at.label("age")
+
+    claims._fair = by_age
+
+
+@mutant("worker.lease")
+def no_renewal(lease: ModuleType) -> None:
+    lease.LeaseKeeper._renew = lambda self: None
+
+
+@mutant("shared.database.repositories.jobs")
+def doorbell_before_commit(jobs: ModuleType) -> None:
+    submit = jobs.submit
+
+    def rung(*arguments: Any, **named: Any) -> Any:
+        found = submit(*arguments, **named)
+        if strikes("die-before-doorbell"):
+            die()
+        return found
+
+    jobs.submit = rung
+
+
+@mutant("worker.stopping")
+def deaf_to_a_stop(stopping: ModuleType) -> None:
+    stopping.requested = lambda: False
+
+
+@mutant("shared.database.repositories.settling")
+def cancelled_work_goes_on(settling: ModuleType) -> None:
+    """Ending a job leaves its open rows as they are."""
+
+    class Nothing:
+        def where(self, *_: Any) -> "Nothing":
+            return self
+
+        def values(self, **_: Any) -> Any:
+            return settling.select(1)
+
+    settling.update = lambda table: Nothing()
+
+
+def _configured(broker: ModuleType, **changes: Any) -> None:
+    make = broker.celery_app
+
+    def made(settings: Any) -> Any:
+        app = make(settings)
+        app.conf.update(**changes)
+        return app
+
+    broker.celery_app = made
+
+
+@mutant("shared.broker")
+def children_must_load_fast(broker: ModuleType) -> None:
+    """Celery's default."""
+    _configured(broker, worker_proc_alive_timeout=4)
+
+
+@mutant("shared.broker")
+def tasks_die_with_their_connection(broker: ModuleType) -> None:
+    """Celery's default from 6.0 on."""
+    _configured(broker, worker_cancel_long_running_tasks_on_connection_loss=True)
+
+
+@mutant("shared.broker")
+def no_hard_limit(broker: ModuleType) -> None:
+    _configured(broker, task_time_limit=None)
+
+
+@mutant("shared.broker")
+def messages_expire(broker: ModuleType) -> None:
+    """By the clock of whoever reads them."""
+    make = broker.celery_app
+
+    def made(settings: Any) -> Any:
+        app = make(settings)
+        send = app.send_task
+        app.send_task = lambda *arguments, **named: send(*arguments, expires=300, **named)
+        return app
+
+    broker.celery_app = made
+
+
+@mutant("services.engine")
+def batches_are_not_halved(engine: ModuleType) -> None:
+    def evaluate(self: Any, keys: Any) -> Any:
+        structures = [self._walks[key].wants for key in keys]
+        try:
+            return self._potential.evaluate(structures)
+        except engine.OutOfMemory as failure:
+            return [engine.OutOfMemory(str(failure)) for _ in keys]
+
+    engine.Engine._evaluate = evaluate
+
+
+@mutant("worker.errands.hop")
+def chance_from_the_system(hop: ModuleType) -> None:
+    """A walker's numbers depend on when it runs."""
+    hop._seed = lambda parameters, row: (int.from_bytes(os.urandom(4), "big"),)
+
+
+@mutant("shared.database.revision")
+def any_version_will_do(revision: ModuleType) -> None:
+    revision.check = lambda session: None
+
+
+@mutant("api.doorbell")
+def the_answer_waits_for_the_broker(doorbell: ModuleType) -> None:
+    def cpu(self: Any) -> None:
+        while not self._doorbell.cpu():
+            time.sleep(0.5)
+
+    doorbell.BackgroundDoorbell.cpu = cpu
