@@ -8,10 +8,10 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help env env-mace env-uma demo up down status test chaos mutants soak fuzz check bench lock clean
+.PHONY: help env env-mace env-uma demo up down status test chaos mutants soak fuzz check bench test-gpu bench-gpu lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 env: .venv/complete ## build the environment in .venv, potentials included
 
@@ -79,7 +79,13 @@ check: env ## lint, types, imports between rooms, migrations
 	$(BIN)/python -m local.migrations
 
 bench: env ## measure, side by side with the peers; QUICK=--quick for a sample
-	@for name in restraints duplicates engine_overhead search_efficiency scoring tables; do $(BIN)/python -m benchmarks.$$name $(QUICK) || exit 1; done
+	@for name in restraints duplicates engine_overhead search_efficiency scoring tables members; do $(BIN)/python -m benchmarks.$$name $(QUICK) || exit 1; done
+
+test-gpu: env ## the tests that need a CUDA device; they are skipped where there is none
+	@$(BIN)/python -m pytest -m gpu
+
+bench-gpu: env ## members and published sizes on this machine's CUDA device
+	@for name in members full_size; do $(BIN)/python -m benchmarks.$$name --device cuda $(QUICK) || exit 1; done
 
 COMPILE = $(UV) pip compile pyproject.toml --universal --no-emit-index-url --python-version 3.11 --quiet --no-header --no-annotate
 

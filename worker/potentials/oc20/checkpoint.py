@@ -38,6 +38,18 @@ _PLAIN: list[Any] = [
     dict,
 ]
 
+# What torch raises on bytes that are no archive of its own, by where it stumbles.
+_UNREADABLE = (
+    UnpicklingError,
+    EOFError,
+    KeyError,
+    IndexError,
+    ValueError,
+    RuntimeError,
+    AssertionError,
+    AttributeError,
+)
+
 
 def read(file: Path) -> dict[str, Any]:
     """The checkpoint's contents. The file's SHA-256 must have been checked. Raises MachineryFailure for one that holds more than
@@ -45,8 +57,9 @@ def read(file: Path) -> dict[str, Any]:
     with torch.serialization.safe_globals(_PLAIN):
         try:
             contents = torch.load(file, map_location="cpu", weights_only=True)
-        except UnpicklingError as error:
-            raise MachineryFailure(f"{file} is not read: {str(error).splitlines()[0]}") from error
+        except _UNREADABLE as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise MachineryFailure(f"{file} is not read: {reason}") from error
     if not isinstance(contents, dict) or not {"config", "state_dict"} <= contents.keys():
         raise MachineryFailure(f"{file} holds no configuration and state_dict: it is not a checkpoint of fairchem")
     return contents

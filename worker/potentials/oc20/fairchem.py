@@ -68,6 +68,7 @@ def quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r".*torch\.cuda\.amp", category=FutureWarning)
+            warnings.filterwarnings("ignore", message=r"To copy construct from a tensor", category=UserWarning)
             yield
     finally:
         root.removeFilter(ours)

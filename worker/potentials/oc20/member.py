@@ -92,13 +92,13 @@ def _data(structure: Structure) -> Data:
     return Data(
         pos=positions.float(),
         cell=cell.float(),
-        atomic_numbers=torch.from_numpy(structure.numbers).float(),
+        atomic_numbers=torch.tensor(structure.numbers, dtype=torch.float32),
         natoms=len(structure),
-        tags=torch.from_numpy(_tags(structure)),
-        fixed=torch.from_numpy(structure.fixed).int(),
+        tags=torch.tensor(_tags(structure)),
+        fixed=torch.tensor(structure.fixed, dtype=torch.int32),
         exact_positions=positions,
         exact_cell=cell,
-        periodic=torch.from_numpy(structure.pbc.copy())[None],
+        periodic=torch.tensor(structure.pbc)[None],
     )
 
 

@@ -1,0 +1,120 @@
+"""The three networks in small, with the published kind of settings: cutoffs, sizes and depth are what was shrunk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+CUTOFF = 6.0
+"""Å."""
+
+NETWORKS: dict[str, dict[str, Any]] = {
+    "equiformer_v2": {
+        "name": "equiformer_v2",
+        "use_pbc": True,
+        "regress_forces": True,
+        "max_neighbors": 20,
+        "max_radius": CUTOFF,
+        "max_num_elements": 90,
+        "num_layers": 2,
+        "sphere_channels": 16,
+        "attn_hidden_channels": 16,
+        "num_heads": 2,
+        "attn_alpha_channels": 8,
+        "attn_value_channels": 8,
+        "ffn_hidden_channels": 16,
+        "norm_type": "layer_norm_sh",
+        "lmax_list": [2],
+        "mmax_list": [2],
+        "grid_resolution": 8,
+        "edge_channels": 16,
+        "use_atom_edge_embedding": True,
+        "distance_function": "gaussian",
+        "attn_activation": "silu",
+        "use_s2_act_attn": False,
+        "ffn_activation": "silu",
+        "use_gate_act": False,
+        "use_grid_mlp": True,
+        "alpha_drop": 0.0,
+        "drop_path_rate": 0.0,
+        "proj_drop": 0.0,
+        "weight_init": "uniform",
+        "avg_num_nodes": 14.0,
+        "avg_degree": 20.0,
+    },
+    "gemnet_oc": {
+        "name": "gemnet_oc",
+        "num_spherical": 4,
+        "num_radial": 24,
+        "num_blocks": 2,
+        "emb_size_atom": 32,
+        "emb_size_edge": 32,
+        "emb_size_trip_in": 12,
+        "emb_size_trip_out": 12,
+        "emb_size_quad_in": 8,
+        "emb_size_quad_out": 8,
+        "emb_size_aint_in": 12,
+        "emb_size_aint_out": 12,
+        "emb_size_rbf": 8,
+        "emb_size_cbf": 8,
+        "emb_size_sbf": 8,
+        "num_before_skip": 1,
+        "num_after_skip": 1,
+        "num_concat": 1,
+        "num_atom": 1,
+        "num_output_afteratom": 1,
+        "cutoff": CUTOFF,
+        "cutoff_qint": CUTOFF,
+        "cutoff_aeaint": CUTOFF,
+        "cutoff_aint": CUTOFF,
+        "max_neighbors": 14,
+        "max_neighbors_qint": 4,
+        "max_neighbors_aeaint": 10,
+        "max_neighbors_aint": 1000,
+        "rbf": {"name": "gaussian"},
+        "envelope": {"name": "polynomial", "exponent": 5},
+        "cbf": {"name": "spherical_harmonics"},
+        "sbf": {"name": "legendre_outer"},
+        "extensive": True,
+        "output_init": "HeOrthogonal",
+        "activation": "silu",
+        "regress_forces": True,
+        "direct_forces": True,
+        "forces_coupled": False,
+        "quad_interaction": True,
+        "atom_edge_interaction": True,
+        "edge_atom_interaction": True,
+        "atom_interaction": True,
+        "num_atom_emb_layers": 1,
+        "num_global_out_layers": 1,
+        "qint_tags": [1, 2],
+    },
+    "escn": {
+        "name": "escn",
+        "num_layers": 2,
+        "max_neighbors": 20,
+        "cutoff": CUTOFF,
+        "sphere_channels": 16,
+        "hidden_channels": 32,
+        "lmax_list": [2],
+        "mmax_list": [2],
+        "num_sphere_samples": 64,
+        "edge_channels": 16,
+        "distance_function": "gaussian",
+        "basis_width_scalar": 2.0,
+        "distance_resolution": 0.05,
+        "regress_forces": True,
+        "use_pbc": True,
+    },
+}
+
+
+GAIN = {"escn": 2.6}
+"""eSCN has no normalisation, and in this size its signal dies out on the way to the forces: its first weights are made larger."""
+ENERGY_GAIN = {"escn": 50.0}
+"""Likewise for the last weights before the energy, which the network divides by a thousand."""
+
+TRAINING: dict[str, dict[str, float]] = {
+    "equiformer_v2": {"epochs": 4, "lr": 4e-3, "energy_coefficient": 10, "force_coefficient": 20},
+    "gemnet_oc": {"epochs": 5, "lr": 2e-3, "energy_coefficient": 5, "force_coefficient": 20},
+    "escn": {"epochs": 5, "lr": 4e-3, "energy_coefficient": 10, "force_coefficient": 40},
+}
