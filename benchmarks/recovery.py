@@ -8,7 +8,6 @@ again. Times are from the kill to the moment that a poll every 50 ms first sees 
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -20,6 +19,7 @@ import httpx
 import numpy as np
 from sqlalchemy import Engine, select
 
+from benchmarks.report import finish, show
 from local import processes
 from local.stack import Stack
 from shared.database.session import connect
@@ -50,10 +50,13 @@ def main() -> None:
         stack.stop()
         stack.postgres.remove()
     lease, interval = (Settings.model_fields[name].default for name in ("lease_s", "dispatch_interval_s"))
-    print(f"{kills} kills, lease {lease:g} s, dispatcher every {interval:g} s; seconds until claimed again")
     quantiles = {name: round(float(np.quantile(times, q)), 1) for name, q in _QUANTILES.items()}
-    print("  ".join(f"{name} {value}" for name, value in quantiles.items()))
-    print(json.dumps({"kills": kills, **quantiles, "within_30_s": bool(max(times) <= 30.0)}))
+    show(
+        f"{kills} kills, lease {lease:g} s, dispatcher every {interval:g} s: seconds until claimed again",
+        list(quantiles),
+        [list(quantiles.values())],
+    )
+    finish({"kills": kills, **quantiles, "within_30_s": bool(max(times) <= 30.0)})
 
 
 _QUANTILES = {"min": 0.0, "p25": 0.25, "median": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}

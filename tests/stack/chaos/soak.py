@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import redis
 from sqlalchemy import text
 
@@ -150,7 +151,7 @@ class Soak:
             with self.lab.client() as client:
                 try:
                     answer = client.delete(f"/v1/jobs/{job}")
-                except OSError:
+                except httpx.HTTPError:  # the API is just being started again
                     return
             if answer.status_code == 200:
                 self.cancelled.add(job)

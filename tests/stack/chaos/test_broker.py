@@ -17,7 +17,7 @@ JOB = {"hops": 1, "count": 2}
 
 
 @pytest.mark.fault(5, "broker kill -9 and restart, with and without AOF")
-@pytest.mark.parametrize("kept", [True, False], ids=["AOF", "no AOF"])
+@pytest.mark.parametrize("kept", [pytest.param(True, marks=pytest.mark.slow_fault), False], ids=["AOF", "no AOF"])
 def test_running_work_goes_on_and_new_jobs_start_again(lab: Lab, kept: bool):
     lab.undisturbed(**JOB)
     lab.arm("slow", 0.03)

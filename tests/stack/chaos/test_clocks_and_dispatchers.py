@@ -21,7 +21,7 @@ def clock_shift(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.fault(20, "worker clock off by an hour")
-@pytest.mark.parametrize("shift_s", [3600, -3600])
+@pytest.mark.parametrize("shift_s", [3600, pytest.param(-3600, marks=pytest.mark.slow_fault)])
 def test_only_postgres_clock_counts(lab: Lab, clock_shift: Path, shift_s: int):
     lab.undisturbed(**JOB)
     for name in ("w0", "w1"):

@@ -33,7 +33,7 @@ def test_a_job_that_nobody_answered_for_runs_and_is_found_by_its_key(lab: Lab):
 
 
 @pytest.mark.fault(24, "cancel while queued, running, committing")
-@pytest.mark.parametrize("moment", ["queued", "running", "committing"])
+@pytest.mark.parametrize("moment", [pytest.param("queued", marks=pytest.mark.slow_fault), "running", "committing"])
 def test_a_cancelled_job_ends_and_frees_its_worker(lab: Lab, moment: str):
     lab.undisturbed(**JOB)
     if moment == "committing":

@@ -71,7 +71,7 @@ def test_a_full_disk_fails_requests_cleanly_and_recovers(lab: Lab):
 
 
 @pytest.mark.fault(22, "network cut between worker and Postgres")
-@pytest.mark.parametrize("how", ["cut", "hold"])
+@pytest.mark.parametrize("how", [pytest.param("cut", marks=pytest.mark.slow_fault), "hold"])
 def test_a_worker_that_is_cut_off_stops_by_itself_and_another_goes_on(lab: Lab, how: str):
     lab.undisturbed(**JOB)
     with Proxy(lab.stack.postgres.port) as proxy:

@@ -31,6 +31,7 @@ def test_poison_is_given_up_and_harms_no_innocent(lab: Lab):
     assert max(numbers.values()) == MAX_ATTEMPTS
 
 
+@pytest.mark.slow_fault
 @pytest.mark.fault(15, "a potential that hangs")
 def test_the_hard_limit_ends_a_hanging_call_and_the_next_job_runs(lab: Lab):
     good = {**JOB, "member": "toy"}
@@ -85,7 +86,7 @@ def test_a_process_with_a_broken_device_leaves_and_its_successor_asks_the_canary
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"ADHOP_MIN_FREE_GIB": "10000"}, "is free, others use it"),
+        pytest.param({"ADHOP_MIN_FREE_GIB": "10000"}, "is free, others use it", marks=pytest.mark.slow_fault),
         ({"ADHOP_DEVICE": "cuda", "CUDA_VISIBLE_DEVICES": ""}, "CUDA device"),
     ],
     ids=["taken", "none"],
@@ -113,7 +114,8 @@ def test_a_worker_without_a_device_claims_nothing_and_says_why(lab: Lab, setting
 
 
 @pytest.mark.fault(19, "models that take 60 s to load, child killed")
-@pytest.mark.parametrize("loading_s", [8, pytest.param(60, marks=pytest.mark.slow_fault)], ids=["8 s", "60 s"])
+@pytest.mark.slow_fault
+@pytest.mark.parametrize("loading_s", [8, 60])
 def test_a_child_that_loads_for_long_is_left_to_it(lab: Lab, loading_s: int):
     job = {**JOB, "member": "toy-loading"}
     lab.arm("loading", 0)

@@ -49,7 +49,7 @@ def test_a_killed_workers_rows_are_claimed_again_when_its_lease_has_ended(lab: L
 
 
 @pytest.mark.fault(3, "SIGTERM at a random moment")
-@pytest.mark.parametrize("moment_s", [0.0, 0.7])
+@pytest.mark.parametrize("moment_s", [pytest.param(0.0, marks=pytest.mark.slow_fault), 0.7])
 def test_a_worker_that_is_asked_to_stop_costs_no_attempt(lab: Lab, moment_s: float):
     lab.undisturbed(**LONG)
     lab.arm("slow", 0.05)

@@ -145,12 +145,6 @@ def _configured(broker: ModuleType, **changes: Any) -> None:
 
 
 @mutant("shared.broker")
-def children_must_load_fast(broker: ModuleType) -> None:
-    """Celery's default."""
-    _configured(broker, worker_proc_alive_timeout=4)
-
-
-@mutant("shared.broker")
 def tasks_die_with_their_connection(broker: ModuleType) -> None:
     """Celery's default from 6.0 on."""
     _configured(broker, worker_cancel_long_running_tasks_on_connection_loss=True)
