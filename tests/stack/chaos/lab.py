@@ -402,7 +402,7 @@ class Lab:
     def longest_lease(self) -> float:
         """What the last lease to end has left, seconds of PostgreSQL's clock."""
         with self.opened() as session:
-            left = select(func.extract("epoch", func.max(Walker.lease_until) - func.now()))
+            left = select(func.extract("epoch", func.max(Walker.lease_until) - func.clock_timestamp()))
             return float(session.scalar(left) or 0)
 
     def freeze_holder(self, job_id: UUID) -> int:
