@@ -67,7 +67,9 @@ class Lab:
         self.stack = Stack(
             folder,
             {**VARIABLES, **(variables or {})},
-            postgres=Postgres(self.disk.folder / "postgres", durable=False),
+            postgres=Postgres(
+                self.disk.folder / "postgres"
+            ),  # durable: an immediate stop loses nothing that was answered
         )
         self._disturbed: set[str] = set()
         self._answers: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
