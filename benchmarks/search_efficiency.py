@@ -3,114 +3,27 @@
 python -m benchmarks.search_efficiency [--quick] [--processes N] [--seeds N]
 
 Methods, on the same starts, seeds and total force calls: BFGS from placements (`bfgs`), the same with restraints (`restrained`), the
-whole search (`adhop`), ASE's MinimaHopping with Hookean from the first four starts (`ase`). One judge for all: a minimum counts when
-it is converged without restraints, has no anomaly, and is none that the search had before (services.similarity). The cost ratio is
-paired: the calls that `adhop` needs to find as many distinct minima as ASE found in all, over the calls ASE needed for them.
+whole search (`adhop`), ASE's MinimaHopping with Hookean from the first four starts (`ase`). The cost ratio is paired: the calls that
+`adhop` needs to find as many distinct minima as ASE found in all, over the calls ASE needed for them. Then the whole search with each
+lever off, and surfaces that an escape can rebuild.
 """
 
 from __future__ import annotations
 
 import sys
-import time
-import warnings
 from argparse import ArgumentParser, Namespace
-from collections import Counter
-from dataclasses import dataclass
-from functools import lru_cache
 from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 
-from benchmarks import ase_peer, report
-from benchmarks.searches import Search, adhop, clean_slab
-from benchmarks.systems import CHGNET_CASES, EMT_CASES, Case, build, starts
-from services import anomalies
-from services.similarity import equivalents, fingerprint
-from shared.parameters import Hopping, JobParameters, Restraints, Similarity
-from shared.structures import Structure
-from worker.potentials import registry
+from benchmarks import report
+from benchmarks.search_runs import BUDGET, LEVERS, LOOSE_METHODS, METHODS, Result, Task, run
+from benchmarks.systems import CHGNET_CASES, EMT_CASES, LEVER_CASES, LOOSE_CASES, Case
 
-METHODS = ("bfgs", "restrained", "adhop", "ase")
-BUDGET = 1200
-PLACEMENTS = 14
-ASE_STARTS = 4
-MANY = 200
 SHARES = (0.25, 0.5, 1.0)
 TOLERANCES = (0.1, 0.02)
-
-
-@dataclass(frozen=True)
-class Task:
-    """One search."""
-
-    member: str
-    case: Case
-    method: str
-    seed: int
-    budget: int
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one search found. minima: (calls, energy in eV) of each new sound one; labels: anomalies of everything it relaxed."""
-
-    task: Task
-    minima: list[tuple[int, float]]
-    calls: int
-    hops: int
-    hop_calls: int
-    relaxed: int
-    labels: dict[str, int]
-    seconds: float
-
-
-_load = lru_cache(registry.load)
-
-
-def run(task: Task) -> Result:
-    """Search, then judge."""
-    warnings.simplefilter("ignore")
-    potential = _load(task.member)
-    system = build(task.case)
-    slab = clean_slab(potential, system.slab)
-    count = {"adhop": PLACEMENTS, "ase": ASE_STARTS}.get(task.method, MANY)
-    begun = starts(system, count, task.seed)
-    began = time.monotonic()
-    if task.method == "ase":
-        found = ase_peer.minima_hopping(potential, begun, task.budget, task.seed)
-    else:
-        found = adhop(potential, begun, slab, _parameters(task), task.budget)
-    seconds = time.monotonic() - began
-    minima, labels = _judged(found, begun, slab)
-    return Result(task, minima, found.calls, found.hops, found.hop_calls, len(found.events), dict(labels), seconds)
-
-
-def _parameters(task: Task) -> JobParameters:
-    whole = task.method == "adhop"
-    hopping = Hopping(hops=1000 if whole else 0, patience=1000, model_curvature=whole)
-    return JobParameters(seed=task.seed, hopping=hopping, restraints=Restraints(enabled=task.method != "bfgs"))
-
-
-def _judged(found: Search, begun: list[Structure], slab: Structure) -> tuple[list[tuple[int, float]], Counter[str]]:
-    tolerances = Similarity()
-    labels: Counter[str] = Counter()
-    prints: list[Any] = []
-    energies: list[float] = []
-    minima = []
-    for event in found.events:
-        names = anomalies.find(begun[event.start], event.structure, slab)
-        labels.update(names or ())
-        labels["any"] += bool(names)
-        if not event.converged or names:
-            continue
-        own = fingerprint(event.structure)
-        if prints and equivalents(own, event.energy, np.array(prints), np.array(energies), tolerances).any():
-            continue
-        prints.append(own)
-        energies.append(event.energy)
-        minima.append((event.calls, event.energy))
-    return minima, labels
+KINDS = ("dissociated", "desorbed", "intercalated", "reconstructed", "any")
 
 
 def paired_ratio(ours: Result, theirs: Result) -> float | None:
@@ -134,10 +47,15 @@ def main() -> None:
             results.append(result)
             sys.stderr.write(f"\r{index} of {len(tasks)} searches")
     sys.stderr.write("\n")
+    main_results = [one for one in results if one.task.method in METHODS and one.task.case not in LOOSE_CASES]
     summary = {
-        member: _report(member, [one for one in results if one.task.member == member]) for member in members(results)
+        member: _report(member, [one for one in main_results if one.task.member == member])
+        for member in members(main_results)
     }
-    report.finish({**summary["emt"], **{member: value for member, value in summary.items() if member != "emt"}})
+    levers = _report_levers([one for one in results if one.task.case in LEVER_CASES and one.task.seed == 0])
+    loose = _report_loose([one for one in results if one.task.case in LOOSE_CASES])
+    others = {member: value for member, value in summary.items() if member != "emt"}
+    report.finish({**summary["emt"], **others, "levers": levers, "loose_surfaces": loose})
 
 
 def members(results: list[Result]) -> list[str]:
@@ -157,6 +75,8 @@ def _tasks(arguments: Namespace) -> list[Task]:
     cases = EMT_CASES[::4] if arguments.quick else EMT_CASES
     tasks = [Task("emt", case, method, seed, BUDGET) for case in cases for seed in range(seeds) for method in METHODS]
     if not arguments.quick:
+        tasks += [Task("emt", case, lever, 0, BUDGET) for case in LEVER_CASES for lever in LEVERS]
+        tasks += [Task("emt", case, method, 0, BUDGET // 2) for case in LOOSE_CASES for method in LOOSE_METHODS]
         tasks += [Task("chgnet-0.3.0", case, method, 0, BUDGET // 2) for case in CHGNET_CASES for method in METHODS]
     return tasks
 
@@ -190,13 +110,7 @@ def _report(member: str, results: list[Result]) -> dict[str, Any]:
             for method in METHODS
         ],
     )
-    kinds = ["dissociated", "desorbed", "intercalated", "reconstructed", "any"]
-    labels = {method: _labels(ones, kinds) for method, ones in by_method.items()}
-    report.show(
-        f"{member}: anomalies, share of what was relaxed",
-        ["method", *kinds],
-        [[method, *(f"{100 * labels[method][kind]:.1f} %" for kind in kinds)] for method in METHODS],
-    )
+    labels = _report_anomalies(f"{member}: anomalies, share of what was relaxed", by_method)
     ratios = [ratio for ratio in _ratios(by_method) if ratio is not None]
     low, high = report.interval(ratios)
     report.show(
@@ -216,6 +130,38 @@ def _report(member: str, results: list[Result]) -> dict[str, Any]:
         "anomalies": labels,
         "systems": [str(case) for case in best],
     }
+
+
+def _report_anomalies(title: str, by_method: dict[str, list[Result]]) -> dict[str, dict[str, float]]:
+    labels = {method: _labels(ones) for method, ones in by_method.items()}
+    rows = [[method, *(f"{100 * share:.1f} %" for share in shares.values())] for method, shares in labels.items()]
+    report.show(title, ["method", *KINDS], rows)
+    return labels
+
+
+def _report_levers(results: list[Result]) -> dict[str, dict[str, float | None]]:
+    """The whole search, and with each lever off, on the same systems and seed."""
+    if not any(one.task.method in LEVERS for one in results):
+        return {}
+    by_method = {name: [one for one in results if one.task.method == name] for name in ("adhop", *LEVERS)}
+    worth = {
+        name: {"calls_per_hop": _per_hop(ones), "calls_per_new_minimum": _per_new(ones)}
+        for name, ones in by_method.items()
+    }
+    report.show(
+        f"what each lever is worth ({len(LEVER_CASES)} systems, one seed, {BUDGET} calls a search)",
+        ["", "calls per hop", "calls per new minimum"],
+        [[name, *("-" if value is None else f"{value:.0f}" for value in one.values())] for name, one in worth.items()],
+    )
+    return worth
+
+
+def _report_loose(results: list[Result]) -> dict[str, dict[str, float]]:
+    """Anomalies on surfaces that an escape can rebuild."""
+    if not results:
+        return {}
+    by_method = {method: [one for one in results if one.task.method == method] for method in LOOSE_METHODS}
+    return _report_anomalies(f"missing-row (110) of {', '.join(case.metal for case in LOOSE_CASES)} with O", by_method)
 
 
 def _reached(one: Result, best: dict[Case, float], tolerance: float, part: float) -> bool:
@@ -250,9 +196,9 @@ def _cost_row(method: str, ones: list[Result]) -> list[object]:
     ]
 
 
-def _labels(ones: list[Result], kinds: list[str]) -> dict[str, float]:
+def _labels(ones: list[Result]) -> dict[str, float]:
     relaxed = max(1, sum(one.relaxed for one in ones))
-    return {kind: sum(one.labels.get(kind, 0) for one in ones) / relaxed for kind in kinds}
+    return {kind: sum(one.labels.get(kind, 0) for one in ones) / relaxed for kind in KINDS}
 
 
 if __name__ == "__main__":

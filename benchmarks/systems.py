@@ -1,10 +1,13 @@
 """Adsorption systems whose intact minimum is known to exist: one slab builder per face, OC20's adsorbates.
 
-On EMT, H-rich molecules have no intact minimum on several metals (H2O, NH3, C2H2): they are left out.
+EMT's H, C, N and O are toys, and many molecules fall apart on it wherever they are put. `python -m benchmarks.screening` relaxes
+placements of every adsorbate on every face; a system is admitted where six of eight stay intact and at least three minima are
+distinct, so that there is something to find. The others are left out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,17 +38,27 @@ class Case:
         return f"{self.adsorbate} on {self.metal}({self.face})"
 
 
-_BUILDERS = {
+def _missing_row(metal: str, size: tuple[int, int, int], vacuum: float) -> Atoms:
+    """(110) with every other row of its top layer gone, as Au and Pt form it: its ridges move easily."""
+    slab = fcc110(metal, size, vacuum=vacuum)
+    rows = np.unique(slab.positions[slab.get_tags() == 1, 1].round(3))
+    gone = (slab.get_tags() == 1) & np.isin(slab.positions[:, 1].round(3), rows[1::2])
+    left: Atoms = slab[~gone]
+    return left
+
+
+_BUILDERS: dict[str, tuple[Callable[..., Atoms], tuple[int, int, int]]] = {
     "111": (fcc111, (3, 3, 3)),
     "100": (fcc100, (3, 3, 3)),
     "110": (fcc110, (2, 3, 4)),
     "211": (fcc211, (3, 3, 3)),
+    "110 missing row": (_missing_row, (2, 4, 4)),
 }
 
 
 def _slab(case: Case) -> Atoms:
     builder, usual = _BUILDERS[case.face]
-    slab: Atoms = builder(case.metal, case.size or usual, vacuum=VACUUM)  # type: ignore[no-untyped-call]
+    slab: Atoms = builder(case.metal, case.size or usual, vacuum=VACUUM)
     slab.pbc = True
     slab.set_tags(0)  # ASE's count layers; the surface is found from the geometry
     return slab
@@ -67,25 +80,26 @@ EMT_CASES = [
     Case("Pt", "100", "*H"),
     Case("Cu", "211", "*H"),
     Case("Cu", "211", "*O"),
-    Case("Au", "110", "*O"),
-    Case("Au", "111", "*OH"),
-    Case("Au", "100", "*OH"),
-    Case("Cu", "211", "*CO"),
-    Case("Pt", "110", "*CO"),
-    Case("Au", "110", "*CO"),
-    Case("Cu", "111", "*NO"),
-    Case("Ag", "110", "*NO"),
-    Case("Pd", "211", "*NO"),
-    Case("Cu", "111", "*CH"),
-    Case("Pd", "110", "*CH"),
-    Case("Au", "100", "*CH2"),
-    Case("Ag", "110", "*CH2"),
-    Case("Ag", "110", "*CH3"),
-    Case("Au", "110", "*CH3"),
-    Case("Pt", "211", "*CCO"),
-    Case("Pd", "110", "*CCO"),
-    Case("Cu", "110", "*CCO"),
-    Case("Au", "111", "*CHO"),
-    Case("Ni", "211", "*CN"),
+    Case("Ag", "211", "*O"),
+    Case("Ni", "111", "*N"),
+    Case("Pd", "111", "*OH"),
+    Case("Ag", "110", "*CO"),
+    Case("Pd", "111", "*CO"),
+    Case("Cu", "110", "*CO"),
+    Case("Ag", "111", "*NO"),
+    Case("Au", "111", "*NO"),
+    Case("Cu", "211", "*NO"),
+    Case("Pd", "110", "*NO"),
+    Case("Au", "111", "*CN"),
+    Case("Ag", "110", "*CN"),
+    Case("Cu", "111", "*CN"),
+    Case("Ag", "110", "*CH"),
+    Case("Cu", "211", "*CH"),
+    Case("Pt", "110", "*CH"),
+    Case("Pd", "100", "*CH2"),
 ]
+"""Those that `python -m benchmarks.screening` admits, one or two for each adsorbate and face."""
+LOOSE_CASES = [Case(metal, "110 missing row", "*O") for metal in ("Au", "Ag", "Pt", "Cu")]
+"""Surfaces that an escape can rebuild: what the restraints against reconstruction are for."""
+LEVER_CASES = [EMT_CASES[index] for index in (0, 3, 6, 11, 14, 16)]
 CHGNET_CASES = [Case("Pt", "111", "*CO"), Case("Cu", "100", "*OH"), Case("Pd", "111", "*CH3")]

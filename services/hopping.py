@@ -33,6 +33,10 @@ from shared.errors import Diverged
 from shared.parameters import Hopping, JobParameters
 from shared.structures import Structure
 
+RELEASE_STEP = 0.05
+"""Å: the first move once restraints let go. What was learnt of the curvature holds their springs': a full step along a stretched bond
+would pass a shallow minimum and break it."""
+
 Judge: TypeAlias = Callable[[Structure], tuple[str, ...]]
 """Names of what is wrong with a relaxed adslab (services.anomalies); empty for a sound one."""
 
@@ -179,12 +183,11 @@ def _relax_twice(
         max_step=parameters.max_step,
     )
     model = model_hessian(start) if parameters.model_curvature else None
-    strained = parameters.strained_fmax
-    steered = yield from again(start, restraints=restraints, first=first, hessian=model, strained_fmax=strained)
-    if steered.restraint_energy == 0.0:
+    steered = yield from again(start, restraints=restraints, first=first, hessian=model)
+    if restraints is None or (steered.converged and steered.restraint_energy == 0.0):
         return steered, replace(steered, steps=0, force_calls=0)
     learnt = steered.curvature if parameters.model_curvature else None
-    final = yield from again(steered.structure, first=steered.evaluation, curvature=learnt)
+    final = yield from again(steered.structure, first=steered.evaluation, curvature=learnt, first_step=RELEASE_STEP)
     return steered, final
 
 

@@ -20,6 +20,9 @@ from services.potential import Evaluation, Request, Restraining, Walk
 from services.quasi_newton import QuasiNewton
 from shared.structures import Floats, Structure
 
+GROWTH = 1.5
+"""How much longer each move may be than the last, where the first one is held short."""
+
 
 @dataclass(frozen=True, eq=False)
 class Relaxation:
@@ -52,12 +55,10 @@ def relax(
     first: Evaluation | None = None,
     hessian: Floats | None = None,
     curvature: QuasiNewton | None = None,
-    strained_fmax: float = 0.0,
+    first_step: float | None = None,
 ) -> Walk[Relaxation]:
-    """Relax until no free atom feels more than `fmax` (eV/Å), in at most `max_steps` moves of at most `max_step` (Å).
-
-    Where a restraint acts, it ends below `strained_fmax` (eV/Å) already, not converged: what is found there is no minimum of the
-    potential, and comes to be one only without restraints.
+    """Relax until no free atom feels more than `fmax` (eV/Å), in at most `max_steps` moves of at most `max_step` (Å); the first of at
+    most `first_step`, the next ones of at most GROWTH times the one before.
 
     `first` is the bare evaluation of `start` where the caller has it already. The curvature to begin with is `hessian`, eV/Å²
     [3 n_free, 3 n_free], in place of ASE's constant, or what an earlier relaxation learnt. Running out of steps is no error:
@@ -73,12 +74,12 @@ def relax(
         gradient = -here.forces[free].ravel()
         largest = _largest(gradient)
         converged = largest < fmax
-        strained = here.restraint_energy > 0 and largest < strained_fmax
-        if converged or strained or steps == max_steps:
+        if converged or steps == max_steps:
             break
         if moved is not None and before is not None:
             learnt.learn(moved, gradient - before)
-        moved, before = _shortened(learnt.step(gradient), max_step), gradient
+        limit = max_step if first_step is None else min(max_step, first_step * GROWTH**steps)
+        moved, before = _shortened(learnt.step(gradient), limit), gradient
         positions = structure.positions.copy()
         positions[free] += moved.reshape(-1, 3)
         structure = structure.moved(positions)

@@ -59,7 +59,7 @@ class DenseBfgs:
         if np.abs(moved).max(initial=0.0) < _SHORT or curved == 0.0:
             return
         seen = self._hessian @ moved
-        self._hessian += np.outer(change, change / curved) - np.outer(seen, seen / (moved @ seen))
+        self._hessian += change[:, None] * (change / curved) - seen[:, None] * (seen / (moved @ seen))
         self._convex &= curved > 0
 
     def step(self, gradient: Floats) -> Floats:

@@ -63,7 +63,7 @@ class Restraints(_Parameters):
     enabled: bool = True
     bonded: Annotated[float, Field(gt=0.5, le=2)] = 1.25
     """A pair counts as bonded in the start structure below this scaled distance."""
-    stretch: Annotated[float, Field(gt=1, le=3)] = 1.2
+    stretch: Annotated[float, Field(gt=1, le=3)] = 1.3
     """Bonded adsorbate pairs are pulled back beyond this scaled distance (or 5 % beyond their own start, if that is longer)."""
     contact: Annotated[float, Field(gt=1, le=3)] = 1.5
     """The adsorbate is pulled back when its nearest scaled distance to a surface atom grows beyond this."""
@@ -115,8 +115,6 @@ class Hopping(_Parameters):
     max_relaxation_steps: Annotated[int, Field(ge=1, le=5000)] = 200
     max_step: Annotated[float, Field(gt=0, le=1)] = 0.2
     """Longest move of one atom in one BFGS step, Å."""
-    strained_fmax: Annotated[float, Field(ge=0, le=5)] = 0.4
-    """A relaxation on which a restraint acts ends below this force already, and goes on without restraints, eV/Å."""
     model_curvature: bool = True
     """Relaxations start from a model of the curvature instead of a constant."""
 

@@ -135,26 +135,6 @@ def test_a_restrained_relaxation_is_that_of_ase_with_its_hookean():
     assert result.energy + result.restraint_energy == pytest.approx(atoms.get_potential_energy(), abs=1e-9)
 
 
-def test_where_a_restraint_acts_it_ends_as_soon_as_it_is_told_to():
-    class Pull:
-        """On the topmost atom, 0.5 eV/Å upwards where `acts`."""
-
-        acts = True
-
-        def evaluate(self, positions: Floats) -> tuple[float, Floats]:
-            forces = np.zeros_like(positions)
-            forces[positions[:, 2].argmax(), 2] = 0.5 * self.acts
-            return 0.1 * self.acts, forces
-
-    start, pull = structure_of(oxygen_on_palladium()), Pull()
-    early, _ = drive(relax(start, fmax=0.01, max_steps=200, restraints=pull, strained_fmax=0.6))
-    assert (early.converged, early.fmax < 0.6, early.fmax > 0.01) == (False, True, True)
-    pull.acts = False
-    late, _ = drive(relax(start, fmax=0.01, max_steps=200, restraints=pull, strained_fmax=0.6))
-    assert late.converged
-    assert late.steps > early.steps
-
-
 @pytest.mark.parametrize("build", SYSTEMS)
 def test_fixed_atoms_keep_every_bit_and_no_move_is_longer_than_allowed(build):
     start = structure_of(build())
