@@ -165,6 +165,42 @@ def test_a_placement_whose_minimum_is_unsound_is_hopped_from_as_restraints_held_
     assert (after.walker.energy, after.walker.structure.digest) == (-1.0, start.structure.digest)
 
 
+def test_what_restraints_held_is_let_go_gently():
+    """A bond stretched to a shallow minimum just beyond its spring's threshold, with no barrier worth the name behind it."""
+    minimum, edge, stiffness = 1.30, 1.42, 0.8
+
+    class Held:
+        def evaluate(self, positions: Floats) -> tuple[float, Floats]:
+            vector = positions[-1] - positions[-2]
+            length = float(np.linalg.norm(vector))
+            excess = max(0.0, length - 1.25)
+            forces = np.zeros_like(positions)
+            forces[-2], forces[-1] = 30.0 * excess * vector / length, -30.0 * excess * vector / length
+            return 15.0 * excess**2, forces
+
+    class Shallow:
+        card = EMT_MEMBER.card
+
+        def evaluate(self, structures: Sequence[Structure]) -> list[Evaluation]:
+            return [self.one(structure.positions) for structure in structures]
+
+        def one(self, positions: Floats) -> Evaluation:
+            vector = positions[-1] - positions[-2]
+            length = float(np.linalg.norm(vector))
+            slope = 6.0 * (length - minimum) if length < edge else -stiffness
+            forces = np.zeros_like(positions)
+            forces[-2], forces[-1] = slope * vector / length, -slope * vector / length
+            return Evaluation(3.0 * (length - minimum) ** 2, forces)
+
+    after = engine.run(
+        hopping.hop(hopping.begin(co_on_copper(), ONE_MINIMUM, (0,)), (), Held(), parameters()), Shallow()
+    )
+    assert after.found is not None
+    assert after.found.converged
+    length = np.linalg.norm(after.found.structure.positions[-1] - after.found.structure.positions[-2])
+    assert length == pytest.approx(minimum, abs=0.02)
+
+
 def test_the_energy_of_restraints_decides_nothing():
     class Constant:
         def evaluate(self, positions: Floats) -> tuple[float, Floats]:

@@ -15,7 +15,7 @@ from ase.constraints import FixAtoms, Hookean
 from ase.optimize import BFGS
 
 from services.answers import reply
-from services.minimisation import Relaxation, relax
+from services.minimisation import GROWTH, Relaxation, relax
 from services.potential import Evaluation, Potential, Walk
 from services.quasi_newton import START_CURVATURE
 from shared.errors import Diverged
@@ -143,6 +143,16 @@ def test_fixed_atoms_keep_every_bit_and_no_move_is_longer_than_allowed(build):
     assert moves.max() == pytest.approx(0.03)
     assert moves.max() <= 0.03 + 1e-12
     assert all(np.array_equal(one.positions[start.fixed], start.positions[start.fixed]) for one in asked)
+
+
+def test_where_the_first_move_is_held_short_the_next_ones_grow_from_it():
+    start = structure_of(oxygen_on_palladium())
+    _, asked = drive(relax(start, fmax=0.02, max_steps=40, max_step=0.1, first_step=0.01))
+    moves = [np.linalg.norm(b.positions - a.positions, axis=1).max() for a, b in pairwise(asked)]
+    limits = [min(0.1, 0.01 * GROWTH**index) for index in range(len(moves))]
+    assert moves[0] == pytest.approx(0.01)
+    assert all(move <= limit + 1e-12 for move, limit in zip(moves, limits, strict=True))
+    assert max(moves) > 0.05
 
 
 def test_running_out_of_steps_is_said_not_raised():
