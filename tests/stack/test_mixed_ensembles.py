@@ -19,6 +19,8 @@ from .conftest import FAST, wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.potentials]
 
+CHECKPOINTS = Path(__file__).resolve().parents[1] / "checkpoints"
+TRIO = ["eqv2-small", "gemnet-oc-small", "escn-small"]
 QUICK = {"seed": 5, "placement": {"count": 2}, "hopping": {"hops": 0}}
 TABLE = """
 [[member]]
@@ -31,6 +33,12 @@ elements = ["H", "C", "O", "Ni", "Cu", "Pd", "Pt"]
 """
 
 
+def table(sha256: str) -> str:
+    """The small networks of OC20's architectures, and a MACE with this checksum."""
+    networks = (CHECKPOINTS / "members.toml").read_text()
+    return networks.replace('path = "', f'path = "{CHECKPOINTS}/') + TABLE.format(sha256=sha256)
+
+
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site's file of members; a test may write another member into it before it starts a worker."""
@@ -40,7 +48,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def stack(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory, file: Path) -> Iterator[Stack]:
     """A service whose workers the tests start."""
-    file.write_text(TABLE.format(sha256="0" * 64))
+    file.write_text(table("0" * 64))
     postgres.create_database("mixed", template="migrated")
     variables = FAST | {"ADHOP_MODELS_FILE": str(file)}
     with Stack(tmp_path_factory.mktemp("mixed"), variables, postgres=postgres, database="mixed") as made:
@@ -49,7 +57,7 @@ def stack(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory, file: Pa
         for role in (processes.API, processes.DISPATCHER, processes.CPU):
             made.start(role)
         hosts(made, "emt", "emt")
-        hosts(made, "networks", "sevennet-0")
+        hosts(made, "networks", "sevennet-0", *TRIO)
         yield made
     postgres.drop_database("mixed")
 
@@ -99,9 +107,12 @@ def owners(client: Client) -> dict[str, str]:
 
 
 def test_members_of_two_processes_search_and_score_one_job(client: Client):
-    members = ["emt", "sevennet-0"]
-    job = submit(client, search=members, score=members).wait(progress=False, timeout_s=240)
-    assert {one["member"] for one in job.candidates()} == set(members)
+    """EMT alone in one process, SevenNet and the trio in another: total energies and OC20 adsorption energies on one scale."""
+    members = ["emt", "sevennet-0", *TRIO]
+    job = submit(client, search=["emt", "sevennet-0", "gemnet-oc-small"], score=members).wait(
+        progress=False, timeout_s=240
+    )
+    assert {one["member"] for one in job.candidates()} == {"emt", "sevennet-0", "gemnet-oc-small"}
     check_table(job, members)
     assert len({owners(client)[member] for member in members}) == 2
 
@@ -114,15 +125,15 @@ def test_a_member_that_the_registry_lacks_is_refused_with_those_it_has(client: C
 def test_a_job_waits_for_a_member_that_nobody_hosts_and_says_so_until_somebody_does(
     client: Client, stack: Stack, file: Path
 ):
-    job = submit(client, search=["emt"], score=["emt", "site-mace"])
+    job = submit(client, search=["emt"], score=["emt", "site-mace", *TRIO])
     waiting = wait_until(lambda: job.refresh().body["waiting_for"], 60, "the reason")
     assert "no worker hosts site-mace" in wait_until(
         lambda: (text := job.refresh().body["waiting_for"]) and "site-mace" in text and text, 60, f"not {waiting}"
     )
     python = python_of("mace")
     sha256 = make_checkpoint("mace", file.with_name("site.model"), "0.01")
-    file.write_text(TABLE.format(sha256=sha256))
+    file.write_text(table(sha256))
     hosts(stack, "mace", "site-mace", python=python)
     job.wait(progress=False, timeout_s=240)
-    check_table(job, ["emt", "site-mace"])
+    check_table(job, ["emt", "site-mace", *TRIO])
     assert owners(client)["site-mace"] != owners(client)["emt"]
