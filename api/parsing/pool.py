@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import threading
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,11 +46,15 @@ class _Parser:
         theirs.close()
         self._ready = False
 
+    def wait(self) -> None:
+        """Until it has started."""
+        if not self._ready:
+            self._receive(START_LIMIT_S)
+            self._ready = True
+
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
-            if not self._ready:
-                self._receive(START_LIMIT_S)
-                self._ready = True
+            self.wait()
             self._connection.send_bytes(json.dumps(request).encode())
             answer: dict[str, Any] = json.loads(self._receive(TIME_LIMIT_S))
         except (EOFError, OSError) as error:
@@ -68,12 +73,16 @@ class _Parser:
 
 
 class Parsers:
-    """A fixed number of parsing processes, started at once and used by any thread."""
+    """A fixed number of parsing processes, started at once and used by any thread. They are ready when this returns: the first text
+    is read as fast as any."""
 
     def __init__(self, *, size: int = 2) -> None:
         self._idle = deque(_Parser() for _ in range(size))  # those that have answered before stand in front
         self._free = threading.Semaphore(size)
         self._size = size
+        for parser in self._idle:
+            with suppress(_Lost, EOFError):  # the first text for it will tell
+                parser.wait()
 
     def parse(self, form: str, text: str, *, max_atoms: int, field: str) -> Parsed:
         """The structure in this text. Raises InvalidInput, naming the field, for a text that can't be used."""
