@@ -18,7 +18,7 @@ from rich.table import Table
 from services.potential import EnergyKind
 from shared.errors import AdhopError, Misconfigured
 from worker.models.download import Offline, download
-from worker.models.writing import append
+from worker.models.writing import append, refuse_known
 from worker.potentials import identity, registry
 from worker.potentials.elements import words
 from worker.potentials.entry import Entry
@@ -124,6 +124,7 @@ def add(
     """Register a checkpoint that is on this machine already; its checksum is recorded."""
     if name in registry.names():
         raise Misconfigured(f"{name} is the name of a member that comes with Adhop; take another one")
+    refuse_known(file, name)
     values = {
         "name": name,
         "family": family,

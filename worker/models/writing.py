@@ -14,13 +14,18 @@ from worker.potentials.members_file import Member
 _HEADER = "# Members of this site; the format is described in worker/potentials/members_file.py.\n"
 
 
+def refuse_known(file: Path, name: str) -> None:
+    """Raises Misconfigured where the file can't be used, or holds that name already."""
+    known = members_file.read(file) if file.exists() else []
+    if any(one.name == name for one in known):
+        raise Misconfigured(
+            f"{file} has a member {name} already; a name means one checkpoint: take another, or delete it there"
+        )
+
+
 def append(file: Path, member: Member) -> None:
     """Add a member. Raises Misconfigured where the file can't be used, or holds that name already."""
-    known = members_file.read(file) if file.exists() else []
-    if any(one.name == member.name for one in known):
-        raise Misconfigured(
-            f"{file} has a member {member.name} already; a name means one checkpoint: take another, or delete it there"
-        )
+    refuse_known(file, member.name)
     text = file.read_text(encoding="utf-8") if file.exists() else _HEADER
     file.parent.mkdir(parents=True, exist_ok=True)
     half = file.with_name(f"{file.name}.half")
