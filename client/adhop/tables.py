@@ -14,23 +14,27 @@ SUMMARY = ("mean", "std", "range")
 
 
 def table(title: str, body: dict[str, Any], others: Sequence[dict[str, Any]] = ()) -> Table:
-    """One row for each minimum, lowest first, then one for each of `others`."""
-    members = _members([*body["minima"], *others])
+    """One row for each minimum, lowest first, then one for each of `others` that is no duplicate of an earlier one."""
+    distinct = [candidate for candidate in others if candidate.get("duplicate_of") is None]
+    members = _members([*body["minima"], *distinct])
     caption = f"adsorption energies in {body['unit']} per adslab, relative to {body['reference']}"
+    if len(others) > len(distinct):
+        caption += f"; {len(others) - len(distinct)} duplicates are left out here, the CSV has them"
     made = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, pad_edge=False)
-    made.add_column("rank", justify="right", no_wrap=True)
-    made.add_column("#", justify="right", no_wrap=True)
+    made.add_column("rank", justify="right", no_wrap=True, min_width=4)
+    made.add_column("#", justify="right", no_wrap=True, min_width=3)
     made.add_column("site", no_wrap=True)
     for heading in (*members, *SUMMARY):
-        made.add_column(heading.replace("-", "-\n", 1), justify="right", no_wrap=True)
+        # a narrow terminal shortens names, never numbers
+        made.add_column(heading.replace("-", "-\n", 1), justify="right", no_wrap=True, min_width=5)
     made.add_column("verdict")
     for minimum in body["minima"]:
         made.add_row(
             str(minimum["rank"]), str(minimum["id"]), minimum["site"], *_energies(minimum, members), verdict(minimum)
         )
-    if others:
+    if distinct:
         made.add_section()
-    for candidate in others:
+    for candidate in distinct:
         made.add_row(
             "-",
             str(candidate["id"]),

@@ -97,3 +97,11 @@ def test_progress_tells_stage_counts_and_best_energy_in_lines_and_in_a_panel():
             progress.show(JOB)
         for part in ("searching", "1 of 4 done", "1 failed", "5 of at most 12", "321", "-1.72 eV (mean of 3 members)"):
             assert part in text.getvalue()
+
+
+def test_duplicates_are_counted_and_left_out_of_the_table():
+    once = {"id": 7, "member": "emt", "site": "top via C", "energies": [], "score": None, "duplicate_of": None}
+    body = {"unit": "eV", "reference": "relaxed clean slab + CO(g)", "minima": []}
+    made = tables.table("", body, [once, once | {"id": 8, "duplicate_of": 7}])
+    assert made.row_count == 1
+    assert "; 1 duplicates are left out here" in str(made.caption)
