@@ -39,7 +39,7 @@ from shared.submissions import SlabSubmission
 from tests.stack.chaos import audit
 
 INJECTED = Path(__file__).parent / "injected"
-LEASE_S = 4.0
+LEASE_S = 6.0
 DISPATCH_S = 0.5
 MAX_ATTEMPTS = 3
 PATIENCE_S = float(os.environ.get("ADHOP_CHAOS_PATIENCE_S", "90"))

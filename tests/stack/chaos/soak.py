@@ -75,11 +75,12 @@ class Soak:
                 if now >= next_fault:
                     self.strike(measured=bool(sample))
                     next_fault = now + self.rng.uniform(2, 8)
-            if now > third and not sample:
+            if now > third and not sample and all(map(self.lab.running, MEASURED)):
                 sample = self.sample()
             time.sleep(0.2)
         self.wake(float("inf"))
         self.lab.wait_for(*self.jobs, timeout_s=600)
+        self.lab.until(lambda: all(map(self.lab.running, MEASURED)), "every process that is measured")
         return self.report(sample, minutes)
 
     def submit(self) -> None:

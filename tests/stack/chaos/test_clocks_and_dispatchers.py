@@ -1,6 +1,7 @@
 """Rows 20 and 25: a worker's clock that is wrong; no dispatcher, or two."""
 
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,11 @@ def test_only_postgres_clock_counts(lab: Lab, clock_shift: Path, shift_s: int):
         lab.kill(name)
     lab.run("w2", variables={"LD_PRELOAD": str(clock_shift), "ADHOP_CHAOS_SHIFT_S": str(shift_s)})
     lab.worker_pid("w2")
-    lab.arm("slow", 0.05)  # longer than a lease in all
     job = lab.submit(**JOB)
-    lab.wait_for_hops(job, 2)
-    lab.until(lambda: lab.held(job), "a hop in flight", watch=False)
+    lab.arm("slow", 0.4)  # what is in hand takes longer than a lease
+    lab.until(lambda: lab.held(job), "a walker in hand", watch=False)
     assert lab.longest_lease() <= LEASE_S
+    time.sleep(LEASE_S + 2)
     lab.disarm("slow")
     later = lab.submit(**JOB)
     lab.check(job, later, **JOB)
