@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -236,13 +235,7 @@ def _in_a_process(name: str, device: str, repeats: int) -> dict[str, Any]:
         file = Path(folder) / "random.pt"
         write_random(PUBLISHED[name][1], file)
         words = ["--file", str(file), "--network", name, "--device", device, "--repeats", str(repeats)]
-        command = [sys.executable, "-m", "benchmarks.full_size", *words]
-        finished = subprocess.run(command, capture_output=True, text=True, check=False)
-    if finished.returncode:
-        sys.stderr.write(finished.stderr)
-        raise SystemExit(f"{name}: ended with {finished.returncode}")
-    result: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
-    return result
+        return report.in_a_process("full_size", name, words)
 
 
 if __name__ == "__main__":

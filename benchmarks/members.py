@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import resource
 import statistics
-import subprocess
 import sys
 import time
 import warnings
@@ -136,13 +135,7 @@ def _in_a_process(name: str, asked: Namespace) -> dict[str, Any]:
         asked.device,
         *(["--quick"] if asked.quick else []),
     ]
-    command = [sys.executable, "-m", "benchmarks.members", *words]
-    finished = subprocess.run(command, capture_output=True, text=True, check=False)
-    if finished.returncode:
-        sys.stderr.write(finished.stderr)
-        raise SystemExit(f"{name}: ended with {finished.returncode}")
-    result: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
-    return result
+    return report.in_a_process("members", name, words)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +24,18 @@ def show(title: str, headings: Sequence[str], rows: Sequence[Sequence[object]]) 
 def finish(result: dict[str, Any]) -> None:
     """The last line: one JSON object."""
     sys.stdout.write(json.dumps(result) + "\n")
+
+
+def in_a_process(module: str, name: str, words: Sequence[str]) -> dict[str, Any]:
+    """The last line of `python -m benchmarks.<module>` with these words: memory and load times are a process's own. name: what is
+    measured, for the message where it fails."""
+    command = [sys.executable, "-m", f"benchmarks.{module}", *words]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    if finished.returncode:
+        sys.stderr.write(finished.stderr)
+        raise SystemExit(f"{name}: ended with {finished.returncode}")
+    result: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
+    return result
 
 
 def interval(values: Sequence[float], seed: int = 0, draws: int = 2000) -> tuple[float, float]:

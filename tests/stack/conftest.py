@@ -6,16 +6,14 @@ from itertools import count
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine
 
 from local import processes
 from local.postgres import Postgres
 from local.stack import Stack
 from shared.database.session import Sessions, connect, sessions
-from shared.database.tables import Job, StageRow, User
-from shared.parameters import JobParameters
-from shared.states import State, Work
+from shared.database.tables import Job
+from shared.states import State
 
 _numbers = count()
 
@@ -55,28 +53,6 @@ def start_workers(stack: Stack, *members: str) -> None:
     stack.start(processes.DISPATCHER)
     stack.start(processes.CPU)
     stack.start(processes.potentials(members), {"ADHOP_MEMBERS": ",".join(members)})
-
-
-def insert_job(session: Session, submission: Any, parameters: JobParameters, members: list[str]) -> Job:
-    """A job as the front end would store it."""
-    user = session.scalars(select(User)).first() or User(name="somebody")
-    session.add(user)
-    session.flush()
-    job = Job(
-        user_id=user.id,
-        name="test",
-        adsorbate=submission.adsorbate.name,
-        surface="slab",
-        submission=submission.model_dump(mode="json"),
-        parameters=parameters.model_dump(mode="json"),
-        search_members=members,
-        refine_members=list(parameters.ensemble.refine_members),
-        score_members=list(parameters.ensemble.score_members) or members,
-    )
-    session.add(job)
-    session.flush()
-    session.add(StageRow(job_id=job.id, work=Work.PLACEMENT))
-    return job
 
 
 def wait_until(true: Callable[[], Any], timeout_s: float, what: str) -> Any:

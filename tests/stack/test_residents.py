@@ -16,8 +16,9 @@ from shared.parameters import Hopping, JobParameters, Placement
 from shared.states import State
 from shared.structures import Structure
 from shared.submissions import SlabSubmission
+from tests.stack.jobs import insert_job
 
-from .conftest import insert_job, wait_for_end, wait_until
+from .conftest import wait_for_end, wait_until
 
 pytestmark = pytest.mark.stack
 

@@ -5,28 +5,19 @@ import signal
 from pathlib import Path
 
 import pytest
-from ase.build import fcc111
 from sqlalchemy import func, select
 
 from local.stack import Stack
-from shared.adsorbates import lookup
 from shared.database.repositories import settling
 from shared.database.session import Sessions
 from shared.database.tables import Attempt, Candidate, Job, MemberEnergy, Minimum, Walker
 from shared.parameters import Hopping, JobParameters, Placement
 from shared.states import State
-from shared.structures import Structure
-from shared.submissions import SlabSubmission
+from tests.stack.jobs import insert_job, submission
 
-from .conftest import insert_job, start_workers, wait_for_end, wait_until
+from .conftest import start_workers, wait_for_end, wait_until
 
 pytestmark = pytest.mark.stack
-
-
-def submission() -> SlabSubmission:
-    slab = fcc111("Pt", (2, 2, 3), a=3.92, vacuum=8.0, periodic=True)
-    slab.set_tags(0)
-    return SlabSubmission(slab=Structure.from_oc_atoms(slab).to_document(), adsorbate=lookup("*CO"))
 
 
 def parameters(hops: int) -> JobParameters:

@@ -20,23 +20,20 @@ from ase.build import fcc111
 from celery import Celery
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
 
 from local import processes
 from local.postgres import Postgres
 from local.stack import ROOT, Stack
-from shared.adsorbates import lookup
 from shared.child import Child
 from shared.database import revision
 from shared.database.repositories import registry, settling
 from shared.database.session import Sessions, connect, sessions
-from shared.database.tables import Attempt, Candidate, Job, StageRow, User, Walker, Worker
+from shared.database.tables import Attempt, Candidate, Job, User, Walker, Worker
 from shared.parameters import Hopping, JobParameters, Placement
 from shared.queues import CPU_QUEUE, CPU_TASK, MEMBER_TASK, member_queue
-from shared.states import OPEN, State, Work
-from shared.structures import Structure
-from shared.submissions import SlabSubmission
+from shared.states import OPEN, State
 from tests.stack.chaos import audit
+from tests.stack.jobs import insert_job, submission
 
 INJECTED = Path(__file__).parent / "injected"
 LEASE_S = 6.0
@@ -267,7 +264,7 @@ class Lab:
         with self.opened.begin() as session:
             return insert_job(
                 session,
-                _submission(element, adsorbate, size),
+                submission(element, adsorbate, size),
                 _parameters(hops, seed, count),
                 members=[member],
                 user=user,
@@ -278,7 +275,7 @@ class Lab:
             for seed in range(n):
                 insert_job(
                     session,
-                    _submission("Pt", "*CO", (2, 2, 3)),
+                    submission("Pt", "*CO", (2, 2, 3)),
                     _parameters(hops, seed, count),
                     members=["toy"],
                     user=user,
@@ -515,34 +512,6 @@ def patient(lab: Lab) -> Iterator[None]:
     except AssertionError as error:
         tails = "\n".join(f"--- {name}\n{lab.stack.child(name).tail(12)}" for name in lab.stack.names())
         raise AssertionError(f"{error}\n{tails}") from error
-
-
-def insert_job(
-    session: Session, submission: SlabSubmission, parameters: JobParameters, *, members: list[str], user: str
-) -> Job:
-    owner = session.scalars(select(User).where(User.name == user)).one_or_none() or User(name=user)
-    session.add(owner)
-    session.flush()
-    job = Job(
-        user_id=owner.id,
-        name="chaos",
-        adsorbate=submission.adsorbate.name,
-        surface="slab",
-        submission=submission.model_dump(mode="json"),
-        parameters=parameters.model_dump(mode="json"),
-        search_members=members,
-        score_members=members,
-    )
-    session.add(job)
-    session.flush()
-    session.add(StageRow(job_id=job.id, work=Work.PLACEMENT))
-    return job
-
-
-def _submission(element: str, adsorbate: str, size: tuple[int, int, int]) -> SlabSubmission:
-    slab = fcc111(element, size, vacuum=8.0, periodic=True)
-    slab.set_tags(0)
-    return SlabSubmission(slab=Structure.from_oc_atoms(slab).to_document(), adsorbate=lookup(adsorbate))
 
 
 def _parameters(hops: int, seed: int, count: int) -> JobParameters:

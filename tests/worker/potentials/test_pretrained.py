@@ -11,6 +11,7 @@ import pytest
 from ase import Atoms
 from ase.build import add_adsorbate, fcc111, molecule
 
+from benchmarks.calculators import own_calculator
 from services.potential import EnergyKind
 from shared.errors import InvalidInput, MachineryFailure, OutOfMemory
 from shared.settings import Settings
@@ -43,23 +44,11 @@ def adslab(pbc=True):
     return slab
 
 
-def calculator_of(name):
-    """The package's own ASE calculator of the same checkpoint."""
-    if name.startswith("chgnet"):
-        model = import_module("chgnet.model.model").CHGNet.load(model_name=name.removeprefix("chgnet-"), verbose=False)
-        native = import_module("chgnet.model.dynamics").CHGNetCalculator
-        return native(model, use_device="cpu", on_isolated_atoms="ignore")
-    model, head = {"sevennet-mf-0-pbe": ("7net-mf-0", "PBE"), "sevennet-mf-0-r2scan": ("7net-mf-0", "R2SCAN")}.get(
-        name, (name.replace("sevennet", "7net"), None)
-    )
-    return import_module("sevenn.calculator").SevenNetCalculator(model, device="cpu", modal=head)
-
-
 # The packages' own calculators warn of the accelerators we leave out, and of a lost gradient that we avoid.
 @pytest.mark.filterwarnings("ignore:No tensor product accelerator", "ignore:Converting a tensor with requires_grad")
 def test_answers_are_those_of_the_packages_own_calculator_alone_and_in_a_batch(member):
     """Twenty structures, four metals. A batched forward is what a GPU runs; here it runs on the CPU."""
-    structures, calculator = twenty(), calculator_of(member.card.name)
+    structures, calculator = twenty(), own_calculator(registry.shipped()[member.card.name], "cpu")
     answers = member.evaluate(structures)
     batched = import_module("worker.potentials.forwards").TorchMember(member.card, member._forward, device="cuda")
     for structure, answer, in_batch in zip(structures, answers, batched.evaluate(structures), strict=True):
