@@ -22,6 +22,8 @@ from shared.structures import Structure
 from worker.potentials import registry
 
 FORWARD_S = 0.020
+REPEATS = 5
+"""Runs on the stand-in, of which the median counts."""
 
 
 class Timed:
@@ -37,14 +39,13 @@ class Timed:
         return self._potential.card
 
     def evaluate(self, structures: Sequence[Structure]) -> list[Evaluation]:
+        began = time.perf_counter()
         if self._forward_s:
             # known answers: the stand-in's cost is its sleep, not EMT
             answers = [self._known(structure) for structure in structures]
-            time.sleep(self._forward_s)
-            self.seconds += self._forward_s
-            return answers
-        began = time.perf_counter()
-        answers = self._potential.evaluate(structures)
+            time.sleep(max(0.0, self._forward_s - (time.perf_counter() - began)))
+        else:
+            answers = self._potential.evaluate(structures)
         self.seconds += time.perf_counter() - began
         return answers
 
@@ -84,7 +85,8 @@ def main() -> None:
     case, steps = Case("Cu", "111", "*CO"), 5 if quick else 12
     timed = Timed(emt, FORWARD_S)
     walk(emt, timed, case, 64, steps)  # fills the known answers: same seeds, same paths
-    batched, _, forwards = walk(emt, timed, case, 64, steps)
+    runs = [walk(emt, timed, case, 64, steps) for _ in range(REPEATS)]
+    batched, emt_inside, forwards = sorted(runs)[REPEATS // 2]
     speedup = forwards * FORWARD_S / batched
     report.show(
         "engine",
@@ -95,7 +97,7 @@ def main() -> None:
                 "64 walkers, 20 ms a forward",
                 forwards,
                 f"{batched:.2f}",
-                f"{steps * FORWARD_S:.2f}",
+                f"{emt_inside:.2f}",
                 f"{speedup:.1f}x one by one",
             ],
         ],

@@ -6,6 +6,7 @@ All structures of a batch go through together; each one's answer is the same to 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def reply(walk: Walk[Any], request: Request, evaluation: Evaluation) -> Request:
 
 def _trouble(evaluation: Evaluation, peak: float) -> Diverged | None:
     """What is wrong with an energy or a force that is not finite or beyond any bound."""
-    if not np.isfinite(evaluation.energy) or not np.isfinite(peak):
+    if not isfinite(evaluation.energy) or not isfinite(peak):
         return Diverged("the potential's energy or forces are not finite")
     if peak > FORCE_BOUND:
         return Diverged(f"a force of {peak:.3g} eV/Å is beyond {FORCE_BOUND:.0f} eV/Å")

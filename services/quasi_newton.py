@@ -13,6 +13,8 @@ from typing import Protocol
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.blas import dsymv, dsyr
+from scipy.linalg.lapack import dposv
 
 from shared.structures import Floats
 
@@ -46,10 +48,10 @@ def begin(n: int, hessian: Floats | None) -> QuasiNewton:
 
 
 class DenseBfgs:
-    """hessian: eV/Å² [n, n], positive definite; copied."""
+    """hessian: eV/Å² [n, n], positive definite; copied. Its upper triangle is what is kept up to date."""
 
     def __init__(self, hessian: Floats) -> None:
-        self._hessian = hessian.copy()
+        self._hessian = np.array(hessian, order="F")
         self._convex = True
 
     def learn(self, moved: Floats, change: Floats) -> None:
@@ -58,15 +60,18 @@ class DenseBfgs:
         curved = float(moved @ change)
         if np.abs(moved).max(initial=0.0) < _SHORT or curved == 0.0:
             return
-        seen = self._hessian @ moved
-        self._hessian += change[:, None] * (change / curved) - seen[:, None] * (seen / (moved @ seen))
+        seen = dsymv(1.0, self._hessian, moved)
+        dsyr(1 / curved, change, a=self._hessian, overwrite_a=1)
+        dsyr(-1 / float(moved @ seen), seen, a=self._hessian, overwrite_a=1)
         self._convex &= curved > 0
 
     def step(self, gradient: Floats) -> Floats:
         """While the matrix is positive definite, solving is enough; otherwise curvatures count by their size."""
         if self._convex:
-            return np.asarray(-np.linalg.solve(self._hessian, gradient), dtype=np.float64)
-        curvatures, modes = np.linalg.eigh(self._hessian)
+            _, solved, trouble = dposv(self._hessian, gradient)
+            if not trouble:
+                return np.asarray(-solved, dtype=np.float64)
+        curvatures, modes = np.linalg.eigh(self._hessian, UPLO="U")
         return np.asarray(-(modes @ ((gradient @ modes) / np.abs(curvatures))), dtype=np.float64)
 
 

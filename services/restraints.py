@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -91,10 +92,16 @@ def together(restraints: Sequence[Restraints], positions: Sequence[Floats]) -> l
     """`evaluate` of each at its own positions, in one pass; the same to the last bit."""
     if not restraints:
         return []
-    energies, forces = Pass([one.springs for one in restraints]).evaluate(positions)
+    energies, forces = _laid_out(tuple(restraints)).evaluate(positions)
     for one, own in zip(restraints, forces, strict=True):
         own[one.start.fixed] = 0.0
     return list(zip(energies.sum(axis=1).tolist(), forces, strict=True))
+
+
+@lru_cache(maxsize=16)
+def _laid_out(restraints: tuple[Restraints, ...]) -> Pass:
+    """Kept, since a batch is often the same walkers again."""
+    return Pass([one.springs for one in restraints])
 
 
 @dataclass(frozen=True, eq=False)
