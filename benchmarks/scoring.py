@@ -27,7 +27,7 @@ from local.migrations import configuration
 from local.ports import free_port
 from local.postgres import Postgres
 from services.selection import choose
-from shared.database.repositories import claims
+from shared.database.repositories import claims, open_work
 from shared.database.repositories.structures import keep
 from shared.database.repositories.users import Role, create_key
 from shared.database.session import Sessions, connect, sessions
@@ -233,7 +233,7 @@ def on_postgres(n: int) -> dict[str, float]:
 def _own_choice(opened: Sessions) -> tuple[float, float]:
     """Seconds, and of this process's CPU."""
     with opened.begin() as session:
-        row = claims.claim(session, StageRow, claims.open_stages(), owner="bench", lease_s=600, limit=1)[0]
+        row = claims.claim(session, StageRow, open_work.stages(), owner="bench", lease_s=600, limit=1)[0]
         assert isinstance(row, StageRow)
         lease, job_id = claims.lease_of(row), row.job_id
     began, spent = time.perf_counter(), time.process_time()

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from services.engine import Engine, Outcome
 from shared.broker import Doorbell
 from shared.database import revision
-from shared.database.repositories import claims, settling
+from shared.database.repositories import claims, open_work, settling
 from shared.database.session import Sessions
 from shared.database.tables import MemberEnergy, Reference, Walker, WorkRow
 from shared.errors import Broken, DeviceFault, Failure, LostLease, MachineryFailure, OtherVersion, ScienceFailure
@@ -118,7 +118,7 @@ class Advance:
         if member in self._engines:
             return self._engines[member]
         with self._sessions() as session:
-            if not claims.anything_open(session, member):
+            if not open_work.anything_open(session, member):
                 return None
         busy = {name for name, engine in self._engines.items() if len(engine)}
         try:
@@ -172,9 +172,9 @@ class Advance:
     def _claim_rows(self, member: str, room: int, trial: claims.Trial) -> list[Errand]:
         errands: list[Errand] = []
         sources = (
-            (Reference, claims.open_references(member)),
-            (MemberEnergy, claims.open_evaluations(member)),
-            (Walker, claims.open_walkers(member)),
+            (Reference, open_work.references(member)),
+            (MemberEnergy, open_work.evaluations(member)),
+            (Walker, open_work.walkers(member)),
         )
         with self._sessions.begin() as session:
             revision.check(session)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from shared.broker import Doorbell
 from shared.database import revision
-from shared.database.repositories import claims, settling
+from shared.database.repositories import claims, open_work, settling
 from shared.database.session import Sessions
 from shared.database.tables import Job, StageRow
 from shared.errors import Broken, Failure, InvalidInput, LostLease, OtherVersion
@@ -52,7 +52,7 @@ class StageRunner:
             rows = claims.claim(
                 session,
                 StageRow,
-                claims.open_stages(),
+                open_work.stages(),
                 owner=worker_name(),
                 lease_s=self._settings.lease_s,
                 limit=1,

@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from shared.database.repositories import claims
+from shared.database.repositories import claims, open_work
 from shared.database.repositories.registry import beat
 from shared.database.tables import Reference, User, Walker
 from shared.errors import Diverged
@@ -44,9 +44,9 @@ def test_attempts_are_listed_with_their_reasons_and_those_of_shared_references(s
         job = add_job(session, user=name)
         add_reference(session, job)
         other = add_job(session, user="somebody else", walkers=0)
-        lease = claim(session, Reference, claims.open_references("emt"))
+        lease = claim(session, Reference, open_work.references("emt"))
         claims.fail(session, lease, Diverged("the slab ran away"), "here:1")
-        broken = claims.claim(session, Walker, claims.open_walkers("emt"), owner="here:2", lease_s=60, limit=1)
+        broken = claims.claim(session, Walker, open_work.walkers("emt"), owner="here:2", lease_s=60, limit=1)
         assert not broken  # its reference failed
     page = client.get(f"/v1/jobs/{job.id}/attempts").json()
     assert page["next"] is None
@@ -61,7 +61,7 @@ def test_attempts_come_in_pages(service, owned):
     with service.opened.begin() as session:
         job = add_job(session, user=name, walkers=3)
         for _ in range(3):
-            claims.fail(session, claim(session, Walker, claims.open_walkers("emt")), Diverged("far"), "here:1")
+            claims.fail(session, claim(session, Walker, open_work.walkers("emt")), Diverged("far"), "here:1")
     first = client.get(f"/v1/jobs/{job.id}/attempts", params={"limit": 2}).json()
     second = client.get(f"/v1/jobs/{job.id}/attempts", params={"limit": 2, "cursor": first["next"]}).json()
     assert [len(first["attempts"]), len(second["attempts"])] == [2, 1]
@@ -75,10 +75,10 @@ def test_metrics_count_what_the_database_holds(service, owned):
     with service.opened.begin() as session:
         job = add_job(session, user=name, walkers=3)
         add_reference(session, job, state=State.SUCCEEDED)
-        lease = claim(session, Walker, claims.open_walkers("emt"))
+        lease = claim(session, Walker, open_work.walkers("emt"))
         claims.finish(session, lease, State.QUEUED, hop=1, force_calls=40)
-        claims.fail(session, claim(session, Walker, claims.open_walkers("emt")), Diverged("far"), "here:1")
-        claim(session, Walker, claims.open_walkers("emt"))
+        claims.fail(session, claim(session, Walker, open_work.walkers("emt")), Diverged("far"), "here:1")
+        claim(session, Walker, open_work.walkers("emt"))
         beat(
             session,
             name='a "strange" worker',

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, func, select, text, update
 from sqlalchemy.orm import Session
 
-from shared.database.repositories import claims
+from shared.database.repositories import claims, open_work
 from shared.database.session import Sessions, sessions
 from shared.database.tables import Attempt, JobReference, Reference, Walker
 from shared.errors import Broken, Diverged, LostLease
@@ -22,7 +22,7 @@ def opened(engine: Engine) -> Sessions:
 
 
 def take(session: Session, limit: int = 1, owner: str = "worker", lease_s: float = 60) -> Sequence[Walker]:
-    return claims.claim(session, Walker, claims.open_walkers("emt"), owner=owner, lease_s=lease_s, limit=limit)
+    return claims.claim(session, Walker, open_work.walkers("emt"), owner=owner, lease_s=lease_s, limit=limit)
 
 
 def expire(session: Session) -> None:
@@ -221,7 +221,7 @@ def test_work_of_an_ended_job_is_not_claimed(session):
 
 
 def trial(session: Session, kind: claims.Trial, limit: int = 5) -> list[int]:
-    eligible = claims.open_walkers("emt")
+    eligible = open_work.walkers("emt")
     rows = claims.claim(session, Walker, eligible, owner="worker", lease_s=60, limit=limit, trial=kind, max_attempts=3)
     return [row.attempts for row in rows]
 
@@ -240,7 +240,7 @@ def test_where_one_attempt_is_all_there_is_it_is_shared(session):
     rows = claims.claim(
         session,
         Walker,
-        claims.open_walkers("emt"),
+        open_work.walkers("emt"),
         owner="worker",
         lease_s=60,
         limit=1,
@@ -285,7 +285,7 @@ def test_references_go_round_the_users_and_one_that_is_shared_has_the_earliest_t
     session.flush()
 
     def next_one() -> int:
-        eligible = claims.open_references("emt")
+        eligible = open_work.references("emt")
         return claims.claim(session, Reference, eligible, owner="worker", lease_s=60, limit=1)[0].id
 
     order = [next_one() for _ in range(6)]

@@ -85,15 +85,15 @@ def leases_by_the_workers_clock(claims: ModuleType) -> None:
     claims.func = Clock()
 
 
-@mutant("shared.database.repositories.claims")
-def oldest_first(claims: ModuleType) -> None:
+@mutant("shared.database.repositories.open_work")
+def oldest_first(open_work: ModuleType) -> None:
     """No turns: a user's five hundred jobs go before another's first."""
 
     def by_age(table: Any, busy: Any) -> Any:
-        job = claims.Job
+        job = open_work.Job
         return (-job.priority).label("rank"), job.created_at.label("age")
 
-    claims._fair = by_age
+    open_work._fair = by_age
 
 
 @mutant("worker.lease")
@@ -172,11 +172,12 @@ def messages_expire(broker: ModuleType) -> None:
 @mutant("services.engine")
 def batches_are_not_halved(engine: ModuleType) -> None:
     def evaluate(self: Any, keys: Any) -> Any:
-        structures = [self._walks[key].wants for key in keys]
+        requests = [self._walks[key].wants for key in keys]
         try:
-            return self._potential.evaluate(structures)
+            evaluations = self._potential.evaluate([request.structure for request in requests])
         except engine.OutOfMemory as failure:
             return [engine.OutOfMemory(str(failure)) for _ in keys]
+        return engine.answers(requests, evaluations)
 
     engine.Engine._evaluate = evaluate
 

@@ -1,0 +1,45 @@
+"""The tables. PostgreSQL is the truth; every claimable row carries its own lease (columns.Claimable).
+
+users 1-n api_keys; users 1-n jobs 1-n placements 1-n walkers 1-n candidates 1-n member_energies;
+jobs 1-n selections 1-n scores, minima -> candidates; candidates 1-n reference_energies; jobs n-m references; calibrations by members.
+"""
+
+from shared.database.tables.accounts import ApiKey, User
+from shared.database.tables.base import Base, WorkRow, claim_tokens
+from shared.database.tables.jobs import Job, JobReference, Placement, Reference, StageRow, StructureRow, Walker
+from shared.database.tables.machinery import Attempt, MemberDevice, Model, Worker
+from shared.database.tables.results import (
+    Calibration,
+    Candidate,
+    MemberEnergy,
+    Minimum,
+    ReferenceEnergy,
+    Score,
+    Selection,
+)
+
+__all__ = [
+    "ApiKey",
+    "Attempt",
+    "Base",
+    "Calibration",
+    "Candidate",
+    "Job",
+    "JobReference",
+    "MemberDevice",
+    "MemberEnergy",
+    "Minimum",
+    "Model",
+    "Placement",
+    "Reference",
+    "ReferenceEnergy",
+    "Score",
+    "Selection",
+    "StageRow",
+    "StructureRow",
+    "User",
+    "Walker",
+    "WorkRow",
+    "Worker",
+    "claim_tokens",
+]

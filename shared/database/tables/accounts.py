@@ -1,0 +1,39 @@
+"""Who may ask for what."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import (
+    ForeignKey,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from shared.database.columns import Key, Now, one_of
+from shared.database.tables.base import Base
+
+
+class User(Base):
+    __tablename__ = "users"
+
+    id: Mapped[Key]
+    name: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[Now]
+
+
+class ApiKey(Base):
+    """256 random bits, shown once; only the SHA-256 and a public prefix are kept."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[Key]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    prefix: Mapped[str]
+    digest: Mapped[bytes] = mapped_column(unique=True)
+    role: Mapped[str]
+    created_at: Mapped[Now]
+    revoked_at: Mapped[datetime | None]
+
+    user: Mapped[User] = relationship(lazy="joined")
+
+    __table_args__ = (one_of("role", ["admin", "submit", "read"], "role"),)

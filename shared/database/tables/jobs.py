@@ -1,0 +1,182 @@
+"""Jobs, and what is claimed to advance them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from shared.database.columns import Key, Now, Vectors, claimable_checks, one_of
+from shared.database.tables.base import Base, WorkRow, of_job
+from shared.states import Stage, State, Work
+from shared.structures import Floats
+
+
+class Job(Base):
+    """One (adsorbate, surface) pair."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    name: Mapped[str]
+    adsorbate: Mapped[str]
+    surface: Mapped[str]
+    state: Mapped[str] = mapped_column(default=State.QUEUED, server_default=State.QUEUED)
+    stage: Mapped[str] = mapped_column(default=Stage.PLACING, server_default=Stage.PLACING)
+    priority: Mapped[int] = mapped_column(default=0, server_default="0")
+    submission: Mapped[dict[str, Any]]
+    parameters: Mapped[dict[str, Any]]
+    search_members: Mapped[list[str]]
+    refine_members: Mapped[list[str]] = mapped_column(default=list, server_default="{}")
+    score_members: Mapped[list[str]]
+    idempotency_key: Mapped[str | None]
+    request_digest: Mapped[str | None]
+    created_at: Mapped[Now]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    failure_kind: Mapped[str | None]
+    failure_reason: Mapped[str | None]
+
+    __table_args__ = (
+        one_of("state", [state.value for state in State], "state"),
+        CheckConstraint("(state = 'failed') = (failure_kind IS NOT NULL)", name="failed_has_kind"),
+        CheckConstraint(
+            "(state IN ('succeeded', 'failed', 'cancelled')) = (ended_at IS NOT NULL)", name="ended_has_time"
+        ),
+        one_of("stage", [stage.value for stage in Stage], "stage"),
+        UniqueConstraint("user_id", "idempotency_key"),
+        Index("ix_jobs_keyset", "user_id", text("created_at DESC"), text("id DESC")),
+        Index("ix_jobs_open", "state", "stage", postgresql_where=text("state IN ('queued', 'running')")),
+    )
+
+
+class StageRow(WorkRow):
+    """A short CPU stage of a job: finding placements, or choosing the minima."""
+
+    __tablename__ = "stages"
+
+    job_id: Mapped[UUID] = of_job()
+    work: Mapped[str]
+
+    __table_args__ = (
+        *claimable_checks(),
+        one_of("work", [Work.PLACEMENT.value, Work.SELECTION.value], "work"),
+        UniqueConstraint("job_id", "work"),
+        Index(None, "token"),
+        Index("ix_stages_open", "state", postgresql_where=text("state IN ('queued', 'running')")),
+    )
+
+
+class StructureRow(Base):
+    """Everything of a structure but its positions, stored once."""
+
+    __tablename__ = "structures"
+
+    id: Mapped[Key]
+    digest: Mapped[str] = mapped_column(unique=True)
+    formula: Mapped[str]
+    numbers: Mapped[list[int]]
+    cell: Mapped[Floats] = mapped_column(Vectors)
+    pbc: Mapped[list[bool]]
+    tags: Mapped[list[int]]
+    fixed: Mapped[list[bool]]
+
+    __table_args__ = (CheckConstraint("cardinality(numbers) = cardinality(tags)", name="one_tag_each"),)
+
+
+class Placement(Base):
+    __tablename__ = "placements"
+
+    id: Mapped[Key]
+    job_id: Mapped[UUID] = of_job()
+    index: Mapped[int]
+    structure_id: Mapped[int] = mapped_column(ForeignKey("structures.id"))
+    positions: Mapped[Floats] = mapped_column(Vectors)
+    site: Mapped[str]
+    method: Mapped[str]
+
+    structure: Mapped[StructureRow] = relationship(lazy="joined")
+
+    __table_args__ = (UniqueConstraint("job_id", "index"),)
+
+
+class Reference(WorkRow):
+    """A relaxed clean slab or gas molecule with one member: computed once, shared by every job that needs it."""
+
+    __tablename__ = "references"
+
+    member: Mapped[str]
+    member_sha256: Mapped[str] = mapped_column(default="", server_default="")
+    digest: Mapped[str]
+    """Content of the start structure, positions included, and of the relaxation's settings."""
+    kind: Mapped[str]
+    label: Mapped[str]
+    fmax: Mapped[float]
+    max_steps: Mapped[int]
+    structure_id: Mapped[int] = mapped_column(ForeignKey("structures.id"))
+    start_positions: Mapped[Floats] = mapped_column(Vectors)
+    positions: Mapped[Floats | None] = mapped_column(Vectors)
+    energy: Mapped[float | None]
+    reached_fmax: Mapped[float | None]
+    converged: Mapped[bool | None]
+    force_calls: Mapped[int | None]
+
+    structure: Mapped[StructureRow] = relationship(lazy="joined")
+
+    __table_args__ = (
+        *claimable_checks(),
+        one_of("kind", ["slab", "gas"], "kind"),
+        UniqueConstraint("member", "digest"),
+        CheckConstraint("state <> 'succeeded' OR energy IS NOT NULL", name="succeeded_has_energy"),
+        Index(None, "token"),
+        Index("ix_references_open", "member", postgresql_where=text("state IN ('queued', 'running')")),
+    )
+
+
+class JobReference(Base):
+    """Which references a job rests on."""
+
+    __tablename__ = "job_references"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    reference_id: Mapped[int] = mapped_column(ForeignKey("references.id"), primary_key=True, index=True)
+
+
+class Walker(WorkRow):
+    """One minima-hopping run from one placement with one search member; claimed a hop at a time. Or the one relaxation of a
+    candidate by a refining member."""
+
+    __tablename__ = "walkers"
+
+    job_id: Mapped[UUID] = of_job()
+    placement_id: Mapped[int] = mapped_column(ForeignKey("placements.id", ondelete="CASCADE"))
+    member: Mapped[str]
+    refines: Mapped[int | None] = mapped_column(
+        ForeignKey("candidates.id", ondelete="CASCADE", use_alter=True), index=True
+    )
+    hop: Mapped[int] = mapped_column(default=0, server_default="0")
+    """The next hop to run; hop 0 is the relaxation of the placement."""
+    memory: Mapped[dict[str, Any] | None]
+    """All that the walker needs to go on, random generator included."""
+    force_calls: Mapped[int] = mapped_column(default=0, server_default="0")
+    ended_because: Mapped[str | None]
+
+    placement: Mapped[Placement] = relationship()
+
+    __table_args__ = (
+        *claimable_checks(),
+        UniqueConstraint("placement_id", "member", "refines", postgresql_nulls_not_distinct=True),
+        Index(None, "token"),
+        Index("ix_walkers_open", "member", "state", postgresql_where=text("state IN ('queued', 'running')")),
+        Index("ix_walkers_job", "job_id", "member", "hop"),
+    )

@@ -1,0 +1,197 @@
+"""What the search found and what the ensemble says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from shared.database.columns import Key, Now, Vectors, claimable_checks, one_of
+from shared.database.tables.base import Base, WorkRow, of_job
+from shared.database.tables.jobs import StructureRow
+from shared.structures import Floats
+
+
+class Candidate(Base):
+    """A relaxed local minimum, relaxed at last without restraints."""
+
+    __tablename__ = "candidates"
+
+    id: Mapped[Key]
+    job_id: Mapped[UUID] = of_job()
+    walker_id: Mapped[int] = mapped_column(ForeignKey("walkers.id", ondelete="CASCADE"))
+    hop: Mapped[int]
+    member: Mapped[str]
+    structure_id: Mapped[int] = mapped_column(ForeignKey("structures.id"))
+    positions: Mapped[Floats] = mapped_column(Vectors)
+    energy: Mapped[float]
+    """Bare energy by the member that found it, eV."""
+    fmax: Mapped[float]
+    converged: Mapped[bool]
+    anomalies: Mapped[list[str]]
+    site: Mapped[str]
+    accepted: Mapped[bool]
+    temperature_k: Mapped[float | None]
+    """Temperature of the escape; null for the placement's own relaxation."""
+    force_calls: Mapped[int]
+    duplicate_of: Mapped[int | None] = mapped_column(ForeignKey("candidates.id", ondelete="CASCADE"))
+    created_at: Mapped[Now]
+
+    structure: Mapped[StructureRow] = relationship(lazy="joined")
+
+    __table_args__ = (
+        UniqueConstraint("walker_id", "hop"),
+        Index("ix_candidates_job", "job_id", "member", "hop"),
+    )
+
+
+class MemberEnergy(WorkRow):
+    """One member's energy of one candidate."""
+
+    __tablename__ = "member_energies"
+
+    job_id: Mapped[UUID] = of_job()
+    candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id", ondelete="CASCADE"))
+    member: Mapped[str]
+    energy: Mapped[float | None]
+    """Bare energy, eV."""
+    adsorption_energy: Mapped[float | None]
+    """eV per adslab, against `reference`."""
+    reference: Mapped[str | None]
+    fmax: Mapped[float | None]
+    """Largest force by this member on a free atom, eV/Å."""
+
+    __table_args__ = (
+        *claimable_checks(),
+        UniqueConstraint("candidate_id", "member"),
+        CheckConstraint(
+            "state <> 'succeeded' OR (energy IS NOT NULL AND adsorption_energy IS NOT NULL)",
+            name="succeeded_has_energy",
+        ),
+        Index(None, "token"),
+        Index(
+            "ix_member_energies_open",
+            "member",
+            "state",
+            postgresql_where=text("state IN ('queued', 'running')"),
+        ),
+        Index("ix_member_energies_job", "job_id"),
+    )
+
+
+class Selection(Base):
+    """One way of scoring and choosing among a job's candidates. Number 0 is the job's own; more are asked for when it has ended."""
+
+    __tablename__ = "selections"
+
+    id: Mapped[Key]
+    job_id: Mapped[UUID] = of_job()
+    number: Mapped[int]
+    rules: Mapped[dict[str, Any]]
+    """shared.parameters.Choosing."""
+    limit: Mapped[float]
+    """Of the spread, eV: as asked for, or as the calibration said."""
+    calibration_id: Mapped[int | None] = mapped_column(ForeignKey("calibrations.id"))
+    reference: Mapped[str]
+    n_candidates: Mapped[int]
+    n_passing: Mapped[int]
+    low_confidence: Mapped[bool]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[Now]
+
+    __table_args__ = (UniqueConstraint("job_id", "number"),)
+
+
+def _selection() -> Mapped[int]:
+    return mapped_column(ForeignKey("selections.id", ondelete="CASCADE"), primary_key=True)
+
+
+class Score(Base):
+    """What the ensemble says of one candidate, and the verdict."""
+
+    __tablename__ = "scores"
+
+    selection_id: Mapped[int] = _selection()
+    candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id", ondelete="CASCADE"), primary_key=True)
+    mean: Mapped[float | None]
+    std: Mapped[float | None]
+    range: Mapped[float | None]
+    n: Mapped[int]
+    passes: Mapped[bool]
+    reason: Mapped[str]
+    """Why it doesn't pass the filter; empty where it does."""
+    verdict: Mapped[str]
+    """Why it was chosen, or why not."""
+
+    __table_args__ = (Index("ix_scores_candidate", "candidate_id"),)
+
+
+class Minimum(Base):
+    """A chosen candidate; rank 0 is the putative global minimum."""
+
+    __tablename__ = "minima"
+
+    id: Mapped[Key]
+    selection_id: Mapped[int] = mapped_column(ForeignKey("selections.id", ondelete="CASCADE"))
+    job_id: Mapped[UUID] = of_job()
+    rank: Mapped[int]
+    candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id", ondelete="CASCADE"))
+    low_confidence: Mapped[bool]
+    reason: Mapped[str]
+
+    __table_args__ = (
+        UniqueConstraint("selection_id", "rank"),
+        UniqueConstraint("selection_id", "candidate_id"),
+        Index("ix_minima_job", "job_id"),
+        Index("ix_minima_candidate", "candidate_id"),
+    )
+
+
+class ReferenceEnergy(Base):
+    """An adsorption energy that a lab computed for a candidate, by DFT as a rule. Never overwritten: the newest one of a functional
+    counts."""
+
+    __tablename__ = "reference_energies"
+
+    id: Mapped[Key]
+    candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id", ondelete="CASCADE"))
+    adsorption_energy: Mapped[float]
+    """eV per adslab, against `reference`."""
+    reference: Mapped[str]
+    functional: Mapped[str]
+    code: Mapped[str]
+    provenance: Mapped[str]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[Now]
+
+    __table_args__ = (Index("ix_reference_energies_candidate", "candidate_id", "functional"),)
+
+
+class Calibration(Base):
+    """The limit of the spread that reaches a target, learned from reference energies, for one set of members."""
+
+    __tablename__ = "calibrations"
+
+    id: Mapped[Key]
+    members: Mapped[list[str]]
+    """Sorted."""
+    functional: Mapped[str]
+    spread: Mapped[str]
+    limit: Mapped[float | None]
+    """eV; null where no limit reaches the target with the confidence asked for."""
+    report: Mapped[dict[str, Any]]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[Now]
+
+    __table_args__ = (
+        one_of("spread", ["std", "range"], "spread"),
+        Index("ix_calibrations_members", "members", "functional", "spread"),
+    )
