@@ -32,6 +32,7 @@ ASE_STARTS = 4
 MANY = 200
 LEVERS: dict[str, dict[str, Any]] = {
     "constant first Hessian": {"model_curvature": False},
+    "undamped updates": {"damped": False},
     "atomic masses": {"masses": Masses.ATOMIC},
     "all atoms start moving": {"confined": False},
     "softened starts": {"softening": 5},
@@ -89,7 +90,7 @@ def run(task: Task) -> Result:
 def _parameters(task: Task) -> JobParameters:
     method = task.method
     if method in ("bfgs", "restrained"):
-        hopping = Hopping(hops=0, model_curvature=False)
+        hopping = Hopping(hops=0, model_curvature=False, damped=False)
     else:
         changed = {"confined": False} if method == "unrestrained" else LEVERS.get(method, {})
         hopping = Hopping(hops=1000, patience=1000, **changed)

@@ -47,7 +47,7 @@ class Search:
 
 def clean_slab(potential: Potential, slab: Structure) -> Structure:
     """The relaxed clean slab."""
-    return run(relax(slab, fmax=0.02, max_steps=300, hessian=model_hessian(slab)), potential).structure
+    return run(relax(slab, fmax=0.02, max_steps=300, hessian=model_hessian(slab), damped=True), potential).structure
 
 
 def adhop(

@@ -181,6 +181,7 @@ def _relax_twice(
         fmax=parameters.fmax,
         max_steps=parameters.max_relaxation_steps,
         max_step=parameters.max_step,
+        damped=parameters.damped,
     )
     model = model_hessian(start) if parameters.model_curvature else None
     steered = yield from again(start, restraints=restraints, first=first, hessian=model)

@@ -4,8 +4,8 @@ The step is quasi-Newton (services.quasi_newton), with one common scaling when t
 free atoms only: fixed atoms have no force, so the iterates are those of ASE's `BFGS` and the matrix is smaller. Nocedal &
 Wright, Numerical Optimization, doi:10.1007/978-0-387-40065-5, chapter 6.
 
-Started from a model of the curvature (services.curvature) instead of ASE's constant it needs about half the force calls
-(docs/search.md has the measurement).
+Started from a model of the curvature (services.curvature) instead of ASE's constant, and learning by damped updates, it needs less
+than half the force calls (docs/search.md has the measurement).
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def relax(
     restraints: Restraining | None = None,
     first: Evaluation | None = None,
     hessian: Floats | None = None,
+    damped: bool = False,
     curvature: QuasiNewton | None = None,
     first_step: float | None = None,
 ) -> Walk[Relaxation]:
@@ -61,13 +62,14 @@ def relax(
     most `first_step`, the next ones of at most GROWTH times the one before.
 
     `first` is the bare evaluation of `start` where the caller has it already. The curvature to begin with is `hessian`, eV/Å²
-    [3 n_free, 3 n_free], in place of ASE's constant, or what an earlier relaxation learnt. Running out of steps is no error:
-    the answer says `converged=False`. Raises Diverged where the potential's answer can't be meant.
+    [3 n_free, 3 n_free], in place of ASE's constant, learning by `damped` updates in place of ASE's; or what an earlier relaxation
+    learnt. Running out of steps is no error: the answer says `converged=False`. Raises Diverged where the potential's answer can't
+    be meant.
     """
     structure, free = start, np.flatnonzero(start.free)
     calls = 0 if first is not None else 1
     here = (yield Request(start, restraints)) if first is None else answer(Request(start, restraints), first)
-    learnt = quasi_newton.begin(3 * len(free), hessian) if curvature is None else curvature
+    learnt = quasi_newton.begin(3 * len(free), hessian, damped=damped) if curvature is None else curvature
     moved: Floats | None = None
     before: Floats | None = None
     for steps in range(max_steps + 1):

@@ -4,6 +4,10 @@
 Nocedal's two-loop recursion (Math. Comput. 35, 773 (1980), doi:10.1090/S0025-5718-1980-0572855-7) around a factorised first
 Hessian: as long as every move met positive curvature its steps are those of `DenseBfgs`, and one costs n² operations instead
 of n³.
+
+Damped, both stay positive definite (Powell, Lect. Notes Math. 630, 144 (1978), doi:10.1007/BFb0067703; with limited memory:
+Al-Baali, Grandinetti, Pisacane, J. Optim. Theory Appl. 161, 688 (2014), doi:10.1007/s10957-013-0448-8). Undamped, a move along which
+the force hardly changes teaches a stiffness without bounds across it, and the relaxation creeps for tens of calls.
 """
 
 from __future__ import annotations
@@ -26,6 +30,8 @@ MEMORY = 60
 """Moves that are remembered then."""
 _SHORT = 1e-7
 """Å: a move too short to learn from, as in ASE."""
+_LEAST = 0.2
+"""Share of the expected curvature that a damped update keeps at least: Powell's."""
 
 
 class QuasiNewton(Protocol):
@@ -40,29 +46,34 @@ class QuasiNewton(Protocol):
         ...
 
 
-def begin(n: int, hessian: Floats | None) -> QuasiNewton:
+def begin(n: int, hessian: Floats | None, *, damped: bool = False) -> QuasiNewton:
     """For n coordinates, from a first Hessian, eV/Å² [n, n], or from ASE's constant."""
     if n <= LARGE:
-        return DenseBfgs(np.eye(n) * START_CURVATURE if hessian is None else hessian)
-    return LimitedMemory(hessian)
+        return DenseBfgs(np.eye(n) * START_CURVATURE if hessian is None else hessian, damped=damped)
+    return LimitedMemory(hessian, damped=damped)
 
 
 class DenseBfgs:
     """hessian: eV/Å² [n, n], positive definite; copied. Its upper triangle is what is kept up to date."""
 
-    def __init__(self, hessian: Floats) -> None:
+    def __init__(self, hessian: Floats, *, damped: bool = False) -> None:
         self._hessian = np.array(hessian, order="F")
+        self._damped = damped
         self._convex = True
 
     def learn(self, moved: Floats, change: Floats) -> None:
         """BFGS update; skipped for a move too short to learn from, as ASE does, and for one along which the force stays the same,
         where the formula has no answer."""
-        curved = float(moved @ change)
-        if np.abs(moved).max(initial=0.0) < _SHORT or curved == 0.0:
+        if np.abs(moved).max(initial=0.0) < _SHORT:
             return
-        seen = dsymv(1.0, self._hessian, moved)
+        expected = dsymv(1.0, self._hessian, moved)
+        if self._damped:
+            change = _damped(moved, change, expected)
+        curved = float(moved @ change)
+        if curved == 0.0:
+            return
         dsyr(1 / curved, change, a=self._hessian, overwrite_a=1)
-        dsyr(-1 / float(moved @ seen), seen, a=self._hessian, overwrite_a=1)
+        dsyr(-1 / float(moved @ expected), expected, a=self._hessian, overwrite_a=1)
         self._convex &= curved > 0
 
     def step(self, gradient: Floats) -> Floats:
@@ -76,13 +87,18 @@ class DenseBfgs:
 
 
 class LimitedMemory:
-    """hessian: eV/Å² [n, n], positive definite; None for ASE's constant. A move of negative curvature is not learnt from."""
+    """hessian: eV/Å² [n, n], positive definite; None for ASE's constant. Undamped, moves of negative curvature teach nothing."""
 
-    def __init__(self, hessian: Floats | None) -> None:
+    def __init__(self, hessian: Floats | None, *, damped: bool = False) -> None:
         self._factor = None if hessian is None else cho_factor(hessian, lower=True)
+        self._hessian = hessian if damped else None
+        self._damped = damped
         self._moves: deque[tuple[Floats, Floats, float]] = deque(maxlen=MEMORY)
 
     def learn(self, moved: Floats, change: Floats) -> None:
+        if self._damped:
+            expected = START_CURVATURE * moved if self._hessian is None else self._hessian @ moved
+            change = _damped(moved, change, expected)
         curved = float(moved @ change)
         if np.abs(moved).max(initial=0.0) >= _SHORT and curved > 0:
             self._moves.append((moved, change, curved))
@@ -98,3 +114,12 @@ class LimitedMemory:
         for (moved, change, curved), share in zip(self._moves, reversed(shares), strict=True):
             step = step + (share - float(change @ step) / curved) * moved
         return np.asarray(step, dtype=np.float64)
+
+
+def _damped(moved: Floats, change: Floats, expected: Floats) -> Floats:
+    """The change of the gradient, or a mixture with the expected one that has at least `_LEAST` of its curvature."""
+    curved, held = float(moved @ change), float(moved @ expected)
+    if curved >= _LEAST * held:
+        return change
+    share = (1 - _LEAST) * held / (held - curved)
+    return share * change + (1 - share) * expected

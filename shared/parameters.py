@@ -117,6 +117,8 @@ class Hopping(_Parameters):
     """Longest move of one atom in one BFGS step, Å."""
     model_curvature: bool = True
     """Relaxations start from a model of the curvature instead of a constant."""
+    damped: bool = True
+    """Relaxations learn by Powell's damped updates instead of ASE's."""
 
 
 class Similarity(_Parameters):

@@ -74,3 +74,41 @@ def test_the_hessian_that_is_given_stays_as_it_is():
     kept = hessian.copy()
     descend(DenseBfgs(hessian), quadratic(6, 2), 3)
     assert np.array_equal(hessian, kept)
+
+
+@pytest.mark.parametrize("learner", [DenseBfgs, LimitedMemory])
+def test_a_damped_update_keeps_a_fifth_of_what_was_expected(learner):
+    """Powell's bound, by hand: 10 eV/Å² were expected along the move, and -4 were met."""
+    learnt = learner(np.eye(2) * 10, damped=True)
+    learnt.learn(np.array([0.1, 0.0]), np.array([-0.4, 0.0]))
+    assert learnt.step(np.array([1.0, 0.5])) == pytest.approx([-1 / 2, -0.5 / 10])
+
+
+@pytest.mark.parametrize("learner", [DenseBfgs, LimitedMemory])
+def test_a_damped_update_is_the_plain_one_where_enough_curvature_was_met(learner):
+    gradient, (moved, change) = np.array([1.0, 0.5]), (np.array([0.1, 0.02]), np.array([0.9, 0.3]))
+    plain, damped = learner(np.eye(2) * 10), learner(np.eye(2) * 10, damped=True)
+    for learnt in (plain, damped):
+        learnt.learn(moved, change)
+    assert np.array_equal(plain.step(gradient), damped.step(gradient))
+
+
+def test_a_force_that_hardly_changes_along_a_move_teaches_no_stiffness_without_bounds():
+    """Undamped, the change across the move is divided by next to nothing: by hand, 0.5² / (0.1 * 1e-4) = 25,000 eV/Å²."""
+    moved, change = np.array([0.1, 0.0]), np.array([1e-4, 0.5])
+    stiffest = np.array([2e-4, 1.0])
+    plain, damped = DenseBfgs(np.eye(2) * 10), DenseBfgs(np.eye(2) * 10, damped=True)
+    for learnt in (plain, damped):
+        learnt.learn(moved, change)
+    assert stiffest @ plain.step(stiffest) == pytest.approx(-1 / 25_010, rel=1e-3)
+    assert stiffest @ damped.step(stiffest) < -1 / 20
+
+
+@pytest.mark.parametrize("n", [12, LARGE + 3])
+def test_damped_steps_always_lead_downhill(n):
+    rng = np.random.default_rng(3)
+    learnt = begin(n, quadratic(n, 4), damped=True)
+    for _ in range(30):
+        learnt.learn(rng.normal(size=n), rng.normal(size=n) * 20)
+        gradient = rng.normal(size=n)
+        assert learnt.step(gradient) @ gradient < 0

@@ -41,7 +41,9 @@ class ReferenceErrand:
         )
 
     def walk(self) -> Walk[Relaxation]:
-        return relax(self.start, fmax=self.fmax, max_steps=self.max_steps, hessian=model_hessian(self.start))
+        return relax(
+            self.start, fmax=self.fmax, max_steps=self.max_steps, hessian=model_hessian(self.start), damped=True
+        )
 
     def store(self, session: Session, result: Relaxation) -> None:
         if not result.converged:

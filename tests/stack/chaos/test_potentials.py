@@ -108,7 +108,8 @@ def test_a_worker_without_a_device_claims_nothing_and_says_why(lab: Lab, setting
     time.sleep(2)
     assert not lab.events("claim", "references")
     with lab.client() as client:
-        assert reason in client.get(f"/v1/jobs/{job}").json()["waiting_for"]
+        # once the heartbeats of the killed ones are old
+        lab.until(lambda: reason in client.get(f"/v1/jobs/{job}").json()["waiting_for"], "the job to say so")
     lab.run("w0")
     lab.check(job, **JOB)
 
