@@ -20,7 +20,7 @@ python:
 	@test -n "$(PYTHON)" && $(PYTHON) $(SUITS) 2>/dev/null \
 	  || { echo "Adhop needs Python 3.11 or 3.12, and found $(or $(PYTHON),none). Set PYTHON=/path/to/python3.11"; exit 1; }
 
-.venv/complete: requirements/dev.txt client/pyproject.toml | python $(UV)
+.venv/complete: requirements/dev.txt client/pyproject.toml evaluation/adhop-evaluate | python $(UV)
 	@echo "Environment: installing into .venv (some 6 GB with torch; a few minutes the first time)"
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
 	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python requirements/dev.txt

@@ -25,7 +25,7 @@ class MemberEnergyView(BaseModel):
 class ScoreView(BaseModel):
     """What the ensemble says: mean, sample standard deviation (ddof 1) and range (max - min) over n members, eV.
 
-    passes, reason: the filter; verdict: why the candidate was chosen, or why not. missing: members that have no energy of it;
+    passes, reason: the filter; verdict: why the candidate was chosen, or why not. missing: members of this selection that have no energy of it;
     they are left out, not imputed.
     """
 
@@ -156,7 +156,9 @@ def _score_view(score: Score, finding: Finding) -> ScoreView:
         passes=score.passes,
         reason=score.reason,
         verdict=score.verdict,
-        missing=[one.member for one in finding.energies if one.adsorption_energy is None],
+        missing=[
+            one.member for one in finding.energies if one.adsorption_energy is None and one.member in finding.members
+        ],
     )
 
 

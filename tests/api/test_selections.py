@@ -68,6 +68,9 @@ def test_other_members_and_weights(finished):
     body = client.post(path(job), json={"members": ["b", "c"]}).json()
     assert ids(body["minima"]) == [unsure, sure]  # these two agree on it
     assert body["minima"]["minima"][0]["score"]["mean"] == pytest.approx(-1.4)
+    without = client.post(path(job), json={"members": ["a", "c"]}).json()
+    judged = client.get(f"/v1/jobs/{job}/candidates", params={"selection": without["number"]}).json()["candidates"]
+    assert judged[2]["score"]["missing"] == []  # b failed there, and nobody asked it
     heavy = client.post(path(job), json={"weights": {"a": 10.0}, "limit": 1.0, "spread": "range"}).json()
     assert heavy["minima"]["minima"][0]["score"]["mean"] == pytest.approx(-22.8 / 12)
     assert heavy["rules"]["spread"] == "range"

@@ -16,13 +16,14 @@ from shared.structures import Structure
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """A candidate and what is known of it. energies: one per member that was asked, by name. score: by one selection.
-    references: the reference energies fed back for it, the newest first, with who did."""
+    """A candidate and what is known of it. energies: one per member that was asked, by name. score: by one selection,
+    over its `members`. references: the reference energies fed back for it, the newest first, with who did."""
 
     candidate: Candidate
     structure: Structure
     energies: list[MemberEnergy]
     score: Score | None
+    members: tuple[str, ...]
     references: list[tuple[ReferenceEnergy, str | None]]
 
 
@@ -90,7 +91,15 @@ def _findings(session: Session, rows: Sequence[Candidate], selection: Selection 
     if selection is not None:
         judged = select(Score).where(Score.selection_id == selection.id, Score.candidate_id.in_(ids))
         scores = {row.candidate_id: row for row in session.scalars(judged)}
+    members = () if selection is None else tuple(selection.rules["members"])
     return [
-        Finding(row, restore(row.structure, row.positions), energies[row.id], scores.get(row.id), references[row.id])
+        Finding(
+            row,
+            restore(row.structure, row.positions),
+            energies[row.id],
+            scores.get(row.id),
+            members,
+            references[row.id],
+        )
         for row in rows
     ]
