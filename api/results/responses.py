@@ -25,8 +25,8 @@ class MemberEnergyView(BaseModel):
 class ScoreView(BaseModel):
     """What the ensemble says: mean, sample standard deviation (ddof 1) and range (max - min) over n members, eV.
 
-    passes, reason: the filter; verdict: why the candidate was chosen, or why not. missing: members of this selection that have no energy of it;
-    they are left out, not imputed.
+    passes, reason: the filter; verdict: why the candidate was chosen, or why not. missing: members of this selection that have no
+    energy of it; they are left out, not imputed.
     """
 
     mean: float | None
