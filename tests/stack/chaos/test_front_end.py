@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from shared.states import State
-from tests.stack.chaos.lab import Lab, thaw_in
+from tests.stack.chaos.lab import Lab
+from tests.stack.chaos.machine import thaw_in
 
 pytestmark = pytest.mark.stack
 JOB = {"hops": 1, "count": 2}

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from shared.states import State
-from tests.stack.chaos.lab import LEASE_S, MAX_ATTEMPTS, Lab, alive
+from tests.stack.chaos.lab import LEASE_S, MAX_ATTEMPTS, Lab
+from tests.stack.chaos.machine import alive
 
 pytestmark = pytest.mark.stack
 JOB = {"hops": 1, "count": 2}
