@@ -9,7 +9,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 MUTANTS = {
-    "no-fencing": (23, "slept_past_its_lease and before_store"),
+    "no-fencing": (23, "slept_past_its_lease and before-store"),
     "no-row-locks": (12, "one_claim_wins"),
     "attempts-counted-afterwards": (14, "poison_is_given_up"),
     "last-attempts-are-shared": (14, "poison_is_given_up"),
@@ -26,7 +26,7 @@ MUTANTS = {
     "batches-are-not-halved": (16, "batch_is_halved"),
     "chance-from-the-system": (1, "killed_child"),
     "any-version-will-do": (28, "old_workers_drain"),
-    "the-answer-waits-for-the-broker": (7, "broker_is_frozen"),
+    "the-answer-waits-for-the-broker": (7, "broker_is_frozen and 12"),
 }
 
 
