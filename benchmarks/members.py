@@ -1,7 +1,7 @@
 """Structures per second of each member at batches of 1, 4, 16 and 64, against its package's own ASE calculator one by one.
 
 Each member has a process of its own, so that load time and memory are its own. The structures are CO on Pt(111) 3x3x3, 29 atoms, at
-random sites. On a CPU a batch is evaluated one by one on purpose (docs/decisions/0003). Members: two offline ones and the small OC20
+random sites. On a CPU a batch is evaluated one by one on purpose (docs/decisions/0003). Members: the offline ones and the small OC20
 checkpoints of the tests, or those of `--models FILE`.
 """
 
@@ -28,7 +28,16 @@ from worker.potentials import registry
 
 SMALL = Path(__file__).parents[1] / "tests/checkpoints/members.toml"
 BATCHES = (1, 4, 16, 64)
-NAMES = ("chgnet-0.3.0", "sevennet-0", "eqv2-small", "gemnet-oc-small", "escn-small")
+NAMES = (
+    "emt",
+    "chgnet-0.3.0",
+    "sevennet-0",
+    "sevennet-l3i5",
+    "sevennet-mf-0-pbe",
+    "eqv2-small",
+    "gemnet-oc-small",
+    "escn-small",
+)
 
 
 def structures(count: int) -> list[Structure]:

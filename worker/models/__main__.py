@@ -13,7 +13,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from services.potential import EnergyKind
 from shared.errors import AdhopError, Misconfigured
@@ -42,38 +42,33 @@ File = Annotated[
 def show(file: File = DEFAULT_FILE) -> None:
     """All members, where they come from, and whether this environment can load them."""
     known = registry.read(file)
-    table = Table("member", "family", "environment", "energy", "elements", "weights", "here")
+    table = Table(
+        Column("member", no_wrap=True),
+        Column("family", no_wrap=True),
+        "energy",
+        "elements",
+        Column("here", overflow="fold"),
+    )
     for entry in known.entries.values():
         family = FAMILIES[entry.family]
         table.add_row(
             entry.name,
             family.title,
-            family.environment,
             entry.energy_kind,
-            "as its checkpoint" if entry.elements is None else " ".join(words(entry.elements)),
-            "in its package" if entry.path is None else str(entry.path),
+            "its checkpoint's" if entry.elements is None else " ".join(words(entry.elements)),
             _state(entry),
         )
     for member in known.published.values():
         if member.name not in known.entries:
-            family = FAMILIES[member.family]
-            table.add_row(
-                member.name,
-                family.title,
-                family.environment,
-                member.energy_kind,
-                "",
-                "published",
-                f"fetch {member.name}",
-            )
+            table.add_row(member.name, FAMILIES[member.family].title, member.energy_kind, "", "no: fetch")
     console.print(table)
     console.print(f"site's file: {file}" + ("" if file.exists() else " (not there yet; add and fetch make it)"))
 
 
 def _state(entry: Entry) -> str:
-    return next(
-        (reason for device in sorted(entry.limits.devices) if (reason := registry.absence(entry, device))), "yes"
-    )
+    reasons = (registry.absence(entry, device) for device in sorted(entry.limits.devices))
+    there = "yes" if entry.path is None else f"yes, {entry.path}"
+    return next((reason for reason in reasons if reason), there)
 
 
 @app.command()
