@@ -98,7 +98,7 @@ def together(restraints: Sequence[Restraints], positions: Sequence[Floats]) -> l
     return list(zip(energies.sum(axis=1).tolist(), forces, strict=True))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)
 def _laid_out(restraints: tuple[Restraints, ...]) -> Pass:
     """Kept, since a batch is often the same walkers again."""
     return Pass([one.springs for one in restraints])
