@@ -5,6 +5,7 @@ third and the end, in processes that lived through that.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -97,7 +98,8 @@ class Soak:
         self.faults[name] += 1
 
     def kill(self, name: str) -> None:
-        os.killpg(self.lab.stack.child(name).process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself, and is not yet started again
+            os.killpg(self.lab.stack.child(name).process.pid, signal.SIGKILL)
 
     def kill_worker(self) -> None:
         self.kill(self.rng.choice(WORKERS))
