@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     task_time_limit_s: Annotated[float, Field(gt=1)] = 1800.0
     """Hard limit of one Celery task: a potential that hangs is killed after it."""
+    deaf_worker_s: Annotated[float, Field(gt=0.5)] = 60.0
+    """A worker that takes no message for this long while the broker answers is ended and started again."""
     task_slice_s: Annotated[float, Field(gt=0.1)] = 300.0
     """A member's task hands over to the next message after this long."""
 

@@ -15,11 +15,13 @@ from shared.broker import celery_app
 from shared.logs import configure
 from shared.queues import CPU_TASK, MEMBER_TASK
 from shared.settings import settings
-from worker import stopping
+from worker import hearing, stopping
 from worker.process import Process
 
 app = celery_app(settings())
 stopping.prepare()
+hearing.Watch.settings = settings()
+app.steps["consumer"].add(hearing.Watch)
 
 _processes: list[Process] = []
 

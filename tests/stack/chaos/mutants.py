@@ -26,6 +26,7 @@ MUTANTS = {
     "batches-are-not-halved": (16, "batch_is_halved"),
     "chance-from-the-system": (1, "killed_child"),
     "any-version-will-do": (28, "old_workers_drain"),
+    "nobody-is-deaf": (7, "left_deaf"),
     "the-answer-waits-for-the-broker": (7, "broker_is_frozen and 12"),
 }
 

@@ -72,6 +72,20 @@ def test_jobs_are_accepted_while_the_broker_is_frozen(lab: Lab, frozen_s: int):
     lab.check(inserted, **JOB)
 
 
+@pytest.mark.fault(7, "broker frozen 60 s")
+def test_a_worker_that_a_frost_left_deaf_is_started_again(lab: Lab):
+    lab.undisturbed(**JOB)
+    for name in ("w0", "w1"):
+        lab.kill(name)
+    lab.run("w2", members=("toy",), variables={"ADHOP_DEAF_WORKER_S": "3"})
+    lab.worker_pid("w2")
+    deaf = lab.stack.child("w2").process.pid
+    lab.arm("deaf", process="w2")
+    lab.until(lambda: lab.marked("deaf-struck"), "an event loop that stands still")
+    lab.check(lab.submit(**JOB), **JOB)
+    assert lab.stack.child("w2").process.pid != deaf
+
+
 @pytest.mark.fault(8, "broker out of memory")
 def test_jobs_are_accepted_while_the_broker_is_full_and_readiness_says_so(lab: Lab):
     lab.undisturbed(**JOB)

@@ -35,7 +35,8 @@ def test_only_postgres_clock_counts(lab: Lab, clock_shift: Path, shift_s: int):
     assert lab.longest_lease() <= LEASE_S
     time.sleep(LEASE_S + 2)
     lab.disarm("slow")
-    later = lab.submit(**JOB)
+    lab.wait_for(job)
+    later = lab.submit(**JOB)  # to a worker that must hear of it
     lab.check(job, later, **JOB)
     assert lab.attempts() == []
     assert lab.said("w2", shift_s)  # its own log carries the wrong time

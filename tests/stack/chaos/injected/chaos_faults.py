@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import time
 from types import ModuleType
 from typing import Any
 
@@ -100,3 +101,17 @@ def members(registry: ModuleType) -> None:
         return KINDS[name]() if name in KINDS else load(member, **settings)
 
     registry.read, registry.load = known, made
+
+
+@over("worker.hearing")
+def deafness(hearing: ModuleType) -> None:
+    """`deaf`: the event loop of Celery's parent stands still for ever."""
+    sign = hearing.Hearing.sign
+
+    def stuck(self: Any, now: float) -> None:
+        while strikes("deaf") or self.__dict__.get("stuck"):
+            self.__dict__["stuck"] = True
+            time.sleep(1)
+        sign(self, now)
+
+    hearing.Hearing.sign = stuck

@@ -200,3 +200,9 @@ def the_answer_waits_for_the_broker(doorbell: ModuleType) -> None:
             time.sleep(0.5)
 
     doorbell.BackgroundDoorbell.cpu = cpu
+
+
+@mutant("worker.hearing")
+def nobody_is_deaf(hearing: ModuleType) -> None:
+    """A worker whose event loop stands still is left alone."""
+    hearing.Hearing.deaf = lambda *_, **__: False
