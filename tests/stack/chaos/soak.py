@@ -199,6 +199,7 @@ class Soak:
             "faults": sum(self.faults.values()),
             "by_fault": dict(self.faults),
             "attempts": dict(Counter(one.failure_kind for one in self.lab.attempts())),
+            "unforeseen": sorted({one.reason for one in self.lab.attempts() if one.failure_kind == "broken"}),
             "duplicates": sum(line.startswith("I2") for line in broken),
             "losses": sum(not self.lab.state(job).ended for job in self.jobs),
             "failed": failed,
