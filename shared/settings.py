@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     task_time_limit_s: Annotated[float, Field(gt=1)] = 1800.0
     """Hard limit of one Celery task: a potential that hangs is killed after it."""
     deaf_worker_s: Annotated[float, Field(gt=0.5)] = 60.0
-    """A worker that takes no message for this long while the broker answers is ended and started again."""
+    """An idle worker beside which a message waits for this long is ended, and started again by its supervisor."""
     task_slice_s: Annotated[float, Field(gt=0.1)] = 300.0
     """A member's task hands over to the next message after this long."""
 

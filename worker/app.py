@@ -16,23 +16,22 @@ from shared.logs import configure
 from shared.queues import CPU_TASK, MEMBER_TASK
 from shared.settings import settings
 from worker import hearing, stopping
+from worker.bell import Bell
 from worker.process import Process
 
 app = celery_app(settings())
 stopping.prepare()
-hearing.Watch.settings = settings()
-app.steps["consumer"].add(hearing.Watch)
 
 _processes: list[Process] = []
 
 
-@app.task(name=CPU_TASK)
+@app.task(name=CPU_TASK, Request=Bell)
 def stages() -> None:
     """Claim and run CPU stages until none is left."""
     _processes[0].run_stages()
 
 
-@app.task(name=MEMBER_TASK)
+@app.task(name=MEMBER_TASK, Request=Bell)
 def advance(member: str) -> None:
     """Claim and run work of every member that this process hosts; `member` is the one somebody rang for."""
     _processes[0].advance(member)
@@ -43,6 +42,11 @@ def _log(**_: Any) -> None:
     configure(settings().log_format)
     logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)
     logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
+
+
+@signals.worker_ready.connect
+def _listen(**_: Any) -> None:
+    hearing.watch(settings(), app.amqp.queues.consume_from)
 
 
 @signals.worker_process_init.connect

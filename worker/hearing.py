@@ -1,8 +1,7 @@
 """A worker that has gone deaf is ended, so that its supervisor starts another.
 
-Celery's parent loses its connection when a broker freezes, and does not always find back: it then lives, its child still beats,
-and no bell is ever heard. The parent's event loop leaves a sign of life here every few seconds; a thread looks at it, and asks the
-broker itself.
+Celery's parent may lose its connection, or its place for a message, and not find back: it then lives, its child beats, and no bell
+is ever heard. So a thread of the parent looks from outside: a bell that waits in its queues while it does nothing is not heard.
 """
 
 from __future__ import annotations
@@ -12,11 +11,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from celery import bootsteps
+from celery.worker import state
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -28,83 +26,61 @@ log = logging.getLogger(__name__)
 LOOKS = 10
 """Looks within the time after which a worker counts as deaf."""
 GIVING_BACK_S = 5.0
-"""What the child has to give its leases back."""
+"""What the child has to give back what it may hold."""
 
 
 @dataclass
 class Hearing:
-    """Whether an event loop has been still for too long although the broker answered all the time. Times in seconds, of one clock.
+    """Whether a bell has waited beside an idle worker for too long. Times in seconds, of one clock.
 
     limit_s: what is too long. Longer than Celery's longest pause between two attempts to connect, 32 s.
     """
 
     limit_s: float
-    last_sign: float
-    answers_since: float | None = None
+    unheard_since: float | None = None
     last_look: float | None = None
 
-    def sign(self, now: float) -> None:
-        """The event loop turns."""
-        self.last_sign = now
-
-    def deaf(self, now: float, *, answered: bool) -> bool:
-        """One look; answered: whether the broker did. A long pause between two looks (the process was stopped) tells nothing."""
+    def deaf(self, now: float, *, unheard: bool) -> bool:
+        """One look; unheard: a bell waits, and the worker is idle. A long pause between two looks (the process was stopped) tells
+        nothing."""
         asleep = self.last_look is not None and now - self.last_look > self.limit_s / 2
         self.last_look = now
-        if not answered or asleep:
-            self.answers_since = None
-            return False
-        if self.answers_since is None:
-            self.answers_since = now
-        return now - max(self.answers_since, self.last_sign) > self.limit_s
+        if not unheard:
+            self.unheard_since = None
+        elif asleep or self.unheard_since is None:
+            self.unheard_since = now
+        return self.unheard_since is not None and now - self.unheard_since > self.limit_s
 
 
-class Watch(bootsteps.StartStopStep):
-    """Celery's part: signs from the event loop of each connection, and one thread that looks, from the first connection on."""
-
-    requires = ("celery.worker.consumer.connection:Connection",)
-    settings: Settings
-
-    def __init__(self, parent: Any, **_: Any) -> None:
-        super().__init__(parent)
-        self._hearing: Hearing | None = None
-
-    def start(self, parent: Any) -> None:
-        """Called for every connection; Celery drops its timers with it."""
-        if self._hearing is None:
-            self._hearing = Hearing(self.settings.deaf_worker_s, time.monotonic())
-            looking = (self._hearing, self.settings)
-            threading.Thread(target=look, args=looking, name="hearing", daemon=True).start()
-        hearing = self._hearing
-        parent.timer.call_repeatedly(hearing.limit_s / LOOKS, lambda: hearing.sign(time.monotonic()))
-
-    def stop(self, parent: Any) -> None:
-        """Nothing: a worker that is between two connections is watched too."""
+def watch(settings: Settings, queues: Iterable[str]) -> None:
+    """Look from now on, in a thread, until the worker stops."""
+    threading.Thread(target=_look, args=(settings, tuple(queues)), name="hearing", daemon=True).start()
 
 
-def look(hearing: Hearing, settings: Settings, end: Callable[[], None] | None = None) -> None:
-    """Until the worker is deaf, or asked to stop."""
-    pause = hearing.limit_s / LOOKS
+def _look(settings: Settings, queues: tuple[str, ...]) -> None:
+    hearing = Hearing(settings.deaf_worker_s)
     while not stopping.requested():
-        if hearing.deaf(time.monotonic(), answered=_answers(settings)):
-            log.critical("no message was taken for %.0f s although the broker answers; ended", hearing.limit_s)
-            (end or _end)()
-            return
-        time.sleep(pause)
+        if hearing.deaf(time.monotonic(), unheard=not state.active_requests and _rings(settings, queues)):
+            log.critical(
+                "a bell waits for %.0f s beside an idle worker, which does not hear it; ended", hearing.limit_s
+            )
+            _end()
+        time.sleep(hearing.limit_s / LOOKS)
 
 
-def _answers(settings: Settings) -> bool:
+def _rings(settings: Settings, queues: tuple[str, ...]) -> bool:
+    """Whether a bell waits; not where the broker does not answer."""
     wait = settings.publish_timeout_s
     url = settings.broker_url.get_secret_value()
     try:
         with Redis.from_url(url, socket_timeout=wait, socket_connect_timeout=wait) as broker:
-            return bool(broker.ping())
+            return any(broker.llen(queue) for queue in queues)
     except (RedisError, OSError):
         return False
 
 
 def _end() -> None:
-    """The event loop can't be asked any more. The child, which could, goes with its parent."""
+    """Celery can't be asked any more. The child, which could, goes with its parent."""
     stopping.request()
     time.sleep(GIVING_BACK_S)
     stopping.clear()

@@ -26,7 +26,8 @@ MUTANTS = {
     "batches-are-not-halved": (16, "batch_is_halved"),
     "chance-from-the-system": (1, "killed_child"),
     "any-version-will-do": (28, "old_workers_drain"),
-    "nobody-is-deaf": (7, "left_deaf"),
+    "nobody-is-deaf": (7, "hears_no_bell"),
+    "lost-acknowledgements-keep-their-place": (7, "just_as_a_task_ends"),
     "the-answer-waits-for-the-broker": (7, "broker_is_frozen and 12"),
 }
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import time
 from types import ModuleType
 from typing import Any
 
@@ -103,15 +102,13 @@ def members(registry: ModuleType) -> None:
     registry.read, registry.load = known, made
 
 
-@over("worker.hearing")
-def deafness(hearing: ModuleType) -> None:
-    """`deaf`: the event loop of Celery's parent stands still for ever."""
-    sign = hearing.Hearing.sign
+@over("worker.bell")
+def deafness(bell: ModuleType) -> None:
+    """`deaf`: a message keeps the only place of the worker for ever."""
+    acknowledge = bell.Bell.acknowledge
 
-    def stuck(self: Any, now: float) -> None:
-        while strikes("deaf") or self.__dict__.get("stuck"):
-            self.__dict__["stuck"] = True
-            time.sleep(1)
-        sign(self, now)
+    def swallowed(self: Any) -> None:
+        if not strikes("deaf"):
+            acknowledge(self)
 
-    hearing.Hearing.sign = stuck
+    bell.Bell.acknowledge = swallowed

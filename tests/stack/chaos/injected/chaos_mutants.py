@@ -206,3 +206,9 @@ def the_answer_waits_for_the_broker(doorbell: ModuleType) -> None:
 def nobody_is_deaf(hearing: ModuleType) -> None:
     """A worker whose event loop stands still is left alone."""
     hearing.Hearing.deaf = lambda *_, **__: False
+
+
+@mutant("worker.bell")
+def lost_acknowledgements_keep_their_place(bell: ModuleType) -> None:
+    """As Celery has it."""
+    bell.Bell.acknowledge = bell.Request.acknowledge
