@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from services.engine import Engine, Outcome
@@ -252,6 +252,10 @@ class Advance:
                 return
             except ScienceFailure as refused:
                 failure = refused
+            except IntegrityError:
+                with self._sessions.begin() as session:
+                    claims.check(session, lease)  # written already, by another worker or a commit whose answer was lost
+                raise
         with self._sessions.begin() as session:
             claims.fail(session, lease, failure, worker_name())
 

@@ -84,7 +84,7 @@ def test_a_broker_frozen_just_as_a_task_ends_leaves_nobody_deaf(lab: Lab):
     os.kill(broker, signal.SIGSTOP)
     try:
         lab.disarm("slow")
-        lab.until(lambda: not lab.held(job), "the end of the search", watch=False)
+        lab.until(lambda: not lab.anything_open("toy"), "the end of the member's work", watch=False)
         time.sleep(6)  # the acknowledgement fails meanwhile, after `publish_timeout_s`
     finally:
         os.kill(broker, signal.SIGCONT)

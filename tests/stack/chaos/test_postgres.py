@@ -95,6 +95,16 @@ def test_a_worker_that_is_cut_off_stops_by_itself_and_another_goes_on(lab: Lab, 
         lab.kill("w2")
 
 
+@pytest.mark.fault(22, "network cut between worker and Postgres")
+def test_a_commit_whose_answer_was_lost_is_neither_repeated_nor_a_failure(lab: Lab):
+    lab.undisturbed(**JOB)
+    lab.arm("answer-lost")
+    job = lab.submit(**JOB)
+    lab.check(job, **JOB)
+    assert lab.marked("answer-lost-struck")
+    assert lab.attempts() == []
+
+
 @pytest.mark.fault(28, "migration with live workers")
 def test_old_workers_drain_when_the_tables_change(lab: Lab):
     lab.undisturbed(**JOB)

@@ -27,7 +27,7 @@ def audit(claims: ModuleType) -> None:
 @over("worker.advance")
 def around_commits(advance: ModuleType) -> None:
     """`kill-before-commit`, `freeze-in-transaction`: inside the transaction that stores a hop, with everything written.
-    `kill-after-commit`: when it has been applied. `freeze-before-store`: after the last look at the own leases."""
+    `kill-after-commit`, `answer-lost`: when it has been applied. `freeze-before-store`: after the last look at the own leases."""
     write = advance.HopErrand.store
     store = advance.Advance._store
 
@@ -57,6 +57,8 @@ def around_commits(advance: ModuleType) -> None:
             note("late-write", "accepted")
         if strikes("kill-after-commit"):
             die()
+        if strikes("answer-lost"):
+            raise advance.OperationalError("COMMIT", None, Exception("the connection is lost"))
 
     advance.HopErrand.store = written
     advance.Advance._store = stored
