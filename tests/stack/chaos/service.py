@@ -14,7 +14,7 @@ from celery import Celery
 from sqlalchemy import func, select, text
 
 from local.stack import Stack
-from shared.database.repositories import open_work, registry, settling
+from shared.database.repositories import registry, settling
 from shared.database.session import Sessions
 from shared.database.tables import Attempt, Candidate, Job, User, Walker, Worker
 from shared.parameters import Hopping, JobParameters, Placement
@@ -197,11 +197,6 @@ class Service:
         with self.opened() as session:
             query = select(Walker.id).where(Walker.job_id == job_id, Walker.state == State.RUNNING)
             return len(session.scalars(query).all())
-
-    def anything_open(self, member: str) -> bool:
-        """Whether there is work for this member."""
-        with self.opened() as session:
-            return open_work.anything_open(session, member)
 
     def holder(self, job_id: UUID) -> int | None:
         """The process that holds a walker of this job."""

@@ -84,8 +84,8 @@ def test_a_broker_frozen_just_as_a_task_ends_leaves_nobody_deaf(lab: Lab):
     os.kill(broker, signal.SIGSTOP)
     try:
         lab.disarm("slow")
-        lab.until(lambda: not lab.anything_open("toy"), "the end of the member's work", watch=False)
-        time.sleep(6)  # the acknowledgement fails meanwhile, after `publish_timeout_s`
+        said = lab.stack.child("w0").log
+        lab.until(lambda: "Couldn't ack" in said.read_text(), "an acknowledgement that fails", watch=False)
     finally:
         os.kill(broker, signal.SIGCONT)
     lab.check(job, lab.submit(**JOB), **JOB)
