@@ -17,4 +17,13 @@ def member_queue(member: str) -> str:
 def worker_command(queues: Sequence[str], name: str) -> tuple[str, ...]:
     """The command of a Celery worker that listens on these queues; `name` is the part of its node's name before the host."""
     celery = ("celery", "-A", "worker.app", "worker", "--loglevel", "INFO")
-    return (*celery, "-Q", ",".join(queues), "-n", f"{name}@%h", "--without-gossip", "--without-mingle")
+    return (
+        *celery,
+        "-Q",
+        ",".join(queues),
+        "-n",
+        f"{name}@%h",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    )
