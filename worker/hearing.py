@@ -60,7 +60,7 @@ def watch(settings: Settings, queues: Iterable[str]) -> None:
 def _look(settings: Settings, queues: tuple[str, ...]) -> None:
     hearing = Hearing(settings.deaf_worker_s)
     while not stopping.requested():
-        if hearing.deaf(time.monotonic(), unheard=not state.active_requests and _rings(settings, queues)):
+        if hearing.deaf(time.monotonic(), unheard=not state.reserved_requests and _rings(settings, queues)):
             log.critical(
                 "a bell waits for %.0f s beside an idle worker, which does not hear it; ended", hearing.limit_s
             )

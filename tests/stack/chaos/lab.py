@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import redis
 from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
@@ -24,7 +25,7 @@ from shared.database.tables import Worker
 from shared.states import State
 from tests.stack.chaos import audit
 from tests.stack.chaos.machine import Disk, alive, parent, stopped
-from tests.stack.chaos.service import Service
+from tests.stack.chaos.service import Service, patient
 
 INJECTED = Path(__file__).parent / "injected"
 LEASE_S = 6.0
@@ -130,6 +131,8 @@ class Lab(Service):
         if not self.stack.valkey.running:
             self.stack.valkey.kill()
             self.stack.valkey.start()
+        with redis.Redis.from_url(self.stack.valkey.url) as broker:
+            broker.delete("unacked", "unacked_index")  # what a test kept from being acknowledged
         shutil.rmtree(self.marks, ignore_errors=True)
         self.marks.mkdir()
         self.marks.chmod(0o777)
@@ -137,7 +140,8 @@ class Lab(Service):
         for name in USUAL:
             if not self.running(name):
                 self.run(name)
-        self.until(self._well, "the service's readiness", watch=False)
+        with patient(self):
+            self.until(self._well, "the service's readiness", watch=False)
 
     def _well(self) -> bool:
         there = {parent(one.pid) for one in self.fresh_workers()}

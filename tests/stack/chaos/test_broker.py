@@ -118,7 +118,7 @@ def test_jobs_are_accepted_while_the_broker_is_full_and_readiness_says_so(lab: L
             ready = httpx.get(f"{lab.stack.url}/readyz", timeout=30)
             assert ready.status_code == 503
             reasons = {check["name"]: check["reason"] for check in ready.json()["checks"] if not check["ok"]}
-            assert list(reasons) == ["broker"]
+            assert list(reasons) == ["broker"], reasons
             assert "memory" in reasons["broker"]
             inserted = lab.submit(**JOB)
         finally:
