@@ -207,6 +207,7 @@ class Lab(Service):
     def migrated(self) -> Iterator[None]:
         """The tables of another version, as a migration beside running processes leaves them."""
         with self.engine.begin() as connection:
+            connection.exec_driver_sql("SELECT version_num FROM alembic_version FOR UPDATE")  # first, as migrations do
             connection.exec_driver_sql("ALTER TABLE walkers ADD COLUMN of_tomorrow integer")
             version = connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'tomorrow'")
             assert version.rowcount == 1
@@ -214,6 +215,7 @@ class Lab(Service):
             yield
         finally:
             with self.engine.begin() as connection:
+                connection.exec_driver_sql("SELECT version_num FROM alembic_version FOR UPDATE")
                 connection.exec_driver_sql("ALTER TABLE walkers DROP COLUMN of_tomorrow")
                 connection.execute(
                     text("UPDATE alembic_version SET version_num = :head"), {"head": revision.expected()}

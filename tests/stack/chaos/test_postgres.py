@@ -108,7 +108,7 @@ def test_a_commit_whose_answer_was_lost_is_neither_repeated_nor_a_failure(lab: L
 @pytest.mark.fault(28, "migration with live workers")
 def test_old_workers_drain_when_the_tables_change(lab: Lab):
     lab.undisturbed(**JOB)
-    lab.arm("slow", 0.01)
+    lab.arm("slow", 0.1)
     jobs = [lab.submit(**JOB) for _ in range(2)]
     lab.wait_for_hops(jobs[0], 1)
     with lab.migrated():
