@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable
 from uuid import UUID
 
+from sqlalchemy import Subquery
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -159,8 +160,9 @@ class Advance:
                 log.warning("%s %d not given back: %s", lease.table.__tablename__, lease.id, error)
 
     def _claim(self, member: str, room: int) -> list[Errand]:
-        """New work. A row on its last attempt is taken by a worker that holds nothing, and nothing is taken beside it."""
-        if self._alone:
+        """New work. A row on its last attempt is taken by a worker that holds nothing, and nothing is taken beside it. Nor does a
+        worker take more while such a row waits: what it holds are single hops, so it soon holds nothing."""
+        if self._alone or (self._errands and self._last_attempts_wait()):
             return []
         if not self._errands:
             last = self._claim_rows(member, 1, claims.Trial.ALONE)
@@ -169,16 +171,17 @@ class Advance:
                 return last
         return self._claim_rows(member, room, claims.Trial.SHARED)
 
+    def _last_attempts_wait(self) -> bool:
+        limit = self._settings.max_attempts
+        sources = (source for member in self._residents.hosted for source in _sources(member))
+        with self._sessions() as session:
+            return any(claims.last_attempts_wait(session, *source, max_attempts=limit) for source in sources)
+
     def _claim_rows(self, member: str, room: int, trial: claims.Trial) -> list[Errand]:
         errands: list[Errand] = []
-        sources = (
-            (Reference, open_work.references(member)),
-            (MemberEnergy, open_work.evaluations(member)),
-            (Walker, open_work.walkers(member)),
-        )
         with self._sessions.begin() as session:
             revision.check(session)
-            for table, eligible in sources:
+            for table, eligible in _sources(member):
                 rows = claims.claim(
                     session,
                     table,
@@ -276,6 +279,15 @@ class Advance:
             with self._sessions.begin() as session:
                 claims.release(session, lease)
             self._forget(lease)
+
+
+def _sources(member: str) -> tuple[tuple[type[WorkRow], Subquery], ...]:
+    """What may be claimed for a member, in the order in which it is taken."""
+    return (
+        (Reference, open_work.references(member)),
+        (MemberEnergy, open_work.evaluations(member)),
+        (Walker, open_work.walkers(member)),
+    )
 
 
 def _named(job_ids: Iterable[UUID]) -> str:

@@ -71,7 +71,7 @@ def claim(
 ) -> Sequence[WorkRow]:
     """Take up to `limit` of the eligible rows. Rows that another worker is just taking are skipped, not waited for. trial: None
     takes rows of either kind; max_attempts tells them apart."""
-    last = table.attempts >= max(1, max_attempts - 1)
+    last = _last(table, max_attempts)
     kind = true() if trial is None else last if trial is Trial.ALONE else not_(last)
     ids = session.scalars(
         select(table.id)
@@ -97,6 +97,18 @@ def claim(
     )
     rows = {row.id: row for row in session.scalars(select(table).where(table.id.in_(ids)))}
     return [rows[key] for key in ids]
+
+
+def last_attempts_wait(session: Session, table: type[WorkRow], eligible: Subquery, *, max_attempts: int) -> bool:
+    """Whether one of the eligible rows waits for its last attempt, which is made alone."""
+    rows = select(table.id).where(table.state == State.QUEUED, _last(table, max_attempts)).limit(1)
+    if session.scalar(rows) is None:  # nearly always, and far cheaper than whose turn it is
+        return False
+    return session.scalar(rows.join(eligible, eligible.c.id == table.id)) is not None
+
+
+def _last(table: type[WorkRow], max_attempts: int) -> ColumnElement[bool]:
+    return table.attempts >= max(1, max_attempts - 1)
 
 
 def lease_of(row: WorkRow) -> Lease:

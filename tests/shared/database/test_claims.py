@@ -235,6 +235,24 @@ def test_a_rows_last_attempt_is_claimed_apart_from_the_others(session):
     assert trial(session, claims.Trial.ALONE, limit=1) == [3]
 
 
+def test_a_row_that_waits_for_its_last_attempt_is_told_until_it_is_taken_and_only_where_it_may_be(session):
+    def waits() -> bool:
+        return claims.last_attempts_wait(session, Walker, open_work.walkers("emt"), max_attempts=3)
+
+    job = add_job(session, walkers=2)
+    assert not waits()
+    session.scalars(select(Walker)).first().attempts = 2
+    session.flush()
+    assert waits()
+    job.state, job.ended_at = State.CANCELLED, func.now()
+    session.flush()
+    assert not waits()
+    job.state, job.ended_at = State.RUNNING, None
+    session.flush()
+    assert trial(session, claims.Trial.ALONE, limit=1) == [3]
+    assert not waits()
+
+
 def test_where_one_attempt_is_all_there_is_it_is_shared(session):
     add_job(session)
     rows = claims.claim(
