@@ -1,7 +1,6 @@
 """The task of a potentials worker: claim, evaluate in batches, commit, claim again.
 
 One engine for each member with work, stepped in turn, so that scoring by one member does not wait for another's whole search.
-References come before evaluations, evaluations before hops: what unblocks others goes first.
 """
 
 from __future__ import annotations
@@ -12,23 +11,17 @@ import time
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import Subquery
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from services.engine import Engine, Outcome
 from shared.broker import Doorbell
-from shared.database import revision
-from shared.database.repositories import claims, open_work, settling
+from shared.database.repositories import claims, settling
 from shared.database.session import Sessions
-from shared.database.tables import MemberEnergy, Reference, Walker, WorkRow
 from shared.errors import Broken, DeviceFault, Failure, LostLease, MachineryFailure, OtherVersion, ScienceFailure
 from shared.settings import Settings
 from worker import stopping
+from worker.errands.claiming import Claiming
 from worker.errands.errand import Errand
-from worker.errands.evaluation import EvaluationErrand
-from worker.errands.hop import HopErrand
-from worker.errands.reference import ReferenceErrand
 from worker.heartbeat import worker_name
 from worker.lease import LeaseKeeper
 from worker.residents import Residents
@@ -57,6 +50,7 @@ class Advance:
         self._bell = bell
         self._stepping = ""
         self._residents = residents
+        self._claiming = Claiming(settings, sessions, residents)
         self._engines: dict[str, Engine] = {}
         self._errands: dict[claims.Lease, Errand] = {}
         self._looked = dict.fromkeys(residents.hosted, 0.0)
@@ -82,8 +76,10 @@ class Advance:
         while not stopping.requested():
             closing = time.monotonic() > until
             if not closing:
-                for member in members:
-                    self._top_up(member)
+                try:
+                    self._take(members)
+                except (OperationalError, OtherVersion) as error:  # what is held goes on; its lease says for how long
+                    log.warning("no work claimed: %s", error)
             if not self._errands:
                 break
             for member, engine in list(self._engines.items()):
@@ -95,32 +91,50 @@ class Advance:
         for member, engine in self._engines.items():
             self._residents.used(member, engine.force_calls, engine.batch_atoms)
 
-    def _top_up(self, member: str) -> None:
+    def _take(self, members: list[str]) -> None:
+        """New work. A row on its last attempt is taken by a worker that holds nothing, and nothing is taken beside it. Nor does a
+        worker take more while such a row waits: what it holds are single hops, so it soon holds nothing."""
+        if self._alone:
+            return
+        if not self._errands:
+            self._alone = any(self._take_last(member) for member in members)
+            if self._alone:
+                return
+        due = [member for member in members if self._room(member) > 0 and self._is_due(member)]
+        self._looked |= dict.fromkeys(due, time.monotonic())
+        if not due or (self._errands and self._claiming.last_attempts_wait(members)):
+            return
+        for member in due:
+            self._top_up(member, self._room(member), claims.Trial.SHARED)
+
+    def _take_last(self, member: str) -> bool:
+        return self._claiming.last_attempts_wait([member]) and self._top_up(member, 1, claims.Trial.ALONE)
+
+    def _room(self, member: str) -> int:
         walking = len(self._engines[member]) if member in self._engines else 0
-        room = self._settings.walkers_per_worker - walking
-        if room <= 0 or (self._errands and time.monotonic() - self._looked[member] < LOOK_S):
-            return
-        self._looked[member] = time.monotonic()
-        try:
-            engine = self._engine(member)
-            claimed = self._claim(member, room) if engine is not None else []
-        except (OperationalError, OtherVersion) as error:  # what is held goes on; its lease says for how long
-            log.warning("no work claimed: %s", error)
-            return
+        return self._settings.walkers_per_worker - walking
+
+    def _is_due(self, member: str) -> bool:
+        return not self._errands or time.monotonic() - self._looked[member] >= LOOK_S
+
+    def _top_up(self, member: str, room: int, trial: claims.Trial) -> bool:
+        """Whether anything was claimed."""
+        engine = self._engine(member)
         if engine is None:
-            return
+            return False
+        claimed = self._claiming.claim(member, room, trial)
         for errand in claimed:
             self._errands[errand.lease] = errand
             self._keeper.hold(errand.lease)
             engine.add(errand.lease, errand.walk())
+        return bool(claimed)
 
     def _engine(self, member: str) -> Engine | None:
         """The member's engine; the member is loaded only where there is work for it, and nothing is claimed before that succeeded."""
         if member in self._engines:
             return self._engines[member]
-        with self._sessions() as session:
-            if not open_work.anything_open(session, member):
-                return None
+        if not self._claiming.anything_open(member):
+            return None
         busy = {name for name, engine in self._engines.items() if len(engine)}
         try:
             for gone in self._residents.make_room(member, busy):
@@ -158,53 +172,6 @@ class Advance:
                     claims.give_back(session, lease, failure, worker_name(), self._settings.max_attempts)
             except (LostLease, SQLAlchemyError) as error:
                 log.warning("%s %d not given back: %s", lease.table.__tablename__, lease.id, error)
-
-    def _claim(self, member: str, room: int) -> list[Errand]:
-        """New work. A row on its last attempt is taken by a worker that holds nothing, and nothing is taken beside it. Nor does a
-        worker take more while such a row waits: what it holds are single hops, so it soon holds nothing."""
-        if self._alone or (self._errands and self._last_attempts_wait()):
-            return []
-        if not self._errands:
-            last = self._claim_rows(member, 1, claims.Trial.ALONE)
-            self._alone = bool(last)
-            if last:
-                return last
-        return self._claim_rows(member, room, claims.Trial.SHARED)
-
-    def _last_attempts_wait(self) -> bool:
-        limit = self._settings.max_attempts
-        sources = (source for member in self._residents.hosted for source in _sources(member))
-        with self._sessions() as session:
-            return any(claims.last_attempts_wait(session, *source, max_attempts=limit) for source in sources)
-
-    def _claim_rows(self, member: str, room: int, trial: claims.Trial) -> list[Errand]:
-        errands: list[Errand] = []
-        with self._sessions.begin() as session:
-            revision.check(session)
-            for table, eligible in _sources(member):
-                rows = claims.claim(
-                    session,
-                    table,
-                    eligible,
-                    owner=worker_name(),
-                    lease_s=self._settings.lease_s,
-                    limit=room - len(errands),
-                    trial=trial,
-                    max_attempts=self._settings.max_attempts,
-                )
-                errands += [self._errand(session, member, row) for row in rows]
-                if len(errands) >= room:
-                    break
-        return errands
-
-    def _errand(self, session: Session, member: str, row: WorkRow) -> Errand:
-        if isinstance(row, Reference):
-            return ReferenceErrand.load(session, row)
-        if isinstance(row, MemberEnergy):
-            return EvaluationErrand.load(session, row, self._residents.entry(member).energy_kind)
-        if isinstance(row, Walker):
-            return HopErrand.load(session, row)
-        raise TypeError(f"no errand for {row}")
 
     def _drop_lost(self) -> None:
         for lease in self._keeper.lost() & self._errands.keys():
@@ -279,15 +246,6 @@ class Advance:
             with self._sessions.begin() as session:
                 claims.release(session, lease)
             self._forget(lease)
-
-
-def _sources(member: str) -> tuple[tuple[type[WorkRow], Subquery], ...]:
-    """What may be claimed for a member, in the order in which it is taken."""
-    return (
-        (Reference, open_work.references(member)),
-        (MemberEnergy, open_work.evaluations(member)),
-        (Walker, open_work.walkers(member)),
-    )
 
 
 def _named(job_ids: Iterable[UUID]) -> str:

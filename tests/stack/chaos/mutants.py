@@ -13,6 +13,7 @@ MUTANTS = {
     "no-row-locks": (12, "one_claim_wins"),
     "attempts-counted-afterwards": (14, "poison_is_given_up"),
     "last-attempts-are-shared": (14, "poison_is_given_up"),
+    "last-attempts-wait-for-idleness": (14, "last_attempt_has_its_turn"),
     "expired-leases-stay": (2, "killed_workers_rows"),
     "leases-by-the-workers-clock": (20, "only_postgres_clock and not -3600"),
     "messages-expire": (20, "only_postgres_clock and not -3600"),

@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx
 from ase.build import fcc111
 from celery import Celery
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from local.stack import Stack
 from shared.database.repositories import registry, settling
@@ -92,10 +92,21 @@ class Service:
         with self.opened() as session:
             ids = session.scalars(select(Job.id).where(Job.state.in_(OPEN))).all()
         for job_id in ids:
-            with self.opened.begin() as session:
-                job = settling.locked(session, job_id)
-                if job is not None and not State(job.state).ended:
-                    settling.end(session, job, State.CANCELLED)
+            self.cancel(job_id)
+
+    def cancel(self, job_id: UUID) -> None:
+        with self.opened.begin() as session:
+            job = settling.locked(session, job_id)
+            if job is not None and not State(job.state).ended:
+                settling.end(session, job, State.CANCELLED)
+
+    def suspect(self, job_id: UUID, attempts: int) -> int:
+        """Have a job's queued walkers lost so many workers already. Returns how many."""
+        with self.opened.begin() as session:
+            queued = (Walker.job_id == job_id, Walker.state == State.QUEUED)
+            return len(
+                session.scalars(update(Walker).where(*queued).values(attempts=attempts).returning(Walker.id)).all()
+            )
 
     def count_jobs(self, *states: State, user: str | None = None) -> int:
         with self.opened() as session:

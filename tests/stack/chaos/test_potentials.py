@@ -32,6 +32,26 @@ def test_poison_is_given_up_and_harms_no_innocent(lab: Lab):
     assert max(numbers.values()) == MAX_ATTEMPTS
 
 
+@pytest.mark.fault(14, "a structure that segfaults the potential")
+def test_a_last_attempt_has_its_turn_beside_work_without_end(lab: Lab):
+    suspected = {**JOB, "member": "toy-segfault"}
+    lab.undisturbed(**suspected)
+    lab.kill("w1")
+    lab.arm("slow", 0.02)
+    endless = lab.submit(hops=200, count=12)  # more walkers than a worker holds
+    lab.wait_for_hops(endless, 13)
+    lab.arm("slow", 0.15)  # a hop takes longer than the pause between two looks for more
+    job = lab.submit(**suspected, user="somebody else")
+    lab.until(lambda: lab.suspect(job, MAX_ATTEMPTS - 1), "walkers that wait")
+    lab.until(
+        lambda: any(one.attempts == MAX_ATTEMPTS for one in lab.events("claim", "walkers")), "the last attempt", 30
+    )
+    assert not lab.state(endless).ended
+    lab.cancel(endless)
+    lab.disarm("slow")
+    lab.check(job, **suspected)
+
+
 @pytest.mark.slow_fault
 @pytest.mark.fault(15, "a potential that hangs")
 def test_the_hard_limit_ends_a_hanging_call_and_the_next_job_runs(lab: Lab):

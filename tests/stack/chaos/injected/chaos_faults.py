@@ -28,7 +28,9 @@ def audit(claims: ModuleType) -> None:
 def around_commits(advance: ModuleType) -> None:
     """`kill-before-commit`, `freeze-in-transaction`: inside the transaction that stores a hop, with everything written.
     `kill-after-commit`, `answer-lost`: when it has been applied. `freeze-before-store`: after the last look at the own leases."""
-    write = advance.HopErrand.store
+    from worker.errands.hop import HopErrand
+
+    write = HopErrand.store
     store = advance.Advance._store
 
     def written(self: Any, session: Any, result: Any) -> None:
@@ -41,7 +43,7 @@ def around_commits(advance: ModuleType) -> None:
                 freeze()
 
     def stored(self: Any, lease: Any, errand: Any, outcome: Any) -> None:
-        if not isinstance(errand, advance.HopErrand) or errand.walker.hop < 1:
+        if not isinstance(errand, HopErrand) or errand.walker.hop < 1:
             store(self, lease, errand, outcome)
             return
         late = strikes("freeze-before-store")
@@ -60,7 +62,7 @@ def around_commits(advance: ModuleType) -> None:
         if strikes("answer-lost"):
             raise advance.OperationalError("COMMIT", None, Exception("the connection is lost"))
 
-    advance.HopErrand.store = written
+    HopErrand.store = written
     advance.Advance._store = stored
 
 

@@ -68,6 +68,13 @@ def last_attempts_are_shared(claims: ModuleType) -> None:
     claims.claim = together
 
 
+@mutant("worker.errands.claiming")
+def last_attempts_wait_for_idleness(claiming: ModuleType) -> None:
+    """A worker takes more beside what it holds, so that it never comes to hold nothing."""
+    asked = claiming.Claiming.last_attempts_wait
+    claiming.Claiming.last_attempts_wait = lambda self, members: len(members) == 1 and asked(self, members)
+
+
 @mutant("shared.database.repositories.claims")
 def expired_leases_stay(claims: ModuleType) -> None:
     """Recovery is left to the broker's visibility timeout."""
