@@ -11,11 +11,13 @@ from rich import box
 from rich.table import Table
 
 SUMMARY = ("mean", "std", "range")
+SAME = "same minimum as"
+"""How the verdict on a candidate begins for whose minimum another one stands."""
 
 
 def table(title: str, body: dict[str, Any], others: Sequence[dict[str, Any]] = ()) -> Table:
-    """One row for each minimum, lowest first, then one for each of `others` that is no duplicate of an earlier one."""
-    distinct = [candidate for candidate in others if candidate.get("duplicate_of") is None]
+    """One row for each minimum, lowest first, then one for each of `others` that no other one stands for."""
+    distinct = [candidate for candidate in others if not _is_duplicate(candidate)]
     members = _members([*body["minima"], *distinct])
     caption = f"adsorption energies in {body['unit']} per adslab, relative to {body['reference']}"
     if len(others) > len(distinct):
@@ -71,6 +73,12 @@ def others(candidates: Sequence[dict[str, Any]], minima: Sequence[dict[str, Any]
         return mean is None, 0.0 if mean is None else float(mean), one["id"]
 
     return sorted(left, key=place)
+
+
+def _is_duplicate(candidate: dict[str, Any]) -> bool:
+    """By the choice, which lets a trusted duplicate stand for a first one that failed; before it, by who was found first."""
+    said = (candidate["score"] or {}).get("verdict")
+    return candidate.get("duplicate_of") is not None if said is None else said.startswith(SAME)
 
 
 def verdict(finding: dict[str, Any]) -> str:

@@ -2,9 +2,14 @@
 
 import io
 
+import numpy as np
 from adhop import tables
 from adhop.progress import Progress
 from rich.console import Console
+
+from services.selection import choose
+from shared.parameters import Choosing
+from shared.scored import Pool
 
 
 def finding(key: int, energies: dict[str, float], **values) -> dict:
@@ -105,3 +110,25 @@ def test_duplicates_are_counted_and_left_out_of_the_table():
     made = tables.table("", body, [once, once | {"id": 8, "duplicate_of": 7}])
     assert made.row_count == 1
     assert "; 1 duplicates are left out here" in str(made.caption)
+
+
+def test_the_table_shows_the_duplicate_that_stands_for_a_first_one_that_failed():
+    energies = {1: (-1.8, -1.8), 3: (-2.2, -1.2), 4: (-1.7, -1.7)}
+    pool = Pool(
+        keys=np.array([1, 3, 4]),
+        members=("a", "b-1"),
+        energies=np.array(list(energies.values())),
+        references=("r",),
+        converged=np.ones(3, dtype=bool),
+        fmax=np.full(3, 0.03),
+        anomalies=["", "", ""],
+        first=np.array([1, 3, 3]),
+    )
+    verdicts = choose(pool, Choosing(members=pool.members, count=1), 0.3).verdicts
+    found = []
+    for (key, values), said, first in zip(energies.items(), verdicts, (None, None, 3), strict=True):
+        one = finding(key, dict(zip(pool.members, values, strict=True)), duplicate_of=first)
+        found.append(one | {"score": one["score"] | {"verdict": said}})
+    assert verdicts[1] == "same minimum as #4"
+    made = tables.table("Minima", BODY, tables.others(found, BODY["minima"]))
+    assert list(made.columns[1].cells) == ["1", "4"]
