@@ -1,10 +1,14 @@
 """How jobs move on: by what is left of their work, however often one looks."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 from sqlalchemy import func, select
 
 from shared.database.repositories import settling
+from shared.database.session import sessions
 from shared.database.tables import Candidate, Job, MemberEnergy, StageRow, Walker
-from shared.states import Stage, State, Work
+from shared.states import OPEN, Stage, State, Work
 from tests.shared.database.jobs import STRUCTURE, add_job, add_reference
 
 
@@ -126,3 +130,33 @@ def test_only_jobs_that_can_move_on_are_looked_at(session):
         settling.settle(session, job_id)
     session.flush()
     assert settling.unsettled(session) == []
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.SUCCEEDED])
+def test_what_a_hop_adds_while_its_job_is_ended_is_cancelled_with_it(engine, state):
+    opened = sessions(engine)
+    with opened.begin() as session:
+        job_id = add_job(session, walkers=2).id
+    with ThreadPoolExecutor(1) as beside, opened() as storing:
+        job = storing.get_one(Job, job_id)
+        candidate = add_candidate(storing, job)
+        storing.add(MemberEnergy(job_id=job_id, candidate_id=candidate.id, member="emt"))
+        walker = storing.get_one(Walker, candidate.walker_id)
+        storing.add(
+            Walker(job_id=job_id, placement_id=walker.placement_id, member="refiner", refines=candidate.id),
+        )
+        walker.state, walker.hop = state, 1
+        storing.flush()
+        cancelled = beside.submit(_cancel, opened, job_id)
+        with pytest.raises(TimeoutError):
+            cancelled.result(0.5)  # it waits for the hop
+        storing.commit()
+        cancelled.result(10)
+    with opened() as session:
+        for table in (Walker, MemberEnergy):
+            assert not session.scalars(select(table).where(table.state.in_(OPEN))).all()
+
+
+def _cancel(opened, job_id) -> None:
+    with opened.begin() as session:
+        settling.end(session, settling.locked(session, job_id), State.CANCELLED)

@@ -67,7 +67,7 @@ class Soak:
         began = time.monotonic()
         ends, third = began + 60 * minutes, began + 20 * minutes
         sample: dict[str, dict[str, int]] = {}
-        next_fault = began
+        next_fault = next_word = began
         while (now := time.monotonic()) < ends:
             self.lab.stack.watch()
             self.wake(now)
@@ -76,6 +76,9 @@ class Soak:
                 if now >= next_fault:
                     self.strike(measured=bool(sample))
                     next_fault = now + self.rng.uniform(2, 8)
+            if now >= next_word:
+                self.tell(now - began)
+                next_word = now + 60
             if now > third and not sample and all(map(self.lab.running, MEASURED)):
                 sample = self.sample()
             time.sleep(0.2)
@@ -83,6 +86,13 @@ class Soak:
         self.lab.wait_for(*self.jobs, timeout_s=600)
         self.lab.until(lambda: all(map(self.lab.running, MEASURED)), "every process that is measured")
         return self.report(sample, minutes)
+
+    def tell(self, seconds: float) -> None:
+        ended = self.lab.count_jobs(State.SUCCEEDED)
+        print(
+            f"{seconds / 60:5.1f} min  {ended} of {len(self.jobs)} jobs succeeded, {self.faults.total()} faults",
+            flush=True,
+        )
 
     def submit(self) -> None:
         open_jobs = self.lab.count_jobs(State.QUEUED, State.RUNNING)
