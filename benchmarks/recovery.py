@@ -107,11 +107,11 @@ def _held(engine: Engine) -> dict[int, str]:
         return {row.id: str(row.owner) for row in rows}
 
 
-def _tried_before(engine: Engine) -> int:
-    """How many open walkers lost a worker since they were last stored."""
+def _tried_before(engine: Engine) -> bool:
+    """Whether an open walker lost a worker since it was last stored."""
     lost = or_(Walker.attempts > 1, and_(Walker.state == State.QUEUED, Walker.attempts > 0))
     with engine.connect() as connection:
-        return len(connection.execute(select(Walker.id).where(Walker.state.in_(OPEN), lost)).all())
+        return connection.scalar(select(Walker.id).where(Walker.state.in_(OPEN), lost).limit(1)) is not None
 
 
 def _parent(pid: int) -> int:

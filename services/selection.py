@@ -53,6 +53,7 @@ def choose(pool: Pool, rules: Choosing, limit: float) -> Outcome:
     rank = np.full(len(pool), -1)
     rank[chosen] = np.arange(len(chosen))
     reasons = _reasons(pool, filtered, rules.spread, limit)
+    same_as = _same_as(pool, line)
     return Outcome(
         mean=summaries.mean,
         std=summaries.std,
@@ -61,7 +62,8 @@ def choose(pool: Pool, rules: Choosing, limit: float) -> Outcome:
         passes=passes,
         reasons=reasons,
         rank=rank,
-        verdicts=_verdicts(pool, summaries.mean, reasons, line, n_passing, len(chosen), rules),
+        same_as=same_as,
+        verdicts=_verdicts(pool, summaries.mean, reasons, same_as, line, n_passing, len(chosen), rules),
         low_confidence=bool(len(chosen)) and not n_passing,
     )
 
@@ -118,13 +120,19 @@ def _reasons(pool: Pool, filtered: _Filtered, spread: Spread, limit: float) -> l
 
 
 def _verdicts(
-    pool: Pool, mean: Floats, reasons: list[str], line: Integers, n_passing: int, n_chosen: int, rules: Choosing
+    pool: Pool,
+    mean: Floats,
+    reasons: list[str],
+    same_as: Integers,
+    line: Integers,
+    n_passing: int,
+    n_chosen: int,
+    rules: Choosing,
 ) -> list[str]:
     """Why each candidate was chosen, or why not."""
     verdicts = reasons.copy()
-    other = _stands_for(pool, line)
-    same = np.flatnonzero(other != np.arange(len(pool)))
-    for index, key in zip(same.tolist(), pool.keys[other[same]].tolist(), strict=True):
+    same = np.flatnonzero(same_as != pool.keys)
+    for index, key in zip(same.tolist(), same_as[same].tolist(), strict=True):
         verdicts[index] = f"same minimum as #{key}"
     heights = (mean[line[:n_passing]] - (mean[line[0]] if len(line) else 0.0)).tolist()
     for place, (index, above) in enumerate(zip(line[:n_passing].tolist(), heights, strict=True)):
@@ -140,17 +148,19 @@ def _verdicts(
     return verdicts
 
 
-def _stands_for(pool: Pool, line: Integers) -> Integers:
-    """The index of the candidate that each one's minimum is represented by [n]; its own where there is none."""
+def _same_as(pool: Pool, line: Integers) -> Integers:
+    """The key of the candidate that stands for each one's minimum [n]; its own where there is none."""
     if not len(line):
-        return np.arange(len(pool))
+        return pool.keys
     order = line[np.argsort(pool.first[line])]
     place = np.minimum(np.searchsorted(pool.first[order], pool.first), len(order) - 1)
     there = pool.first[order][place] == pool.first
-    return np.asarray(np.where(there, order[place], np.arange(len(pool))))
+    return np.asarray(np.where(there, pool.keys[order[place]], pool.keys))
 
 
 def _chosen(place: int, above: float, n_passing: int) -> str:
     if place == 0:
+        if n_passing == 1:
+            return "chosen: the only minimum that passes the filter"
         return f"chosen: the lowest of {n_passing} distinct minima that pass the filter"
     return f"chosen: rank {place}, {above:.2f} eV above the lowest"

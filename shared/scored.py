@@ -36,8 +36,9 @@ class Outcome:
     """What the ensemble and the rules say, one entry per candidate of a pool.
 
     mean, std, range: eV, NaN where there is none [n]. n: members that scored it [n]. passes: the filter [n]. reasons: why not; empty
-    where it passes [n]. rank: 0 is the putative global minimum, -1 where it wasn't chosen [n]. verdicts: why it was chosen or why
-    not, for people [n]. low_confidence: nothing passed, and the one chosen is the lowest all the same.
+    where it passes [n]. rank: 0 is the putative global minimum, -1 where it wasn't chosen [n]. same_as: the key of the candidate that
+    stands for this one's minimum, its own where none other does [n]. verdicts: why it was chosen or why not, for people [n].
+    low_confidence: nothing passed, and the one chosen is the lowest all the same.
     """
 
     mean: Floats
@@ -47,5 +48,6 @@ class Outcome:
     passes: Mask
     reasons: Sequence[str]
     rank: Integers
+    same_as: Integers
     verdicts: Sequence[str]
     low_confidence: bool

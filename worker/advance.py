@@ -97,18 +97,16 @@ class Advance:
         if self._alone:
             return
         if not self._errands:
-            self._alone = any(self._take_last(member) for member in members)
+            last = self._claiming.last_attempts(members)
+            self._alone = any(self._top_up(member, 1, claims.Trial.ALONE) for member in last)
             if self._alone:
                 return
         due = [member for member in members if self._room(member) > 0 and self._is_due(member)]
         self._looked |= dict.fromkeys(due, time.monotonic())
-        if not due or (self._errands and self._claiming.last_attempts_wait(members)):
+        if not due or (self._errands and self._claiming.last_attempts(members)):
             return
         for member in due:
             self._top_up(member, self._room(member), claims.Trial.SHARED)
-
-    def _take_last(self, member: str) -> bool:
-        return self._claiming.last_attempts_wait([member]) and self._top_up(member, 1, claims.Trial.ALONE)
 
     def _room(self, member: str) -> int:
         walking = len(self._engines[member]) if member in self._engines else 0

@@ -25,7 +25,8 @@ class MemberEnergyView(BaseModel):
 class ScoreView(BaseModel):
     """What the ensemble says: mean, sample standard deviation (ddof 1) and range (max - min) over n members, eV.
 
-    passes, reason: the filter; verdict: why the candidate was chosen, or why not. missing: members of this selection that have no
+    passes, reason: the filter; same_as: the candidate that stands for this one's minimum, if another one does; verdict: why it was
+    chosen, or why not. missing: members of this selection that have no
     energy of it; they are left out, not imputed.
     """
 
@@ -35,6 +36,7 @@ class ScoreView(BaseModel):
     n: int
     passes: bool
     reason: str
+    same_as: int | None
     verdict: str
     missing: list[str]
 
@@ -155,6 +157,7 @@ def _score_view(score: Score, finding: Finding) -> ScoreView:
         n=score.n,
         passes=score.passes,
         reason=score.reason,
+        same_as=score.same_as,
         verdict=score.verdict,
         missing=[
             one.member for one in finding.energies if one.adsorption_energy is None and one.member in finding.members

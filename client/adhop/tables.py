@@ -11,8 +11,6 @@ from rich import box
 from rich.table import Table
 
 SUMMARY = ("mean", "std", "range")
-SAME = "same minimum as"
-"""How the verdict on a candidate begins for whose minimum another one stands."""
 
 
 def table(title: str, body: dict[str, Any], others: Sequence[dict[str, Any]] = ()) -> Table:
@@ -77,8 +75,8 @@ def others(candidates: Sequence[dict[str, Any]], minima: Sequence[dict[str, Any]
 
 def _is_duplicate(candidate: dict[str, Any]) -> bool:
     """By the choice, which lets a trusted duplicate stand for a first one that failed; before it, by who was found first."""
-    said = (candidate["score"] or {}).get("verdict")
-    return candidate.get("duplicate_of") is not None if said is None else said.startswith(SAME)
+    score = candidate["score"]
+    return (candidate["duplicate_of"] if score is None else score["same_as"]) is not None
 
 
 def verdict(finding: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ def finding(key: int, energies: dict[str, float], **values) -> dict:
             "n": len(energies),
             "passes": True,
             "reason": "",
+            "same_as": None,
             "verdict": "chosen",
             "missing": [],
         },
@@ -70,7 +71,8 @@ def test_every_energy_stands_under_its_member_with_unit_and_reference():
 
 
 def test_candidates_that_are_no_minimum_follow_with_why_lowest_first():
-    wide = {"mean": -2.0, "std": 0.5, "range": 0.9, "verdict": "std 0.50 eV exceeds the limit", "missing": []}
+    said = "std 0.50 eV exceeds the limit"
+    wide = {"mean": -2.0, "std": 0.5, "range": 0.9, "same_as": None, "verdict": said, "missing": []}
     candidates = [
         finding(1, {"a": -1.7}),
         finding(2, {"a": -1.9}, score=wide | {"mean": -1.9}),
@@ -124,11 +126,11 @@ def test_the_table_shows_the_duplicate_that_stands_for_a_first_one_that_failed()
         anomalies=["", "", ""],
         first=np.array([1, 3, 3]),
     )
-    verdicts = choose(pool, Choosing(members=pool.members, count=1), 0.3).verdicts
+    same_as = choose(pool, Choosing(members=pool.members, count=1), 0.3).same_as
+    assert same_as.tolist() == [1, 4, 4]
     found = []
-    for (key, values), said, first in zip(energies.items(), verdicts, (None, None, 3), strict=True):
+    for (key, values), other, first in zip(energies.items(), same_as.tolist(), (None, None, 3), strict=True):
         one = finding(key, dict(zip(pool.members, values, strict=True)), duplicate_of=first)
-        found.append(one | {"score": one["score"] | {"verdict": said}})
-    assert verdicts[1] == "same minimum as #4"
+        found.append(one | {"score": one["score"] | {"same_as": None if other == key else other}})
     made = tables.table("Minima", BODY, tables.others(found, BODY["minima"]))
     assert list(made.columns[1].cells) == ["1", "4"]

@@ -145,6 +145,7 @@ def test_a_sound_duplicate_stands_in_for_a_first_that_failed() -> None:
     found, outcome = chosen(first, scored(2, -1.0, -1.0, same_as=1))
     assert found == [2]
     assert outcome.verdicts[0] == "same minimum as #2"
+    assert outcome.same_as.tolist() == [2, 2]
     assert keys(scored(1), scored(2, -1.0, -1.0, same_as=1)) == [2]
 
 

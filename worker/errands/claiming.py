@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Subquery
@@ -51,12 +51,19 @@ class Claiming:
                     break
         return errands
 
-    def last_attempts_wait(self, members: Iterable[str]) -> bool:
-        """Whether a row of one of these members waits for its last attempt."""
+    def last_attempts(self, members: Sequence[str]) -> list[str]:
+        """Those of these members that have a row which waits for its last attempt and may be claimed now."""
         limit = self.settings.max_attempts
-        sources = (source for member in members for source in _sources(member))
         with self.sessions() as session:
-            return any(claims.last_attempts_wait(session, *source, max_attempts=limit) for source in sources)
+            there = {table: claims.on_last_attempt(session, table, limit) for table in _TABLES}
+            return [
+                member
+                for member in members
+                if any(
+                    member in there[table] and claims.last_attempt_waits(session, table, eligible, limit)
+                    for table, eligible in _sources(member)
+                )
+            ]
 
     def anything_open(self, member: str) -> bool:
         with self.sessions() as session:
@@ -72,9 +79,9 @@ class Claiming:
         raise TypeError(f"no errand for {row}")
 
 
-def _sources(member: str) -> tuple[tuple[type[WorkRow], Subquery], ...]:
-    return (
-        (Reference, open_work.references(member)),
-        (MemberEnergy, open_work.evaluations(member)),
-        (Walker, open_work.walkers(member)),
-    )
+_TABLES: tuple[type[claims.MemberWork], ...] = (Reference, MemberEnergy, Walker)
+
+
+def _sources(member: str) -> Iterator[tuple[type[claims.MemberWork], Subquery]]:
+    queries = (open_work.references(member), open_work.evaluations(member), open_work.walkers(member))
+    return zip(_TABLES, queries, strict=True)

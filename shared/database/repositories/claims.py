@@ -33,6 +33,8 @@ from shared.database.tables import (
 from shared.errors import Failure, LostLease, MachineryFailure, Poison, WorkerLost
 from shared.states import State, Work
 
+MemberWork = Reference | Walker | MemberEnergy
+
 TABLES: tuple[type[WorkRow], ...] = (StageRow, Reference, Walker, MemberEnergy)
 
 _WORK: dict[type[WorkRow], Work] = {
@@ -99,12 +101,17 @@ def claim(
     return [rows[key] for key in ids]
 
 
-def last_attempts_wait(session: Session, table: type[WorkRow], eligible: Subquery, *, max_attempts: int) -> bool:
+def on_last_attempt(session: Session, table: type[MemberWork], max_attempts: int) -> set[str]:
+    """Members with a queued row that has its last attempt before it, whether it may be claimed now or not: nearly always none, and
+    far cheaper than whose turn it is."""
+    rows = select(table.member).where(table.state == State.QUEUED, _last(table, max_attempts)).distinct()
+    return set(session.scalars(rows))
+
+
+def last_attempt_waits(session: Session, table: type[WorkRow], eligible: Subquery, max_attempts: int) -> bool:
     """Whether one of the eligible rows waits for its last attempt, which is made alone."""
-    rows = select(table.id).where(table.state == State.QUEUED, _last(table, max_attempts)).limit(1)
-    if session.scalar(rows) is None:  # nearly always, and far cheaper than whose turn it is
-        return False
-    return session.scalar(rows.join(eligible, eligible.c.id == table.id)) is not None
+    rows = select(table.id).join(eligible, eligible.c.id == table.id).limit(1)
+    return session.scalar(rows.where(table.state == State.QUEUED, _last(table, max_attempts))) is not None
 
 
 def _last(table: type[WorkRow], max_attempts: int) -> ColumnElement[bool]:

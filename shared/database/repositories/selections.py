@@ -141,10 +141,11 @@ def _store_scores(session: Session, selection_id: int, pool: Pool, outcome: Outc
         outcome.n.tolist(),
         outcome.passes.tolist(),
         outcome.reasons,
+        [None if key == own else key for key, own in zip(outcome.same_as.tolist(), pool.keys.tolist(), strict=True)],
         outcome.verdicts,
         strict=True,
     )
-    columns = 'selection_id, candidate_id, mean, std, "range", n, passes, reason, verdict'
+    columns = 'selection_id, candidate_id, mean, std, "range", n, passes, reason, same_as, verdict'
     cursor = session.connection().connection.cursor()
     with cursor.copy(f"COPY scores ({columns}) FROM STDIN") as copy:
         for row in rows:

@@ -58,15 +58,14 @@ def start(session: Session, job_id: UUID) -> None:
 
 def end(session: Session, job: Job, state: State, *, kind: str | None = None, reason: str | None = None) -> None:
     """The job is over; what of its work is still open is cancelled. Whoever is just storing a result is waited for, and what it adds
-    is cancelled too: stages add walkers, walkers add walkers that refine and evaluations, hence the order."""
+    is cancelled too: stages add walkers, walkers add evaluations and walkers that refine. Hence the order, and walkers twice: a
+    statement doesn't see the rows that were added by whoever it waited for, the next one does."""
     check_transition(State(job.state), state)
     now = session.scalar(select(func.now()))
     job.state, job.failure_kind, job.failure_reason, job.ended_at = state, kind, reason, now
     if state is State.SUCCEEDED:
         job.stage = Stage.DONE
-    for table in (StageRow, Walker, MemberEnergy):
-        # a statement doesn't see the rows that were added by whoever it waited for; the next one does
-        session.execute(select(table.id).where(table.job_id == job.id, table.state.in_(OPEN)).with_for_update())
+    for table in (StageRow, Walker, Walker, MemberEnergy):
         session.execute(
             update(table)
             .where(table.job_id == job.id, table.state.in_(OPEN))

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     ForeignKey,
     Index,
@@ -128,6 +129,8 @@ class Score(Base):
     passes: Mapped[bool]
     reason: Mapped[str]
     """Why it doesn't pass the filter; empty where it does."""
+    same_as: Mapped[int | None] = mapped_column(BigInteger)
+    """The candidate that stands for this one's minimum, if it isn't this one: of the same job, and gone with it."""
     verdict: Mapped[str]
     """Why it was chosen, or why not."""
 

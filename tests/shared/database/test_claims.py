@@ -237,16 +237,19 @@ def test_a_rows_last_attempt_is_claimed_apart_from_the_others(session):
 
 def test_a_row_that_waits_for_its_last_attempt_is_told_until_it_is_taken_and_only_where_it_may_be(session):
     def waits() -> bool:
-        return claims.last_attempts_wait(session, Walker, open_work.walkers("emt"), max_attempts=3)
+        return claims.last_attempt_waits(session, Walker, open_work.walkers("emt"), max_attempts=3)
+
+    def members() -> set[str]:
+        return claims.on_last_attempt(session, Walker, max_attempts=3)
 
     job = add_job(session, walkers=2)
-    assert not waits()
+    assert (waits(), members()) == (False, set())
     session.scalars(select(Walker)).first().attempts = 2
     session.flush()
-    assert waits()
+    assert (waits(), members()) == (True, {"emt"})
     job.state, job.ended_at = State.CANCELLED, func.now()
     session.flush()
-    assert not waits()
+    assert (waits(), members()) == (False, {"emt"})
     job.state, job.ended_at = State.RUNNING, None
     session.flush()
     assert trial(session, claims.Trial.ALONE, limit=1) == [3]

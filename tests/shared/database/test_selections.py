@@ -41,6 +41,18 @@ def test_the_pool_has_what_succeeded_and_nothing_in_place_of_the_rest(session):
     np.testing.assert_array_equal(selections.pool(session, job.id, ("c", "a")).energies[0], [-1.2, -1.0])
 
 
+def test_who_stands_for_a_minimum_is_kept(session):
+    job = add_job(session)
+    failing, duplicate, other = add_candidates(
+        session, job, [{"a": -2.0, "b": -1.0}, {"a": -1.5, "b": -1.5}, {"a": -1.0, "b": -1.0}]
+    )
+    duplicate.duplicate_of = failing.id
+    session.flush()
+    decided(session, job)
+    stands = {row.candidate_id: row.same_as for row in session.scalars(select(Score))}
+    assert stands == {failing.id: duplicate.id, duplicate.id: None, other.id: None}
+
+
 def test_both_answers_are_kept(session):
     job = add_job(session)
     sure, unsure = add_candidates(session, job, [{"a": -1.0, "b": -1.0, "c": -1.0}, {"a": -2.0, "b": -1.5, "c": -1.2}])

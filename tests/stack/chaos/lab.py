@@ -12,14 +12,16 @@ from typing import Any
 from uuid import UUID
 
 import redis
+from alembic import command
 from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
 from local import processes
+from local.migrations import configuration
 from local.postgres import Postgres
 from local.stack import ROOT, Stack
 from shared.child import Child
-from shared.database import revision
+from shared.database import migrations, revision
 from shared.database.session import Sessions, connect, sessions
 from shared.database.tables import Worker
 from shared.states import State
@@ -28,6 +30,7 @@ from tests.stack.chaos.machine import Disk, alive, parent, stopped
 from tests.stack.chaos.service import Service, patient
 
 INJECTED = Path(__file__).parent / "injected"
+TOMORROW = Path(__file__).parent / "tomorrow"
 LEASE_S = 6.0
 DISPATCH_S = 0.5
 MAX_ATTEMPTS = 3
@@ -205,21 +208,15 @@ class Lab(Service):
 
     @contextmanager
     def migrated(self) -> Iterator[None]:
-        """The tables of another version, as a migration beside running processes leaves them."""
-        with self.engine.begin() as connection:
-            connection.exec_driver_sql("SELECT version_num FROM alembic_version FOR UPDATE")  # first, as migrations do
-            connection.exec_driver_sql("ALTER TABLE walkers ADD COLUMN of_tomorrow integer")
-            version = connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'tomorrow'")
-            assert version.rowcount == 1
+        """The tables of another version, by a migration beside running processes."""
+        config = configuration(self.stack.postgres.url(self.stack.database))
+        ours = Path(migrations.__file__).parent / "versions"
+        config.set_main_option("version_locations", os.pathsep.join([str(ours), str(TOMORROW)]))
+        command.upgrade(config, "tomorrow")
         try:
             yield
         finally:
-            with self.engine.begin() as connection:
-                connection.exec_driver_sql("SELECT version_num FROM alembic_version FOR UPDATE")
-                connection.exec_driver_sql("ALTER TABLE walkers DROP COLUMN of_tomorrow")
-                connection.execute(
-                    text("UPDATE alembic_version SET version_num = :head"), {"head": revision.expected()}
-                )
+            command.downgrade(config, revision.expected())
 
     # The contract
 

@@ -277,4 +277,5 @@ def patient(service: Service) -> Iterator[None]:
 
 
 def _parameters(hops: int, seed: int, count: int) -> JobParameters:
-    return JobParameters(seed=seed, placement=Placement(count=count), hopping=Hopping(hops=hops))
+    hopping = Hopping(hops=hops, patience=1000)  # a job goes on for as long as it was asked to
+    return JobParameters(seed=seed, placement=Placement(count=count), hopping=hopping)

@@ -38,16 +38,18 @@ def test_a_last_attempt_has_its_turn_beside_work_without_end(lab: Lab):
     lab.undisturbed(**suspected)
     lab.kill("w1")
     lab.arm("slow", 0.02)
-    endless = lab.submit(hops=200, count=12)  # more walkers than a worker holds
-    lab.wait_for_hops(endless, 13)
+    endless = [lab.submit(hops=200, seed=seed, user=f"user {seed}") for seed in range(6)]  # more than a worker holds
+    for one in endless:
+        lab.wait_for_hops(one, 1)
     lab.arm("slow", 0.15)  # a hop takes longer than the pause between two looks for more
     job = lab.submit(**suspected, user="somebody else")
     lab.until(lambda: lab.suspect(job, MAX_ATTEMPTS - 1), "walkers that wait")
     lab.until(
         lambda: any(one.attempts == MAX_ATTEMPTS for one in lab.events("claim", "walkers")), "the last attempt", 30
     )
-    assert not lab.state(endless).ended
-    lab.cancel(endless)
+    for one in endless:
+        assert not lab.state(one).ended
+        lab.cancel(one)
     lab.disarm("slow")
     lab.check(job, **suspected)
 

@@ -68,11 +68,16 @@ def last_attempts_are_shared(claims: ModuleType) -> None:
     claims.claim = together
 
 
-@mutant("worker.errands.claiming")
-def last_attempts_wait_for_idleness(claiming: ModuleType) -> None:
+@mutant("worker.advance")
+def last_attempts_wait_for_idleness(advance: ModuleType) -> None:
     """A worker takes more beside what it holds, so that it never comes to hold nothing."""
-    asked = claiming.Claiming.last_attempts_wait
-    claiming.Claiming.last_attempts_wait = lambda self, members: len(members) == 1 and asked(self, members)
+    take, asked = advance.Advance._take, advance.Claiming.last_attempts
+
+    def greedily(self: Any, members: list[str]) -> None:
+        advance.Claiming.last_attempts = (lambda *_: []) if self._errands else asked
+        take(self, members)
+
+    advance.Advance._take = greedily
 
 
 @mutant("shared.database.repositories.claims")
