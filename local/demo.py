@@ -75,12 +75,12 @@ def _ask(client: Client, output: Path, began: float) -> None:
 
 
 def write_results(job: Job, output: Path) -> list[Path]:
-    """extxyz, CSV, and a picture of the lowest minima."""
+    """The minima as extxyz, every candidate as CSV, and a picture of the lowest minima."""
     output.mkdir(parents=True, exist_ok=True)
     minima = job.minima()
     structures, table, picture = (output / f"minima.{suffix}" for suffix in ("extxyz", "csv", "png"))
     write(structures, minima, format="extxyz")
-    job.to_csv(table)
+    job.to_csv(table, rest=True)
     draw(minima[:4], picture)
     return [structures, table, picture]
 

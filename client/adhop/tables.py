@@ -19,7 +19,7 @@ def table(title: str, body: dict[str, Any], others: Sequence[dict[str, Any]] = (
     members = _members([*body["minima"], *distinct])
     caption = f"adsorption energies in {body['unit']} per adslab, relative to {body['reference']}"
     if len(others) > len(distinct):
-        caption += f"; {len(others) - len(distinct)} duplicates are left out here, the CSV has them"
+        caption += f"; {len(others) - len(distinct)} duplicates are left out here, the CSV of all candidates has them"
     made = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column("rank", justify="right", no_wrap=True, min_width=4)
     made.add_column("#", justify="right", no_wrap=True, min_width=3)

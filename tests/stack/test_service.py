@@ -1,5 +1,6 @@
 """The whole service through its client, on EMT: a job from submission to files, one refused, one cancelled."""
 
+import csv
 import os
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from sqlalchemy import func, select
 from typer.testing import CliRunner
 
 from local import processes
+from local.demo import write_results
 from local.ports import free_port
 from local.postgres import Postgres
 from local.stack import Stack
@@ -95,6 +97,10 @@ def test_a_job_from_atoms_to_minima_and_files(client: Client, tmp_path, capsys):
     assert body["minima"][0]["low_confidence"]
     assert "two are needed" in body["minima"][0]["reason"]
     assert "low confidence" in job.to_csv(tmp_path / "minima.csv")
+    _, table, picture = write_results(job, tmp_path / "results")
+    listed = list(csv.DictReader(table.read_text().splitlines()))
+    assert sorted(int(row["candidate"]) for row in listed) == [one["id"] for one in job.candidates()]
+    assert picture.stat().st_size > 1000
     extxyz = client.request("GET", f"/v1/jobs/{job.id}/minima", params={"format": "extxyz"})
     (tmp_path / "minima.extxyz").write_text(extxyz)
     again = read(tmp_path / "minima.extxyz")
