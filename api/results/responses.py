@@ -26,8 +26,7 @@ class ScoreView(BaseModel):
     """What the ensemble says: mean, sample standard deviation (ddof 1) and range (max - min) over n members, eV.
 
     passes, reason: the filter; same_as: the candidate that stands for this one's minimum, if another one does; verdict: why it was
-    chosen, or why not. missing: members of this selection that have no
-    energy of it; they are left out, not imputed.
+    chosen, or why not. missing: members of this selection that have no energy of it; they are left out, not imputed.
     """
 
     mean: float | None

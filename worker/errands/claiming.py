@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Subquery
@@ -35,11 +35,11 @@ class Claiming:
         errands: list[Errand] = []
         with self.sessions.begin() as session:
             revision.check(session)
-            for table, eligible in _sources(member):
+            for table, eligible in _SOURCES:
                 rows = claims.claim(
                     session,
                     table,
-                    eligible,
+                    eligible(member),
                     owner=worker_name(),
                     lease_s=self.settings.lease_s,
                     limit=room - len(errands),
@@ -55,13 +55,13 @@ class Claiming:
         """Those of these members that have a row which waits for its last attempt and may be claimed now."""
         limit = self.settings.max_attempts
         with self.sessions() as session:
-            there = {table: claims.on_last_attempt(session, table, limit) for table in _TABLES}
+            there = {table: claims.on_last_attempt(session, table, limit) for table, _ in _SOURCES}
             return [
                 member
                 for member in members
                 if any(
-                    member in there[table] and claims.last_attempt_waits(session, table, eligible, limit)
-                    for table, eligible in _sources(member)
+                    member in there[table] and claims.last_attempt_waits(session, table, eligible(member), limit)
+                    for table, eligible in _SOURCES
                 )
             ]
 
@@ -79,9 +79,8 @@ class Claiming:
         raise TypeError(f"no errand for {row}")
 
 
-_TABLES: tuple[type[claims.MemberWork], ...] = (Reference, MemberEnergy, Walker)
-
-
-def _sources(member: str) -> Iterator[tuple[type[claims.MemberWork], Subquery]]:
-    queries = (open_work.references(member), open_work.evaluations(member), open_work.walkers(member))
-    return zip(_TABLES, queries, strict=True)
+_SOURCES: tuple[tuple[type[claims.MemberWork], Callable[[str], Subquery]], ...] = (
+    (Reference, open_work.references),
+    (MemberEnergy, open_work.evaluations),
+    (Walker, open_work.walkers),
+)
