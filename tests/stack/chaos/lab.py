@@ -144,7 +144,7 @@ class Lab(Service):
             if not self.running(name):
                 self.run(name)
         with patient(self):
-            self.until(self._well, "the service's readiness", watch=False)
+            self.until(self._well, "the service's readiness")
 
     def _well(self) -> bool:
         there = {parent(one.pid) for one in self.fresh_workers()}
@@ -191,6 +191,18 @@ class Lab(Service):
         assert pid is not None
         os.kill(pid, signal.SIGQUIT)
         self.until(lambda: not self.stack.postgres.running, "the end of PostgreSQL", watch=False)
+
+    @contextmanager
+    def full_broker(self) -> Iterator[None]:
+        """No memory for what a client would store. A worker that takes a bell meanwhile dies of it, maybe seconds later, so that none
+        is left to the next test."""
+        self._disturbed.update(("cpu", "w0", "w1"))
+        with redis.Redis.from_url(self.stack.valkey.url) as broker:
+            broker.config_set("maxmemory", "1")
+            try:
+                yield
+            finally:
+                broker.config_set("maxmemory", "0")
 
     def memory(self, name: str) -> int:
         """Resident memory of a process, bytes."""

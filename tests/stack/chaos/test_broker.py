@@ -110,21 +110,30 @@ def test_a_worker_that_hears_no_bell_is_started_again(lab: Lab):
 @pytest.mark.fault(8, "broker out of memory")
 def test_jobs_are_accepted_while_the_broker_is_full_and_readiness_says_so(lab: Lab):
     lab.undisturbed(**JOB)
-    with redis.Redis.from_url(lab.stack.valkey.url) as broker:
-        broker.config_set("maxmemory", "1")
-        try:
-            answer = lab.post(hops=1)
-            assert answer.status_code == 201, answer.text
-            ready = httpx.get(f"{lab.stack.url}/readyz", timeout=30)
-            assert ready.status_code == 503
-            reasons = {check["name"]: check["reason"] for check in ready.json()["checks"] if not check["ok"]}
-            assert list(reasons) == ["broker"], reasons
-            assert "memory" in reasons["broker"]
-            inserted = lab.submit(**JOB)
-        finally:
-            broker.config_set("maxmemory", "0")
+    with lab.full_broker():
+        answer = lab.post(hops=1)
+        assert answer.status_code == 201, answer.text
+        ready = httpx.get(f"{lab.stack.url}/readyz", timeout=30)
+        assert ready.status_code == 503
+        reasons = {check["name"]: check["reason"] for check in ready.json()["checks"] if not check["ok"]}
+        assert list(reasons) == ["broker"], reasons
+        assert "memory" in reasons["broker"]
+        inserted = lab.submit(**JOB)
     assert lab.wait_for(answer.json()["id"]) == [State.SUCCEEDED]
     lab.check(inserted, **JOB)
+
+
+@pytest.mark.fault(8, "broker out of memory")
+def test_a_worker_that_a_full_broker_ends_is_started_again(lab: Lab):
+    lab.undisturbed(**JOB)
+    lab.kill("w1")
+    worker, said = lab.stack.child("w0").process.pid, lab.stack.child("w0").log
+    os.kill(worker, signal.SIGSTOP)  # so that it takes the bell when the broker is full already
+    lab.ring("toy")
+    with lab.full_broker():
+        os.kill(worker, signal.SIGCONT)
+        lab.until(lambda: "OutOfMemoryError" in said.read_text(), "the broker's refusal", watch=False)
+    lab.check(lab.submit(**JOB), **JOB)
 
 
 @pytest.mark.fault(12, "the same message ten times, to several workers")
