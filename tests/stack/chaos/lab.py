@@ -192,6 +192,11 @@ class Lab(Service):
         os.kill(pid, signal.SIGQUIT)
         self.until(lambda: not self.stack.postgres.running, "the end of PostgreSQL", watch=False)
 
+    def wait_for_silence(self) -> None:
+        """Until every bell was heard and no worker looks for work any more: what comes now needs a bell of its own."""
+        with redis.Redis.from_url(self.stack.valkey.url) as broker:
+            self.until(lambda: not broker.llen("member.toy") and not broker.hlen("unacked"), "the bells being heard")
+
     @contextmanager
     def full_broker(self) -> Iterator[None]:
         """No memory for what a client would store. A worker that takes a bell meanwhile dies of it, maybe seconds later, so that none

@@ -159,6 +159,5 @@ def test_a_bell_after_the_end_changes_nothing(lab: Lab):
     lab.check(job, **JOB)
     before = lab.contents()
     lab.ring("toy", 3)
-    with redis.Redis.from_url(lab.stack.valkey.url) as broker:
-        lab.until(lambda: not broker.llen("member.toy") and not broker.hlen("unacked"), "the bells being heard")
+    lab.wait_for_silence()
     assert lab.contents() == before
