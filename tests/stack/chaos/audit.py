@@ -129,14 +129,17 @@ SELECT id, now() - lease_until AS late FROM "{table}" WHERE state = 'running' AN
 """
 
 
-def minima(session: Session, job_id: UUID) -> list[tuple[Any, ...]]:
-    """What a job ended with, without row numbers, which depend on who came first: I5 compares this to the last bit."""
+def candidates(session: Session, job_id: UUID) -> list[tuple[Any, ...]]:
+    """What a job found and chose, without row numbers, which depend on who came first: I5 compares this to the last bit.
+
+    Every candidate, not the minima alone: these may all be of the relaxations before the first hop, where chance has no part.
+    """
     rows = session.execute(
         text(
-            "SELECT m.rank, p.index, w.member, c.hop, c.energy, c.positions, m.low_confidence, s.mean"
-            " FROM minima m JOIN candidates c ON c.id = m.candidate_id JOIN walkers w ON w.id = c.walker_id"
-            " JOIN placements p ON p.id = w.placement_id LEFT JOIN scores s ON s.candidate_id = c.id"
-            " WHERE m.job_id = :job ORDER BY m.rank"
+            "SELECT p.index, w.member, c.hop, c.energy, c.positions, c.accepted, c.temperature_k, s.mean, m.rank, m.low_confidence"
+            " FROM candidates c JOIN walkers w ON w.id = c.walker_id JOIN placements p ON p.id = w.placement_id"
+            " LEFT JOIN scores s ON s.candidate_id = c.id LEFT JOIN minima m ON m.candidate_id = c.id"
+            " WHERE c.job_id = :job ORDER BY p.index, w.member, c.hop, c.energy"
         ),
         {"job": job_id},
     )

@@ -238,21 +238,21 @@ class Lab(Service):
     # The contract
 
     def undisturbed(self, **job: Any) -> list[tuple[Any, ...]]:
-        """The minima of this job where nothing goes wrong, run once in a lab's life."""
+        """The candidates of this job where nothing goes wrong, and which were chosen. Run once in a lab's life."""
         key = tuple(sorted(job.items()))
         if key not in self._answers:
             job_id = self.submit(**job)
             assert self.wait_for(job_id) == [State.SUCCEEDED]
-            self._answers[key] = self.minima(job_id)
+            self._answers[key] = self.candidates(job_id)
             self._forget_jobs()
         return self._answers[key]
 
     def check(self, *job_ids: UUID, **job: Any) -> None:
-        """The five invariants. The jobs, all submitted with these arguments, have ended in the undisturbed run's minima."""
+        """The five invariants. The jobs, all submitted with these arguments, have found and chosen what the undisturbed run did."""
         states = self.wait_for(*job_ids)
         assert set(states) <= {State.SUCCEEDED}, [self.job(one).failure_reason for one in job_ids]
         self.check_rules()
-        found = [self.minima(one) for one in job_ids]
+        found = [self.candidates(one) for one in job_ids]
         if found:
             expected = self._answers.get(tuple(sorted(job.items())))
             assert expected is not None, "call undisturbed before the fault"

@@ -247,9 +247,9 @@ class Service:
         with self.opened() as session:
             return audit.events(session, what, work)
 
-    def minima(self, job_id: UUID) -> list[tuple[Any, ...]]:
+    def candidates(self, job_id: UUID) -> list[tuple[Any, ...]]:
         with self.opened() as session:
-            return audit.minima(session, job_id)
+            return audit.candidates(session, job_id)
 
     def fresh_workers(self) -> list[Worker]:
         with self.opened() as session:

@@ -187,7 +187,7 @@ class Soak:
         wrong = [
             str(job)
             for job, kind in self.jobs.items()
-            if self.lab.state(job) is State.SUCCEEDED and self.lab.minima(job) != self.lab.undisturbed(**kind)
+            if self.lab.state(job) is State.SUCCEEDED and self.lab.candidates(job) != self.lab.undisturbed(**kind)
         ]
         failed = [str(job) for job in self.jobs if self.lab.state(job) is State.FAILED]
         growth = {
@@ -213,7 +213,7 @@ class Soak:
             "duplicates": sum(line.startswith("I2") for line in broken),
             "losses": sum(not self.lab.state(job).ended for job in self.jobs),
             "failed": failed,
-            "other_minima": wrong,
+            "other_candidates": wrong,
             "broken": broken,
             "growth": growth,
             "clean": not (broken or wrong or failed),
