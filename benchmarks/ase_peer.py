@@ -20,9 +20,9 @@ from ase.constraints import FixAtoms, Hookean
 from ase.optimize.minimahopping import MinimaHopping
 
 from benchmarks.searches import Event, Search
-from services.contacts import radius_sums
 from services.curvature import model_hessian
 from services.engine import run
+from services.geometry.contacts import radius_sums
 from services.minimisation import relax
 from services.potential import Potential
 from shared.errors import Failure

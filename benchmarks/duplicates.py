@@ -1,4 +1,4 @@
-"""Is this minimum known? One against 1,000, by services.similarity and by the comparison of ASE's MinimaHopping."""
+"""Is this minimum known? One against 1,000, by services.geometry.similarity and by the comparison of ASE's MinimaHopping."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ase.optimize.minimahopping import ComparePositions
 from benchmarks import report
 from benchmarks.restraints import median_ms
 from benchmarks.systems import Case, build, starts
-from services.similarity import equivalents, fingerprint
+from services.geometry.similarity import equivalents, fingerprint
 from shared.parameters import Similarity
 
 KNOWN = 1000

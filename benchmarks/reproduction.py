@@ -21,9 +21,10 @@ from ase.build import fcc100, fcc110, fcc111, fcc211, hcp0001
 
 from benchmarks.searches import Search, adhop, clean_slab
 from benchmarks.systems import Case, starts
-from services import anomalies, references
+from services import references
 from services.curvature import model_hessian
 from services.engine import run
+from services.geometry import anomalies
 from services.minimisation import relax
 from services.potential import Potential
 from services.systems import System, assemble

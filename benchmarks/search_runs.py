@@ -1,7 +1,7 @@
 """One search of one method on one system, and what its minima are worth: the same judge for all.
 
 A minimum counts when it is converged without restraints, has no anomaly, and is none that the search had before
-(services.similarity).
+(services.geometry.similarity).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import numpy as np
 from benchmarks import ase_peer
 from benchmarks.searches import Search, adhop, clean_slab
 from benchmarks.systems import Case, build, starts
-from services import anomalies
-from services.similarity import equivalents, fingerprint
+from services.geometry import anomalies
+from services.geometry.similarity import equivalents, fingerprint
 from shared.parameters import Hopping, JobParameters, Masses, Restraints, Similarity
 from shared.structures import Structure
 from worker.potentials import registry

@@ -10,14 +10,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from services import anomalies, hopping
+from services import hopping
 from services.allocation import First, promising
 from services.curvature import model_hessian
 from services.engine import run
+from services.geometry import anomalies
+from services.geometry.similarity import same
 from services.minimisation import relax
 from services.potential import Potential
 from services.restraints import Restraints
-from services.similarity import same
 from services.walker import Found, Minimum
 from shared.errors import Failure
 from shared.parameters import JobParameters

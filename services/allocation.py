@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.similarity import same
+from services.geometry.similarity import same
 from services.walker import Minimum
 from shared.parameters import JobParameters
 

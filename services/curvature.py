@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.contacts import neighbours, radius_sums
+from services.geometry.contacts import neighbours, radius_sums
 from shared.structures import Floats, Structure
 
 STIFFNESS = (2.5, 8.0, 40.0)

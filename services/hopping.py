@@ -25,9 +25,9 @@ import numpy as np
 
 from services.curvature import model_hessian
 from services.dynamics import EscapeEnd, escape
+from services.geometry.similarity import same
 from services.minimisation import Relaxation, relax
 from services.potential import Evaluation, Restraining, Walk
-from services.similarity import same
 from services.walker import Found, Hop, Minimum, Walker
 from shared.errors import Diverged
 from shared.parameters import Hopping, JobParameters
@@ -38,7 +38,7 @@ RELEASE_STEP = 0.05
 would pass a shallow minimum and break it."""
 
 Judge: TypeAlias = Callable[[Structure], tuple[str, ...]]
-"""Names of what is wrong with a relaxed adslab (services.anomalies); empty for a sound one."""
+"""Names of what is wrong with a relaxed adslab (services.geometry.anomalies); empty for a sound one."""
 
 
 def _unjudged(structure: Structure) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from pymatgen.core.structure import Structure as Crystal
 from pymatgen.core.surface import Slab
 from scipy.spatial.transform import Rotation
 
-from services.contacts import lattice_vectors, radius_sums
+from services.geometry.contacts import lattice_vectors, radius_sums
 from shared.parameters import Placement, PlacementMode
 from shared.structures import Floats, Structure
 from shared.submissions import Adsorbate

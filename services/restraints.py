@@ -20,7 +20,7 @@ from itertools import product
 
 import numpy as np
 
-from services.contacts import minimum_image, neighbours, radius_sums
+from services.geometry.contacts import minimum_image, neighbours, radius_sums
 from services.springs import DISSOCIATION, INTERCALATION, KINDS, RECONSTRUCTION, Pass, Springs
 from shared import parameters
 from shared.structures import Floats, Integers, Structure

@@ -16,7 +16,7 @@ from pymatgen.core.surface import SlabGenerator
 from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
-from services.contacts import neighbours, radius_sums
+from services.geometry.contacts import neighbours, radius_sums
 from shared.errors import InvalidInput
 from shared.structures import Integers, Mask, Structure
 from shared.submissions import BulkSubmission

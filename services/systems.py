@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.contacts import minimum_image
+from services.geometry.contacts import minimum_image
 from services.surfaces import anchored, cut, with_surface
 from shared.errors import InvalidInput
 from shared.structures import Floats, Integers, Structure

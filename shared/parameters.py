@@ -127,7 +127,7 @@ class Similarity(_Parameters):
     energy: Annotated[float, Field(gt=0, le=1)] = 0.02
     """eV."""
     distance: Annotated[float, Field(gt=0, le=2)] = 0.2
-    """Largest difference between the sorted contact and internal distances of the adsorbate (services.similarity), Å."""
+    """Largest difference between the sorted contact and internal distances of the adsorbate (services.geometry.similarity), Å."""
 
 
 class Ensemble(_Parameters):

@@ -9,8 +9,9 @@ from pydantic import TypeAdapter
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from services import references, selection, similarity
+from services import references, selection
 from services.ensemble import summarise
+from services.geometry import similarity
 from services.placement import Placed, place
 from services.potential import EnergyKind
 from services.systems import System, assemble

@@ -10,7 +10,7 @@ from fairchem.data.oc.utils import DetectTrajAnomaly
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services import anomalies
+from services.geometry import anomalies
 from services.placement import place
 from services.restraints import Restraints, together
 from services.systems import assemble

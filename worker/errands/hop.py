@@ -9,11 +9,12 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from services import anomalies, hopping, sites
+from services import hopping
 from services.allocation import First, promising, share
+from services.geometry import anomalies, sites
+from services.geometry.similarity import same
 from services.potential import Walk
 from services.restraints import Restraints
-from services.similarity import same
 from services.walker import Found, Hop, Minimum
 from services.walker import Walker as WalkerState
 from shared.database.repositories import claims, search

@@ -14,8 +14,9 @@ import pytest
 from ase import Atoms
 from ase.build import add_adsorbate, fcc111, molecule
 
-from services import anomalies, hopping
+from services import hopping
 from services.engine import run
+from services.geometry import anomalies
 from services.placement import place
 from services.potential import EnergyKind
 from services.restraints import Restraints

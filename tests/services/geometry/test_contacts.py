@@ -9,7 +9,7 @@ from ase.neighborlist import neighbor_list
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services import contacts
+from services.geometry import contacts
 
 ORTHORHOMBIC = np.diag([5.0, 6.0, 20.0])
 HEXAGONAL = np.array([[5.5, 0, 0], [2.75, 4.763, 0], [0, 0, 25.0]])

@@ -11,7 +11,7 @@ from ase.build import add_adsorbate, fcc111
 from ase.constraints import FixAtoms
 from fairchem.data.oc.utils import DetectTrajAnomaly
 
-from services.anomalies import find
+from services.geometry.anomalies import find
 from shared.errors import InvalidInput
 from shared.structures import Structure
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from ase.data import chemical_symbols
 
-from services.contacts import neighbours, radius_sums
+from services.geometry.contacts import neighbours, radius_sums
 from shared.structures import Floats, Structure
 
 BONDED = 1.25

@@ -11,7 +11,7 @@ from ase.build import add_adsorbate, fcc111
 from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
-from services.similarity import fingerprint, representatives, same
+from services.geometry.similarity import fingerprint, representatives, same
 from shared.errors import InvalidInput
 from shared.parameters import Similarity
 from shared.structures import Structure

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from fairchem.data.oc.utils import DetectTrajAnomaly
 
-from services.contacts import neighbours, radius_sums
+from services.geometry.contacts import neighbours, radius_sums
 from shared.errors import InvalidInput
 from shared.structures import Structure
 

@@ -7,7 +7,7 @@ import pytest
 from ase import Atoms
 from ase.build import add_adsorbate, bcc110, fcc100, fcc111, hcp0001
 
-from services.sites import describe
+from services.geometry.sites import describe
 from shared.structures import Structure
 
 CO = Atoms("CO", [[0, 0, 0], [0, 0, 1.17]])

@@ -22,7 +22,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from services.contacts import lattice_vectors, minimum_image
+from services.geometry.contacts import lattice_vectors, minimum_image
 from shared.errors import InvalidInput
 from shared.parameters import Similarity
 from shared.structures import Floats, Integers, Mask, Structure
