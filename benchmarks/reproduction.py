@@ -27,7 +27,7 @@ from services.engine import run
 from services.geometry import anomalies
 from services.minimisation import relax
 from services.potential import Potential
-from services.systems import System, assemble
+from services.systems.assembly import System, assemble
 from shared.adsorbates import lookup
 from shared.errors import Failure
 from shared.parameters import Hopping, JobParameters, Restraints

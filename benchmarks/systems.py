@@ -14,8 +14,8 @@ import numpy as np
 from ase import Atoms
 from ase.build import fcc100, fcc110, fcc111, fcc211
 
-from services.placement import place
-from services.systems import System, assemble
+from services.systems.assembly import System, assemble
+from services.systems.placement import place
 from shared.adsorbates import lookup
 from shared.parameters import Placement, PlacementMode
 from shared.structures import Structure

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from services import references, selection
 from services.ensemble import summarise
 from services.geometry import similarity
-from services.placement import Placed, place
 from services.potential import EnergyKind
-from services.systems import System, assemble
+from services.systems.assembly import System, assemble
+from services.systems.placement import Placed, place
 from shared.database.repositories import claims, registry, search, selections, settling
 from shared.database.repositories.references import GAS, SLAB, Wanted, want
 from shared.database.repositories.structures import keep

@@ -23,11 +23,11 @@ from services import hopping
 from services.curvature import model_hessian
 from services.engine import run
 from services.minimisation import relax
-from services.placement import place
 from services.potential import Evaluation, Potential
 from services.references import adsorption_energy, coefficients, gas_start
 from services.restraints import Restraints
-from services.systems import System, assemble
+from services.systems.assembly import System, assemble
+from services.systems.placement import place
 from services.walker import Minimum
 from shared.adsorbates import lookup
 from shared.errors import Failure

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.geometry import anomalies
-from services.placement import place
 from services.restraints import Restraints, together
-from services.systems import assemble
+from services.systems.assembly import assemble
+from services.systems.placement import place
 from shared import parameters
 from shared.adsorbates import lookup
 from shared.structures import Floats, Structure

@@ -17,10 +17,10 @@ from ase.build import add_adsorbate, fcc111, molecule
 from services import hopping
 from services.engine import run
 from services.geometry import anomalies
-from services.placement import place
 from services.potential import EnergyKind
 from services.restraints import Restraints
-from services.systems import assemble
+from services.systems.assembly import assemble
+from services.systems.placement import place
 from shared.adsorbates import lookup
 from shared.errors import InvalidInput, MachineryFailure, Misconfigured
 from shared.parameters import Hopping, JobParameters, Placement

@@ -11,7 +11,7 @@ from ase.build import bulk, fcc111
 from ase.constraints import FixAtoms
 from ase.neighborlist import neighbor_list
 
-from services.surfaces import cut, marked, surface_mask, with_surface
+from services.systems.surfaces import cut, marked, surface_mask, with_surface
 from shared.adsorbates import lookup
 from shared.errors import InvalidInput
 from shared.structures import Structure

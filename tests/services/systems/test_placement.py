@@ -6,9 +6,9 @@ from ase import Atoms
 from ase.build import bulk, fcc111, fcc211
 from ase.data import covalent_radii
 
-from services.placement import high_symmetry_sites, place
-from services.surfaces import cut, marked
-from services.systems import assemble
+from services.systems.assembly import assemble
+from services.systems.placement import high_symmetry_sites, place
+from services.systems.surfaces import cut, marked
 from shared.adsorbates import lookup
 from shared.errors import InvalidInput
 from shared.parameters import Placement, PlacementMode

@@ -10,9 +10,9 @@ from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 from ase.constraints import FixAtoms
 
-from services.placement import place
-from services.surfaces import cut
-from services.systems import System, assemble
+from services.systems.assembly import System, assemble
+from services.systems.placement import place
+from services.systems.surfaces import cut
 from shared.adsorbates import lookup
 from shared.errors import InvalidInput
 from shared.parameters import Placement

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.geometry.contacts import minimum_image
-from services.surfaces import anchored, cut, with_surface
+from services.systems.surfaces import anchored, cut, with_surface
 from shared.errors import InvalidInput
 from shared.structures import Floats, Integers, Structure
 from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, Submission

@@ -1,0 +1,1 @@
+"""From a submission to placements: the slab, the adsorbate, and where walkers start."""
