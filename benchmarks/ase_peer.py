@@ -21,10 +21,10 @@ from ase.optimize.minimahopping import MinimaHopping
 
 from benchmarks.searches import Event, Search
 from services.curvature import model_hessian
-from services.engine import run
+from services.forces.engine import run
+from services.forces.potential import Potential
 from services.geometry.contacts import radius_sums
 from services.minimisation import relax
-from services.potential import Potential
 from shared.errors import Failure
 from shared.structures import Structure
 

@@ -14,9 +14,9 @@ from benchmarks import report
 from benchmarks.searches import clean_slab
 from benchmarks.systems import Case, build, starts
 from services import hopping
-from services.engine import Engine
-from services.potential import Card, Evaluation, Potential
-from services.restraints import Restraints
+from services.forces.engine import Engine
+from services.forces.potential import Card, Evaluation, Potential
+from services.forces.restraints import Restraints
 from shared.parameters import Hopping, JobParameters
 from shared.structures import Structure
 from worker.potentials import registry

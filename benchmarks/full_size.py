@@ -20,7 +20,7 @@ from ase import Atoms
 from ase.build import add_adsorbate, fcc111
 
 from benchmarks import report
-from services.potential import EnergyKind
+from services.forces.potential import EnergyKind
 from shared.structures import Structure
 from worker.potentials import registry
 from worker.potentials.entry import Entry

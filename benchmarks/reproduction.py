@@ -23,10 +23,10 @@ from benchmarks.searches import Search, adhop, clean_slab
 from benchmarks.systems import Case, starts
 from services import references
 from services.curvature import model_hessian
-from services.engine import run
+from services.forces.engine import run
+from services.forces.potential import Potential
 from services.geometry import anomalies
 from services.minimisation import relax
-from services.potential import Potential
 from services.systems.assembly import System, assemble
 from shared.adsorbates import lookup
 from shared.errors import Failure

@@ -11,8 +11,8 @@ from ase.constraints import Hookean
 
 from benchmarks import report
 from benchmarks.systems import Case, build, starts
-from services.restraints import Restraints, together
-from services.springs import Pass
+from services.forces.restraints import Restraints, together
+from services.forces.springs import Pass
 from shared.parameters import Restraints as Settings
 from shared.structures import Floats
 

@@ -13,12 +13,12 @@ from functools import partial
 from services import hopping
 from services.allocation import First, promising
 from services.curvature import model_hessian
-from services.engine import run
+from services.forces.engine import run
+from services.forces.potential import Potential
+from services.forces.restraints import Restraints
 from services.geometry import anomalies
 from services.geometry.similarity import same
 from services.minimisation import relax
-from services.potential import Potential
-from services.restraints import Restraints
 from services.walker import Found, Minimum
 from shared.errors import Failure
 from shared.parameters import JobParameters

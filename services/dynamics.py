@@ -11,9 +11,9 @@ from enum import StrEnum
 
 import numpy as np
 
-from services.answers import answer
+from services.forces.answers import answer
+from services.forces.potential import Answer, Evaluation, Request, Restraining, Walk
 from services.inertia import Inertia, inertia
-from services.potential import Answer, Evaluation, Request, Restraining, Walk
 from shared.parameters import Hopping
 from shared.structures import Floats, Structure
 

@@ -25,9 +25,9 @@ import numpy as np
 
 from services.curvature import model_hessian
 from services.dynamics import EscapeEnd, escape
+from services.forces.potential import Evaluation, Restraining, Walk
 from services.geometry.similarity import same
 from services.minimisation import Relaxation, relax
-from services.potential import Evaluation, Restraining, Walk
 from services.walker import Found, Hop, Minimum, Walker
 from shared.errors import Diverged
 from shared.parameters import Hopping, JobParameters

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from services import quasi_newton
-from services.answers import answer
-from services.potential import Evaluation, Request, Restraining, Walk
+from services.forces.answers import answer
+from services.forces.potential import Evaluation, Request, Restraining, Walk
 from services.quasi_newton import QuasiNewton
 from shared.structures import Floats, Structure
 

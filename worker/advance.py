@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
-from services.engine import Engine, Outcome
+from services.forces.engine import Engine, Outcome
 from shared.broker import Doorbell
 from shared.database.repositories import claims, settling
 from shared.database.session import Sessions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.potential import Card
+from services.forces.potential import Card
 from shared.database.repositories.registry import Registration, register
 from shared.database.session import Sessions
 from shared.errors import Misconfigured

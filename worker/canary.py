@@ -13,7 +13,7 @@ import numpy as np
 from ase.build import add_adsorbate, fcc111
 from ase.data import chemical_symbols
 
-from services.potential import Evaluation, Potential
+from services.forces.potential import Evaluation, Potential
 from shared.database.repositories.member_devices import Shown
 from shared.errors import MachineryFailure
 from shared.structures import Structure

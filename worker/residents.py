@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from services.potential import Potential
+from services.forces.potential import Potential
 from shared.database.repositories import member_devices
 from shared.database.repositories.member_devices import Shown
 from shared.database.repositories.models import UNFIT

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from services import references, selection
 from services.ensemble import summarise
+from services.forces.potential import EnergyKind
 from services.geometry import similarity
-from services.potential import EnergyKind
 from services.systems.assembly import System, assemble
 from services.systems.placement import Placed, place
 from shared.database.repositories import claims, registry, search, selections, settling

@@ -21,11 +21,11 @@ from ase.io import read, write
 
 from services import hopping
 from services.curvature import model_hessian
-from services.engine import run
+from services.forces.engine import run
+from services.forces.potential import Evaluation, Potential
+from services.forces.restraints import Restraints
 from services.minimisation import relax
-from services.potential import Evaluation, Potential
 from services.references import adsorption_energy, coefficients, gas_start
-from services.restraints import Restraints
 from services.systems.assembly import System, assemble
 from services.systems.placement import place
 from services.walker import Minimum

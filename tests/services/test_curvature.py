@@ -7,7 +7,7 @@ from ase.build import add_adsorbate, fcc111, molecule
 from ase.constraints import FixAtoms
 
 from services.curvature import DECAY, FLOOR, STIFFNESS, model_hessian
-from services.engine import run
+from services.forces.engine import run
 from services.minimisation import relax
 from shared.structures import Structure
 from worker.potentials import registry

@@ -14,11 +14,12 @@ from ase import Atoms, units
 from ase.build import add_adsorbate, fcc111
 from ase.constraints import FixAtoms
 
-from services import engine, hopping
-from services.answers import reply
+from services import hopping
+from services.forces import engine
+from services.forces.answers import reply
+from services.forces.potential import Evaluation, Potential
+from services.forces.restraints import Restraints
 from services.inertia import AtomicMasses
-from services.potential import Evaluation, Potential
-from services.restraints import Restraints
 from services.walker import Found, Hop, Minimum, Walker
 from shared.errors import Diverged
 from shared.parameters import Hopping, JobParameters, Masses, Selection

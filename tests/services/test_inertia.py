@@ -8,10 +8,10 @@ from ase import units
 
 from services.curvature import model_hessian
 from services.dynamics import Escape, EscapeEnd, escape
-from services.engine import run
+from services.forces.engine import run
+from services.forces.potential import Walk
 from services.inertia import LONGEST_STEP, AtomicMasses, CurvatureMasses
 from services.minimisation import relax
-from services.potential import Walk
 from shared.parameters import Hopping, Masses
 from shared.structures import Floats, Structure
 from tests.services.test_curvature import adslab

@@ -14,9 +14,9 @@ from ase.cluster import Octahedron
 from ase.constraints import FixAtoms, Hookean
 from ase.optimize import BFGS
 
-from services.answers import reply
+from services.forces.answers import reply
+from services.forces.potential import Evaluation, Potential, Walk
 from services.minimisation import GROWTH, Relaxation, relax
-from services.potential import Evaluation, Potential, Walk
 from services.quasi_newton import START_CURVATURE
 from shared.errors import Diverged
 from shared.structures import Floats, Structure

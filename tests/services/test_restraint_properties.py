@@ -10,8 +10,8 @@ from fairchem.data.oc.utils import DetectTrajAnomaly
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.forces.restraints import Restraints, together
 from services.geometry import anomalies
-from services.restraints import Restraints, together
 from services.systems.assembly import assemble
 from services.systems.placement import place
 from shared import parameters

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, select, text
 
-from services.potential import Evaluation
+from services.forces.potential import Evaluation
 from shared.database.repositories import member_devices, models
 from shared.database.repositories.member_devices import Shown
 from shared.database.repositories.registry import beat

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from services.potential import Walk
+from services.forces.potential import Walk
 from shared.database.repositories.claims import Lease
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from services import references
-from services.potential import EnergyKind, Evaluation, Request, Walk
+from services.forces.potential import EnergyKind, Evaluation, Request, Walk
 from shared.database.repositories import claims
 from shared.database.repositories.references import GAS, SLAB, of_job
 from shared.database.repositories.structures import restore

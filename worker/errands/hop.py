@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from services import hopping
 from services.allocation import First, promising, share
+from services.forces.potential import Walk
+from services.forces.restraints import Restraints
 from services.geometry import anomalies, sites
 from services.geometry.similarity import same
-from services.potential import Walk
-from services.restraints import Restraints
 from services.walker import Found, Hop, Minimum
 from services.walker import Walker as WalkerState
 from shared.database.repositories import claims, search

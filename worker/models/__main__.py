@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Column, Table
 
-from services.potential import EnergyKind
+from services.forces.potential import EnergyKind
 from shared.errors import AdhopError, Misconfigured
 from worker.models.download import Offline, download
 from worker.models.writing import append, refuse_known

@@ -15,7 +15,7 @@ import numpy as np
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure as Crystal
 
-from services.potential import Card, Evaluation
+from services.forces.potential import Card, Evaluation
 from shared.structures import Structure
 from worker.potentials.entry import Entry
 from worker.potentials.forwards import TorchMember

@@ -14,7 +14,7 @@ from ase import Atoms
 from ase.calculators import emt
 from ase.data import atomic_numbers
 
-from services.potential import Card, Evaluation
+from services.forces.potential import Card, Evaluation
 from shared.structures import Structure
 from worker.potentials.entry import Entry
 from worker.potentials.identity import agreed, fingerprint

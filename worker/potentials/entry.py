@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
-from services.potential import EnergyKind
+from services.forces.potential import EnergyKind
 
 Option: TypeAlias = str | int | float | bool
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from services.potential import Card, Evaluation
+from services.forces.potential import Card, Evaluation
 from shared.errors import DeviceFault, OutOfMemory
 from shared.structures import Structure
 from worker.potentials.inputs import refuse_unknown_elements

@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
 
-from services.potential import Card
+from services.forces.potential import Card
 from shared.errors import InvalidInput
 from shared.structures import Structure
 

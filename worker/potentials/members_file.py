@@ -24,7 +24,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from services.potential import EnergyKind
+from services.forces.potential import EnergyKind
 from shared.errors import Misconfigured
 from worker.potentials import elements
 from worker.potentials.entry import Entry, Limits, Option

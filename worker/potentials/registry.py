@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, cast
 
-from services.potential import Potential
+from services.forces.potential import Potential
 from shared.errors import InvalidInput, Misconfigured
 from worker.potentials import members_file
 from worker.potentials.entry import Entry

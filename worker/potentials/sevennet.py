@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from services.potential import Card, Evaluation
+from services.forces.potential import Card, Evaluation
 from shared.errors import Misconfigured
 from shared.structures import Structure
 from worker.potentials.entry import Entry

@@ -4,7 +4,7 @@
 fit a forward.
 """
 
-from services.potential import EnergyKind
+from services.forces.potential import EnergyKind
 from shared.errors import DeviceFault, OutOfMemory
 from worker.potentials import registry
 from worker.potentials.identity import checkpoint

@@ -6,7 +6,7 @@ from ase.build import add_adsorbate, fcc111, molecule
 from ase.calculators.emt import EMT
 from ase.calculators.fd import calculate_numerical_forces
 
-from services.potential import EnergyKind
+from services.forces.potential import EnergyKind
 from shared.errors import InvalidInput
 from shared.structures import Structure
 from worker.potentials import registry

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.potential import EnergyKind
+from services.forces.potential import EnergyKind
 from tests.worker.potentials.systems import twenty
 from worker.potentials import identity
 

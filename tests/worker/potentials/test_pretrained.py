@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.build import add_adsorbate, fcc111, molecule
 
 from benchmarks.calculators import own_calculator
-from services.potential import EnergyKind
+from services.forces.potential import EnergyKind
 from shared.errors import InvalidInput, MachineryFailure, OutOfMemory
 from shared.settings import Settings
 from shared.structures import Structure

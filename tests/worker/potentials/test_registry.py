@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.potential import EnergyKind
+from services.forces.potential import EnergyKind
 from shared.errors import InvalidInput, MachineryFailure, Misconfigured
 from shared.settings import Settings
 from worker.potentials import elements, identity, registry

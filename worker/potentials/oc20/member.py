@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from services.potential import Card, Evaluation
+from services.forces.potential import Card, Evaluation
 from shared.structures import Integers, Structure
 from worker.potentials.elements import OC20
 from worker.potentials.entry import Entry

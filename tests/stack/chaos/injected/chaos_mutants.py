@@ -181,7 +181,7 @@ def messages_expire(broker: ModuleType) -> None:
     broker.celery_app = made
 
 
-@mutant("services.engine")
+@mutant("services.forces.engine")
 def batches_are_not_halved(engine: ModuleType) -> None:
     def evaluate(self: Any, keys: Any) -> Any:
         requests = [self._walks[key].wants for key in keys]

@@ -14,7 +14,7 @@ import numpy as np
 from ase.data import covalent_radii
 from chaos_injection import armed, note, strikes
 
-from services.potential import Card, EnergyKind, Evaluation
+from services.forces.potential import Card, EnergyKind, Evaluation
 from shared.errors import DeviceFault, OutOfMemory
 
 NITROGEN = 7

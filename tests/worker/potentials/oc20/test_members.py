@@ -15,10 +15,10 @@ from ase import Atoms
 from ase.build import add_adsorbate, fcc111, molecule
 
 from services import hopping
-from services.engine import run
+from services.forces.engine import run
+from services.forces.potential import EnergyKind
+from services.forces.restraints import Restraints
 from services.geometry import anomalies
-from services.potential import EnergyKind
-from services.restraints import Restraints
 from services.systems.assembly import assemble
 from services.systems.placement import place
 from shared.adsorbates import lookup

@@ -8,7 +8,7 @@ desorption       the nearest contact between adsorbate and surface may not grow
 intercalation    adsorbate atoms may not come close to subsurface atoms
 reconstruction   bonded slab pairs may not stretch, and pairs apart in the clean slab may not come close
 
-This module says which springs a walker has; services.springs evaluates those of many walkers in one pass.
+This module says which springs a walker has; services.forces.springs evaluates those of many walkers in one pass.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from itertools import product
 
 import numpy as np
 
+from services.forces.springs import DISSOCIATION, INTERCALATION, KINDS, RECONSTRUCTION, Pass, Springs
 from services.geometry.contacts import minimum_image, neighbours, radius_sums
-from services.springs import DISSOCIATION, INTERCALATION, KINDS, RECONSTRUCTION, Pass, Springs
 from shared import parameters
 from shared.structures import Floats, Integers, Structure
 

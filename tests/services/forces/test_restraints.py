@@ -7,7 +7,7 @@ from ase.build import add_adsorbate, fcc111
 from ase.constraints import FixAtoms
 from fairchem.data.oc.utils import DetectTrajAnomaly
 
-from services.restraints import Restraints
+from services.forces.restraints import Restraints
 from shared import parameters
 from shared.structures import Structure
 

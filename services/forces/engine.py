@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from numpy.linalg import LinAlgError
 
-from services.answers import answers, reply
-from services.potential import Answer, Potential, Request, Walk
+from services.forces.answers import answers, reply
+from services.forces.potential import Answer, Potential, Request, Walk
 from shared.errors import Diverged, Failure, OutOfMemory
 
 T = TypeVar("T")

@@ -15,9 +15,9 @@ from ase.constraints import FixAtoms
 from numpy.linalg import LinAlgError
 
 from services import hopping
-from services.engine import Engine, Outcome, run
+from services.forces.engine import Engine, Outcome, run
+from services.forces.potential import Card, Evaluation, Potential, Request, Walk
 from services.minimisation import Relaxation, relax
-from services.potential import Card, Evaluation, Potential, Request, Walk
 from services.walker import Walker
 from shared.errors import Diverged, OutOfMemory
 from shared.parameters import Hopping, JobParameters

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from services.potential import Answer, Evaluation, Request, Walk
-from services.restraints import Restraints, together
+from services.forces.potential import Answer, Evaluation, Request, Walk
+from services.forces.restraints import Restraints, together
 from shared.errors import Diverged
 from shared.structures import Floats
 
