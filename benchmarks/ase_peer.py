@@ -20,11 +20,11 @@ from ase.constraints import FixAtoms, Hookean
 from ase.optimize.minimahopping import MinimaHopping
 
 from benchmarks.searches import Event, Search
-from services.curvature import model_hessian
 from services.forces.engine import run
 from services.forces.potential import Potential
 from services.geometry.contacts import radius_sums
-from services.minimisation import relax
+from services.search.curvature import model_hessian
+from services.search.minimisation import relax
 from shared.errors import Failure
 from shared.structures import Structure
 

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from benchmarks import report
 from benchmarks.searches import clean_slab
 from benchmarks.systems import Case, build, starts
-from services import hopping
 from services.forces.engine import Engine
 from services.forces.potential import Card, Evaluation, Potential
 from services.forces.restraints import Restraints
+from services.search import hopping
 from shared.parameters import Hopping, JobParameters
 from shared.structures import Structure
 from worker.potentials import registry

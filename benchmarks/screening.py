@@ -16,12 +16,12 @@ from rich.progress import track
 from benchmarks import report
 from benchmarks.searches import clean_slab
 from benchmarks.systems import Case, build, starts
-from services.curvature import model_hessian
 from services.forces.engine import run
 from services.forces.potential import Potential
 from services.geometry import anomalies
 from services.geometry.similarity import representatives
-from services.minimisation import relax
+from services.search.curvature import model_hessian
+from services.search.minimisation import relax
 from shared.errors import Failure
 from shared.parameters import Similarity
 from worker.potentials import registry

@@ -10,16 +10,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from services import hopping
-from services.allocation import First, promising
-from services.curvature import model_hessian
 from services.forces.engine import run
 from services.forces.potential import Potential
 from services.forces.restraints import Restraints
 from services.geometry import anomalies
 from services.geometry.similarity import same
-from services.minimisation import relax
-from services.walker import Found, Minimum
+from services.search import hopping
+from services.search.allocation import First, promising
+from services.search.curvature import model_hessian
+from services.search.minimisation import relax
+from services.search.walker import Found, Minimum
 from shared.errors import Failure
 from shared.parameters import JobParameters
 from shared.structures import Structure

@@ -19,16 +19,16 @@ from ase.build import fcc100, fcc111
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 
-from services import hopping
-from services.curvature import model_hessian
 from services.forces.engine import run
 from services.forces.potential import Evaluation, Potential
 from services.forces.restraints import Restraints
-from services.minimisation import relax
 from services.references import adsorption_energy, coefficients, gas_start
+from services.search import hopping
+from services.search.curvature import model_hessian
+from services.search.minimisation import relax
+from services.search.walker import Minimum
 from services.systems.assembly import System, assemble
 from services.systems.placement import place
-from services.walker import Minimum
 from shared.adsorbates import lookup
 from shared.errors import Failure
 from shared.parameters import JobParameters, Placement

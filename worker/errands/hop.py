@@ -9,14 +9,14 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from services import hopping
-from services.allocation import First, promising, share
 from services.forces.potential import Walk
 from services.forces.restraints import Restraints
 from services.geometry import anomalies, sites
 from services.geometry.similarity import same
-from services.walker import Found, Hop, Minimum
-from services.walker import Walker as WalkerState
+from services.search import hopping
+from services.search.allocation import First, promising, share
+from services.search.walker import Found, Hop, Minimum
+from services.search.walker import Walker as WalkerState
 from shared.database.repositories import claims, search
 from shared.database.repositories.references import clean_slab
 from shared.database.repositories.structures import keep, restore

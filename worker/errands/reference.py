@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.curvature import model_hessian
 from services.forces.potential import Walk
-from services.minimisation import Relaxation, relax
+from services.search.curvature import model_hessian
+from services.search.minimisation import Relaxation, relax
 from shared.database.repositories import claims
 from shared.database.repositories.structures import restore
 from shared.database.tables import JobReference, Reference

@@ -14,11 +14,11 @@ from ase.build import add_adsorbate, fcc111
 from ase.constraints import FixAtoms
 from numpy.linalg import LinAlgError
 
-from services import hopping
 from services.forces.engine import Engine, Outcome, run
 from services.forces.potential import Card, Evaluation, Potential, Request, Walk
-from services.minimisation import Relaxation, relax
-from services.walker import Walker
+from services.search import hopping
+from services.search.minimisation import Relaxation, relax
+from services.search.walker import Walker
 from shared.errors import Diverged, OutOfMemory
 from shared.parameters import Hopping, JobParameters
 from shared.structures import Structure

@@ -14,11 +14,11 @@ import pytest
 from ase import Atoms
 from ase.build import add_adsorbate, fcc111, molecule
 
-from services import hopping
 from services.forces.engine import run
 from services.forces.potential import EnergyKind
 from services.forces.restraints import Restraints
 from services.geometry import anomalies
+from services.search import hopping
 from services.systems.assembly import assemble
 from services.systems.placement import place
 from shared.adsorbates import lookup

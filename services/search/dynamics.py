@@ -13,7 +13,7 @@ import numpy as np
 
 from services.forces.answers import answer
 from services.forces.potential import Answer, Evaluation, Request, Restraining, Walk
-from services.inertia import Inertia, inertia
+from services.search.inertia import Inertia, inertia
 from shared.parameters import Hopping
 from shared.structures import Floats, Structure
 

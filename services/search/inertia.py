@@ -17,7 +17,7 @@ from ase import units
 from ase.data import atomic_masses
 from scipy.linalg import solve_triangular
 
-from services.curvature import model_hessian
+from services.search.curvature import model_hessian
 from shared.parameters import Hopping, Masses
 from shared.structures import Floats, Structure
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.quasi_newton import LARGE, MEMORY, START_CURVATURE, DenseBfgs, LimitedMemory, QuasiNewton, begin
+from services.search.quasi_newton import LARGE, MEMORY, START_CURVATURE, DenseBfgs, LimitedMemory, QuasiNewton, begin
 from shared.structures import Floats
 
 

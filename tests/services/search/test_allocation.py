@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from services.allocation import First, promising, share
-from services.walker import Minimum
+from services.search.allocation import First, promising, share
+from services.search.walker import Minimum
 from shared.parameters import Hopping, JobParameters
-from tests.services.test_curvature import adslab
+from tests.services.search.test_curvature import adslab
 
 PARAMETERS = JobParameters(hopping=Hopping(walkers=2))
 HERE = adslab()

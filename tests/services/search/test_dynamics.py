@@ -15,10 +15,10 @@ from ase.data import atomic_masses
 from ase.md.verlet import VelocityVerlet
 from scipy.signal import argrelmin
 
-from services.dynamics import LONGEST_MOVE, Escape, EscapeEnd, escape
 from services.forces.answers import reply
 from services.forces.potential import Evaluation, Potential, Walk
-from services.inertia import AtomicMasses
+from services.search.dynamics import LONGEST_MOVE, Escape, EscapeEnd, escape
+from services.search.inertia import AtomicMasses
 from shared.errors import Diverged
 from shared.parameters import Hopping, Masses
 from shared.structures import Floats, Structure

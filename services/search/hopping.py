@@ -23,12 +23,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from services.curvature import model_hessian
-from services.dynamics import EscapeEnd, escape
 from services.forces.potential import Evaluation, Restraining, Walk
 from services.geometry.similarity import same
-from services.minimisation import Relaxation, relax
-from services.walker import Found, Hop, Minimum, Walker
+from services.search.curvature import model_hessian
+from services.search.dynamics import EscapeEnd, escape
+from services.search.minimisation import Relaxation, relax
+from services.search.walker import Found, Hop, Minimum, Walker
 from shared.errors import Diverged
 from shared.parameters import Hopping, JobParameters
 from shared.structures import Structure

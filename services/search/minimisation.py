@@ -1,10 +1,10 @@
 """BFGS relaxation, as a walk.
 
-The step is quasi-Newton (services.quasi_newton), with one common scaling when the longest move exceeds `max_step`, over the
+The step is quasi-Newton (services.search.quasi_newton), with one common scaling when the longest move exceeds `max_step`, over the
 free atoms only: fixed atoms have no force, so the iterates are those of ASE's `BFGS` and the matrix is smaller. Nocedal &
 Wright, Numerical Optimization, doi:10.1007/978-0-387-40065-5, chapter 6.
 
-Started from a model of the curvature (services.curvature) instead of ASE's constant, and learning by damped updates, it needs less
+Started from a model of the curvature (services.search.curvature) instead of ASE's constant, and learning by damped updates, it needs less
 than half the force calls (docs/search.md has the measurement).
 """
 
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services import quasi_newton
 from services.forces.answers import answer
 from services.forces.potential import Evaluation, Request, Restraining, Walk
-from services.quasi_newton import QuasiNewton
+from services.search import quasi_newton
+from services.search.quasi_newton import QuasiNewton
 from shared.structures import Floats, Structure
 
 GROWTH = 1.5

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.geometry.similarity import same
-from services.walker import Minimum
+from services.search.walker import Minimum
 from shared.parameters import JobParameters
 
 

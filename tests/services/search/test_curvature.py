@@ -6,9 +6,9 @@ from ase import Atoms
 from ase.build import add_adsorbate, fcc111, molecule
 from ase.constraints import FixAtoms
 
-from services.curvature import DECAY, FLOOR, STIFFNESS, model_hessian
 from services.forces.engine import run
-from services.minimisation import relax
+from services.search.curvature import DECAY, FLOOR, STIFFNESS, model_hessian
+from services.search.minimisation import relax
 from shared.structures import Structure
 from worker.potentials import registry
 

@@ -16,8 +16,8 @@ from ase.optimize import BFGS
 
 from services.forces.answers import reply
 from services.forces.potential import Evaluation, Potential, Walk
-from services.minimisation import GROWTH, Relaxation, relax
-from services.quasi_newton import START_CURVATURE
+from services.search.minimisation import GROWTH, Relaxation, relax
+from services.search.quasi_newton import START_CURVATURE
 from shared.errors import Diverged
 from shared.structures import Floats, Structure
 from worker.potentials import registry

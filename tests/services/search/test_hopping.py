@@ -14,13 +14,13 @@ from ase import Atoms, units
 from ase.build import add_adsorbate, fcc111
 from ase.constraints import FixAtoms
 
-from services import hopping
 from services.forces import engine
 from services.forces.answers import reply
 from services.forces.potential import Evaluation, Potential
 from services.forces.restraints import Restraints
-from services.inertia import AtomicMasses
-from services.walker import Found, Hop, Minimum, Walker
+from services.search import hopping
+from services.search.inertia import AtomicMasses
+from services.search.walker import Found, Hop, Minimum, Walker
 from shared.errors import Diverged
 from shared.parameters import Hopping, JobParameters, Masses, Selection
 from shared.structures import Floats, Structure

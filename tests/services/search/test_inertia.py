@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from ase import units
 
-from services.curvature import model_hessian
-from services.dynamics import Escape, EscapeEnd, escape
 from services.forces.engine import run
 from services.forces.potential import Walk
-from services.inertia import LONGEST_STEP, AtomicMasses, CurvatureMasses
-from services.minimisation import relax
+from services.search.curvature import model_hessian
+from services.search.dynamics import Escape, EscapeEnd, escape
+from services.search.inertia import LONGEST_STEP, AtomicMasses, CurvatureMasses
+from services.search.minimisation import relax
 from shared.parameters import Hopping, Masses
 from shared.structures import Floats, Structure
-from tests.services.test_curvature import adslab
-from tests.services.test_dynamics import follow
+from tests.services.search.test_curvature import adslab
+from tests.services.search.test_dynamics import follow
 from worker.potentials import registry
 
 EMT = registry.load("emt")

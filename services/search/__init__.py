@@ -1,0 +1,1 @@
+"""Constrained minima hopping: relaxation, escape, and the walker that alternates between them."""
