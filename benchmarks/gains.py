@@ -11,9 +11,9 @@ import numpy as np
 from benchmarks.reproduction import MEMBERS, METHODS, Found
 from services.calibration import FEWEST, Target, calibrate
 from services.challenge import THRESHOLD
-from services.ensemble import summarise
 from services.evaluation import KINDS
 from services.labelled import Labelled, pairs
+from services.scoring.ensemble import summarise
 from services.shares import Share, interval, share
 from shared.parameters import Spread
 from shared.structures import Integers, Mask

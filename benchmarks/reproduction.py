@@ -21,10 +21,10 @@ from ase.build import fcc100, fcc110, fcc111, fcc211, hcp0001
 
 from benchmarks.searches import Search, adhop, clean_slab
 from benchmarks.systems import Case, starts
-from services import references
 from services.forces.engine import run
 from services.forces.potential import Potential
 from services.geometry import anomalies
+from services.scoring import references
 from services.search.curvature import model_hessian
 from services.search.minimisation import relax
 from services.systems.assembly import System, assemble

@@ -26,7 +26,7 @@ from benchmarks import report
 from local.migrations import configuration
 from local.ports import free_port
 from local.postgres import Postgres
-from services.selection import choose
+from services.scoring.selection import choose
 from shared.database.repositories import claims, open_work
 from shared.database.repositories.structures import keep
 from shared.database.repositories.users import Role, create_key

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from services.ensemble import Summaries, summarise
+from services.scoring.ensemble import Summaries, summarise
 from services.shares import groups
 from shared.errors import InvalidInput
 from shared.parameters import Spread

@@ -9,10 +9,10 @@ from pydantic import TypeAdapter
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from services import references, selection
-from services.ensemble import summarise
 from services.forces.potential import EnergyKind
 from services.geometry import similarity
+from services.scoring import references, selection
+from services.scoring.ensemble import summarise
 from services.systems.assembly import System, assemble
 from services.systems.placement import Placed, place
 from shared.database.repositories import claims, registry, search, selections, settling

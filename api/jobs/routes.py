@@ -16,7 +16,7 @@ from api.jobs.responses import JobPage, JobView, job_view
 from api.jobs.submission import interpret
 from api.paging import Cursor, Limit, job_cursor, job_position
 from api.problems import BODY, responses
-from services.ensemble import weights_of
+from services.scoring.ensemble import weights_of
 from shared.database.repositories import jobs, selections
 from shared.database.repositories.models import known_members
 from shared.database.repositories.progress import progress

@@ -16,7 +16,7 @@ from api.problems import BODY, responses
 from api.references.requests import ReferenceEnergyRequest
 from api.results.responses import ReferenceEnergyView, candidate_view
 from api.results.routes import SelectionNumber
-from services import handoff, references
+from services.scoring import handoff, references
 from shared.database.repositories import calibrations, jobs, results, selections
 from shared.database.repositories.references import clean_slab
 from shared.database.tables import Candidate, Job, ReferenceEnergy

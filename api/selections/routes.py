@@ -13,7 +13,7 @@ from api.problems import BODY, responses
 from api.results.responses import Minima, minimum_view
 from api.selections.requests import SelectionRequest, rules
 from api.selections.responses import SelectionAnswer, SelectionList, selection_view
-from services.selection import choose
+from services.scoring.selection import choose
 from shared.database.repositories import jobs, results, selections
 from shared.database.tables import Selection
 from shared.errors import NotFound

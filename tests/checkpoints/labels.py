@@ -1,6 +1,6 @@
 """Labelled structures for the small checkpoints: what searches by SevenNet-0 evaluate on small adsorption systems.
 
-Energies are adsorption energies on OC20's scale (services.references), clean slab and gas molecules relaxed by SevenNet-0. The
+Energies are adsorption energies on OC20's scale (services.scoring.references), clean slab and gas molecules relaxed by SevenNet-0. The
 structures are those of placements, relaxations and escapes of minima hopping, as the service runs them, so that the
 networks have seen what a search by them will ask for. Whole walkers are held out, never single frames of one that is trained on.
 """
@@ -22,7 +22,7 @@ from ase.io import read, write
 from services.forces.engine import run
 from services.forces.potential import Evaluation, Potential
 from services.forces.restraints import Restraints
-from services.references import adsorption_energy, coefficients, gas_start
+from services.scoring.references import adsorption_energy, coefficients, gas_start
 from services.search import hopping
 from services.search.curvature import model_hessian
 from services.search.minimisation import relax

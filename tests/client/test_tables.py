@@ -7,7 +7,7 @@ from adhop import tables
 from adhop.progress import Progress
 from rich.console import Console
 
-from services.selection import choose
+from services.scoring.selection import choose
 from shared.parameters import Choosing
 from shared.scored import Pool
 

@@ -8,8 +8,8 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy.orm import Session
 
-from services import references
 from services.forces.potential import EnergyKind, Evaluation, Request, Walk
+from services.scoring import references
 from shared.database.repositories import claims
 from shared.database.repositories.references import GAS, SLAB, of_job
 from shared.database.repositories.structures import restore

@@ -144,7 +144,7 @@ def _count_results(session: Session, ids: list[UUID], found: dict[UUID, Progress
 def _means(ids: Iterable[UUID]) -> Subquery:
     """Mean adsorption energy of each candidate over the members that scored it; never over mixed references.
 
-    The same formulas as services.ensemble, as aggregates (a test holds them equal): progress is asked for every second.
+    The same formulas as services.scoring.ensemble, as aggregates (a test holds them equal): progress is asked for every second.
     """
     return (
         select(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from services.ensemble import summarise
-from services.selection import choose
+from services.scoring.ensemble import summarise
+from services.scoring.selection import choose
 from shared.database.repositories import calibrations, claims, open_work, results, selections
 from shared.database.repositories.progress import _means, progress
 from shared.database.tables import Calibration, Minimum, Score, StageRow

@@ -48,7 +48,7 @@ class Piece:
 def inputs(pieces: Sequence[Piece], code: Code, coefficients: Mapping[str, float]) -> dict[str, str]:
     """Texts by path: the inputs of each piece, energies.csv to be filled in, and README.txt.
 
-    coefficients: how many of each reference the adsorbate is worth, as in services.references.
+    coefficients: how many of each reference the adsorbate is worth, as in services.scoring.references.
     """
     files: dict[str, str] = {}
     for piece in pieces:

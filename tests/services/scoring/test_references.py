@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.references import GAS, adsorption_energy, coefficients, gas_start, own_energies, statement
+from services.scoring.references import GAS, adsorption_energy, coefficients, gas_start, own_energies, statement
 from shared.errors import InvalidInput
 from shared.parameters import OwnReference
 

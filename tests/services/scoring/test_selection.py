@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.selection import choose
+from services.scoring.selection import choose
 from shared.errors import InvalidInput
 from shared.parameters import Choosing, Spread
 from shared.scored import Outcome, Pool

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ensemble import Summaries, one_reference, summarise, weights_of
+from services.scoring.ensemble import Summaries, one_reference, summarise, weights_of
 from shared.errors import InvalidInput
 from shared.parameters import Spread
 

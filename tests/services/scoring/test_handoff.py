@@ -11,7 +11,7 @@ from ase.io.espresso import read_fortran_namelist
 from fairchem.data.oc.utils.vasp import calculate_surface_k_points
 from fairchem.data.oc.utils.vasp_flags import VASP_FLAGS
 
-from services.handoff import Code, Piece, inputs, k_points
+from services.scoring.handoff import Code, Piece, inputs, k_points
 from shared.structures import Structure
 from tests.api.structures import adslab
 

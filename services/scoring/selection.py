@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.ensemble import Summaries, one_reference, summarise, weights_of
+from services.scoring.ensemble import Summaries, one_reference, summarise, weights_of
 from shared.parameters import Choosing, Spread
 from shared.scored import Outcome, Pool
 from shared.structures import Floats, Integers, Mask
