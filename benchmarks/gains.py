@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.reproduction import MEMBERS, METHODS, Found
-from services.calibration import FEWEST, Target, calibrate
-from services.challenge import THRESHOLD
-from services.evaluation import KINDS
-from services.labelled import Labelled, pairs
+from services.evaluation.calibration import FEWEST, Target, calibrate
+from services.evaluation.challenge import THRESHOLD
+from services.evaluation.labelled import Labelled, pairs
+from services.evaluation.shares import Share, interval, share
+from services.evaluation.tables import KINDS
 from services.scoring.ensemble import summarise
-from services.shares import Share, interval, share
 from shared.parameters import Spread
 from shared.structures import Integers, Mask
 

@@ -18,10 +18,10 @@ from benchmarks import report
 from benchmarks.gains import anomalies, between_systems, calibrations, energies, labelled, methods_of, searches
 from benchmarks.reproduction import CASES, MEMBERS, METHODS, QUICK, Effort, Found, Store, collect
 from evaluation.report import PUBLISHED
-from services.challenge import success
-from services.evaluation import KINDS, correlate, evaluate
-from services.labelled import Labelled, pairs
-from services.shares import Share
+from services.evaluation.challenge import success
+from services.evaluation.labelled import Labelled, pairs
+from services.evaluation.shares import Share
+from services.evaluation.tables import KINDS, correlate, evaluate
 from shared.parameters import Spread
 from shared.structures import Floats
 

@@ -14,9 +14,9 @@ from adhop import Client
 from evaluation import figures, oc20dense, report, sources
 from evaluation.page import page
 from evaluation.report import Report
-from services.calibration import FEWEST, calibrate
-from services.evaluation import evaluate
-from services.labelled import Labelled, pairs, stand_in
+from services.evaluation.calibration import FEWEST, calibrate
+from services.evaluation.labelled import Labelled, pairs, stand_in
+from services.evaluation.tables import evaluate
 from shared.errors import AdhopError, InvalidInput
 from shared.parameters import Spread
 

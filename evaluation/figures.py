@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from evaluation.report import Report
-from services.labelled import Labelled, pairs
-from services.shares import Share
+from services.evaluation.labelled import Labelled, pairs
+from services.evaluation.shares import Share
 
 INK, SOFT, ACCENT, GOOD = "#1d2733", "#8a97a6", "#2f6db5", "#2e8b6f"
 _STYLE: Any = {

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from services.challenge import there
-from services.labelled import Labelled
+from services.evaluation.challenge import there
+from services.evaluation.labelled import Labelled
 from shared.errors import InvalidInput
 
 TARGETS = "oc20dense_val_targets.pkl"

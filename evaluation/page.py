@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 from evaluation.report import Report, Sheet, remarks, sheets
-from services.shares import Share
+from services.evaluation.shares import Share
 
 _STYLE = """
 :root { --ink: #1d2733; --soft: #5d6b7a; --line: #dfe5ec; --paper: #fff; --accent: #2f6db5; --wash: #f4f7fa; }

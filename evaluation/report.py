@@ -14,10 +14,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from services.calibration import Calibration
-from services.challenge import success
-from services.evaluation import Evaluation
-from services.shares import Share
+from services.evaluation.calibration import Calibration
+from services.evaluation.challenge import success
+from services.evaluation.shares import Share
+from services.evaluation.tables import Evaluation
 
 
 @dataclass(frozen=True)

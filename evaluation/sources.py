@@ -12,7 +12,7 @@ import numpy as np
 from adhop import Client
 from ase.io import iread
 
-from services.labelled import Labelled
+from services.evaluation.labelled import Labelled
 from shared.errors import InvalidInput
 
 COLUMNS = """\

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.dependencies import Caller, Submitter, UseSession
 from api.problems import BODY, responses
-from services.calibration import Target, calibrate
+from services.evaluation.calibration import Target, calibrate
 from services.scoring.ensemble import summarise
 from shared.database.repositories import calibrations
 from shared.database.tables import Calibration

@@ -11,8 +11,8 @@ from ase.build import molecule
 from ase.io import write
 
 from evaluation import sources
-from services.calibration import calibrate
-from services.labelled import pairs
+from services.evaluation.calibration import calibrate
+from services.evaluation.labelled import pairs
 from shared.database.repositories.users import Role, create_key
 from shared.database.tables import Reference
 from shared.parameters import Spread

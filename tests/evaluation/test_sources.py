@@ -10,8 +10,8 @@ from ase.build import molecule
 from ase.io import write
 
 from evaluation import oc20dense, sources
-from services.challenge import success
-from services.evaluation import evaluate
+from services.evaluation.challenge import success
+from services.evaluation.tables import evaluate
 from shared.errors import InvalidInput
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from services.evaluation import correlate, energy_table, evaluate, search_table
-from services.labelled import Labelled, pairs
-from services.shares import interval, share
+from services.evaluation.labelled import Labelled, pairs
+from services.evaluation.shares import interval, share
+from services.evaluation.tables import correlate, energy_table, evaluate, search_table
 from shared.errors import InvalidInput
 from shared.parameters import Spread
 

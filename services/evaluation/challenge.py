@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.shares import Share, share
+from services.evaluation.shares import Share, share
 
 THRESHOLD = 0.1
 """eV."""

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import beta
 
-from services.challenge import THRESHOLD
-from services.evaluation import Correlation, correlate
-from services.shares import Share, interval, share
+from services.evaluation.challenge import THRESHOLD
+from services.evaluation.shares import Share, interval, share
+from services.evaluation.tables import Correlation, correlate
 from shared.errors import InvalidInput
 from shared.structures import Floats, Integers, Mask
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from services.calibration import FEWEST, Target, calibrate, design_effect, held_out, learn, lower_bound
+from services.evaluation.calibration import FEWEST, Target, calibrate, design_effect, held_out, learn, lower_bound
 from shared.errors import InvalidInput
 from shared.structures import Floats, Integers
 

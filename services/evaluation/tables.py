@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.challenge import THRESHOLD, Verdict, judge
-from services.labelled import Labelled, pairs
-from services.shares import Share, correlation, interval, share
+from services.evaluation.challenge import THRESHOLD, Verdict, judge
+from services.evaluation.labelled import Labelled, pairs
+from services.evaluation.shares import Share, correlation, interval, share
 from shared.parameters import Spread
 from shared.structures import Floats, Integers, Mask
 

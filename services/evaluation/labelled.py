@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from services.evaluation.shares import groups
 from services.scoring.ensemble import Summaries, summarise
-from services.shares import groups
 from shared.errors import InvalidInput
 from shared.parameters import Spread
 from shared.structures import Floats, Integers, Mask

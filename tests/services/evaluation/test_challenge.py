@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.challenge import MISSING, judge, success
+from services.evaluation.challenge import MISSING, judge, success
 
 SYSTEMS, CANDIDATES = ("s0", "s1", "s2"), ("c0", "c1", "c2")
 

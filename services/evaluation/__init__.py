@@ -1,0 +1,1 @@
+"""Against labels: the method's tables, the challenge's metric, and limits of the spread learned from reference energies."""
