@@ -27,7 +27,6 @@ from local.migrations import configuration
 from local.ports import free_port
 from local.postgres import Postgres
 from services.scoring.selection import choose
-from shared.database.repositories import claims, open_work
 from shared.database.repositories.structures import keep
 from shared.database.repositories.users import Role, create_key
 from shared.database.session import Sessions, connect, sessions
@@ -37,6 +36,7 @@ from shared.scored import Pool
 from shared.settings import Settings
 from shared.states import Stage, State, Work
 from shared.structures import Floats, Structure
+from worker.queue import claims, eligible
 from worker.stages import choose_minima
 
 MEMBERS = ("a", "b", "c", "d")
@@ -233,7 +233,7 @@ def on_postgres(n: int) -> dict[str, float]:
 def _own_choice(opened: Sessions) -> tuple[float, float]:
     """Seconds, and of this process's CPU."""
     with opened.begin() as session:
-        row = claims.claim(session, StageRow, open_work.stages(), owner="bench", lease_s=600, limit=1)[0]
+        row = claims.claim(session, StageRow, eligible.stages(), owner="bench", lease_s=600, limit=1)[0]
         assert isinstance(row, StageRow)
         lease, job_id = claims.lease_of(row), row.job_id
     began, spent = time.perf_counter(), time.process_time()

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from services.forces.engine import Engine, Outcome
 from shared.broker import Doorbell
-from shared.database.repositories import claims, settling
+from shared.database.repositories import settling
 from shared.database.session import Sessions
 from shared.errors import Broken, DeviceFault, Failure, LostLease, MachineryFailure, OtherVersion, ScienceFailure
 from shared.settings import Settings
@@ -24,6 +24,7 @@ from worker.errands.claiming import Claiming
 from worker.errands.errand import Errand
 from worker.heartbeat import worker_name
 from worker.lease import LeaseKeeper
+from worker.queue import claims
 from worker.residents import Residents
 from worker.stopping import leave_process
 

@@ -18,11 +18,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.broker import Doorbell, celery_app
 from shared.database import revision
-from shared.database.repositories import claims, registry, settling
+from shared.database.repositories import registry, settling
 from shared.database.session import Sessions, connect, sessions
 from shared.errors import OtherVersion
 from shared.logs import configure
 from shared.settings import Settings, settings
+from worker.queue import claims
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ import time
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.database.repositories import claims
 from shared.database.session import Sessions
+from worker.queue import claims
 
 log = logging.getLogger(__name__)
 

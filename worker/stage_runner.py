@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from shared.broker import Doorbell
 from shared.database import revision
-from shared.database.repositories import claims, open_work, settling
+from shared.database.repositories import settling
 from shared.database.session import Sessions
 from shared.database.tables import Job, StageRow
 from shared.errors import Broken, Failure, InvalidInput, LostLease, OtherVersion
@@ -21,6 +21,7 @@ from shared.states import State, Work
 from worker import stages, stopping
 from worker.heartbeat import worker_name
 from worker.lease import LeaseKeeper
+from worker.queue import claims, eligible
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class StageRunner:
             rows = claims.claim(
                 session,
                 StageRow,
-                open_work.stages(),
+                eligible.stages(),
                 owner=worker_name(),
                 lease_s=self._settings.lease_s,
                 limit=1,

@@ -15,13 +15,14 @@ from services.scoring import references, selection
 from services.scoring.ensemble import summarise
 from services.systems.assembly import System, assemble
 from services.systems.placement import Placed, place
-from shared.database.repositories import claims, registry, search, selections, settling
+from shared.database.repositories import registry, search, selections, settling
 from shared.database.repositories.references import GAS, SLAB, Wanted, want
 from shared.database.repositories.structures import keep
 from shared.database.tables import Candidate, Job, Placement, Walker
 from shared.parameters import JobParameters
 from shared.states import Stage, State
 from shared.submissions import Submission
+from worker.queue import claims
 
 _SUBMISSION: TypeAdapter[Submission] = TypeAdapter(Submission)
 _PLACEMENT_STREAM = 1

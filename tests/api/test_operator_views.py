@@ -5,13 +5,13 @@ import re
 import httpx
 import pytest
 
-from shared.database.repositories import claims, open_work
 from shared.database.repositories.registry import beat
 from shared.database.tables import Reference, User, Walker
 from shared.errors import Diverged
 from shared.states import State
 from tests.api.conftest import Service
 from tests.shared.database.jobs import add_job, add_reference
+from worker.queue import claims, eligible
 
 
 @pytest.fixture
@@ -44,9 +44,9 @@ def test_attempts_are_listed_with_their_reasons_and_those_of_shared_references(s
         job = add_job(session, user=name)
         add_reference(session, job)
         other = add_job(session, user="somebody else", walkers=0)
-        lease = claim(session, Reference, open_work.references("emt"))
+        lease = claim(session, Reference, eligible.references("emt"))
         claims.fail(session, lease, Diverged("the slab ran away"), "here:1")
-        broken = claims.claim(session, Walker, open_work.walkers("emt"), owner="here:2", lease_s=60, limit=1)
+        broken = claims.claim(session, Walker, eligible.walkers("emt"), owner="here:2", lease_s=60, limit=1)
         assert not broken  # its reference failed
     page = client.get(f"/v1/jobs/{job.id}/attempts").json()
     assert page["next"] is None
@@ -61,7 +61,7 @@ def test_attempts_come_in_pages(service, owned):
     with service.opened.begin() as session:
         job = add_job(session, user=name, walkers=3)
         for _ in range(3):
-            claims.fail(session, claim(session, Walker, open_work.walkers("emt")), Diverged("far"), "here:1")
+            claims.fail(session, claim(session, Walker, eligible.walkers("emt")), Diverged("far"), "here:1")
     first = client.get(f"/v1/jobs/{job.id}/attempts", params={"limit": 2}).json()
     second = client.get(f"/v1/jobs/{job.id}/attempts", params={"limit": 2, "cursor": first["next"]}).json()
     assert [len(first["attempts"]), len(second["attempts"])] == [2, 1]
@@ -75,10 +75,10 @@ def test_metrics_count_what_the_database_holds(service, owned):
     with service.opened.begin() as session:
         job = add_job(session, user=name, walkers=3)
         add_reference(session, job, state=State.SUCCEEDED)
-        lease = claim(session, Walker, open_work.walkers("emt"))
+        lease = claim(session, Walker, eligible.walkers("emt"))
         claims.finish(session, lease, State.QUEUED, hop=1, force_calls=40)
-        claims.fail(session, claim(session, Walker, open_work.walkers("emt")), Diverged("far"), "here:1")
-        claim(session, Walker, open_work.walkers("emt"))
+        claims.fail(session, claim(session, Walker, eligible.walkers("emt")), Diverged("far"), "here:1")
+        claim(session, Walker, eligible.walkers("emt"))
         beat(
             session,
             name='a "strange" worker',

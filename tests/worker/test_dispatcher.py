@@ -3,20 +3,20 @@
 import pytest
 from sqlalchemy import Engine, func, select, text, update
 
-from shared.database.repositories import claims, open_work
 from shared.database.session import sessions
 from shared.database.tables import Job, StageRow, Walker
 from shared.errors import OtherVersion
 from shared.states import Stage, State, Work
 from tests.shared.database.jobs import add_job
 from worker.dispatcher import mend
+from worker.queue import claims, eligible
 
 
 def test_a_lost_workers_row_is_rung_for_again(engine: Engine):
     opened = sessions(engine)
     with opened.begin() as session:
         add_job(session)
-        claims.claim(session, Walker, open_work.walkers("emt"), owner="dead", lease_s=60, limit=1)
+        claims.claim(session, Walker, eligible.walkers("emt"), owner="dead", lease_s=60, limit=1)
     assert mend(opened, 3) == ([], False)
     with opened.begin() as session:
         session.execute(update(Walker).values(lease_until=func.now() - text("interval '1 second'")))
@@ -43,7 +43,7 @@ def test_tables_of_another_version_are_left_alone(engine: Engine):
     opened = sessions(engine)
     with opened.begin() as session:
         add_job(session)
-        claims.claim(session, Walker, open_work.walkers("emt"), owner="dead", lease_s=60, limit=1)
+        claims.claim(session, Walker, eligible.walkers("emt"), owner="dead", lease_s=60, limit=1)
         session.execute(update(Walker).values(lease_until=func.now() - text("interval '1 second'")))
         session.execute(text("UPDATE alembic_version SET version_num = 'tomorrow'"))
     with pytest.raises(OtherVersion, match="version tomorrow"):

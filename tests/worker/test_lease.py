@@ -6,11 +6,11 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Engine, func, select, text, update
 
-from shared.database.repositories import claims, open_work
 from shared.database.session import Sessions, sessions
 from shared.database.tables import Walker
 from tests.shared.database.jobs import add_job
 from worker.lease import LeaseKeeper
+from worker.queue import claims, eligible
 
 LEASE_S = 1.0
 
@@ -25,7 +25,7 @@ def lease(opened: Sessions) -> claims.Lease:
     with opened.begin() as session:
         add_job(session)
         return claims.lease_of(
-            claims.claim(session, Walker, open_work.walkers("emt"), owner="me", lease_s=LEASE_S, limit=1)[0]
+            claims.claim(session, Walker, eligible.walkers("emt"), owner="me", lease_s=LEASE_S, limit=1)[0]
         )
 
 

@@ -9,7 +9,6 @@ from sqlalchemy import Subquery
 from sqlalchemy.orm import Session
 
 from shared.database import revision
-from shared.database.repositories import claims, open_work
 from shared.database.session import Sessions
 from shared.database.tables import MemberEnergy, Reference, Walker, WorkRow
 from shared.settings import Settings
@@ -18,6 +17,7 @@ from worker.errands.evaluation import EvaluationErrand
 from worker.errands.hop import HopErrand
 from worker.errands.reference import ReferenceErrand
 from worker.heartbeat import worker_name
+from worker.queue import claims, eligible
 from worker.residents import Residents
 
 
@@ -67,7 +67,7 @@ class Claiming:
 
     def anything_open(self, member: str) -> bool:
         with self.sessions() as session:
-            return open_work.anything_open(session, member)
+            return eligible.anything_open(session, member)
 
     def _errand(self, session: Session, member: str, row: WorkRow) -> Errand:
         if isinstance(row, Reference):
@@ -80,7 +80,7 @@ class Claiming:
 
 
 _SOURCES: tuple[tuple[type[claims.MemberWork], Callable[[str], Subquery]], ...] = (
-    (Reference, open_work.references),
-    (MemberEnergy, open_work.evaluations),
-    (Walker, open_work.walkers),
+    (Reference, eligible.references),
+    (MemberEnergy, eligible.evaluations),
+    (Walker, eligible.walkers),
 )

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from services.forces.potential import Walk
-from shared.database.repositories.claims import Lease
+from worker.queue.claims import Lease
 
 
 class Errand(Protocol):

@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 
 from services.forces.potential import EnergyKind, Evaluation, Request, Walk
 from services.scoring import references
-from shared.database.repositories import claims
 from shared.database.repositories.references import GAS, SLAB, of_job
 from shared.database.repositories.structures import restore
 from shared.database.tables import Candidate, Job, MemberEnergy
 from shared.parameters import JobParameters
 from shared.states import State
 from shared.structures import Structure
+from worker.queue import claims
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,13 +17,14 @@ from services.search import hopping
 from services.search.allocation import First, promising, share
 from services.search.walker import Found, Hop, Minimum
 from services.search.walker import Walker as WalkerState
-from shared.database.repositories import claims, search
+from shared.database.repositories import search
 from shared.database.repositories.references import clean_slab
 from shared.database.repositories.structures import keep, restore
 from shared.database.tables import Candidate, Walker
 from shared.parameters import JobParameters
 from shared.states import State
 from shared.structures import Structure
+from worker.queue import claims
 
 
 @dataclass(frozen=True, eq=False)

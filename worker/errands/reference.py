@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 from services.forces.potential import Walk
 from services.search.curvature import model_hessian
 from services.search.minimisation import Relaxation, relax
-from shared.database.repositories import claims
 from shared.database.repositories.structures import restore
 from shared.database.tables import JobReference, Reference
 from shared.errors import NoMinimum
 from shared.states import State
 from shared.structures import Structure
+from worker.queue import claims
 
 
 @dataclass(frozen=True, eq=False)

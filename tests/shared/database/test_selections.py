@@ -6,13 +6,14 @@ from sqlalchemy import select
 
 from services.scoring.ensemble import summarise
 from services.scoring.selection import choose
-from shared.database.repositories import calibrations, claims, open_work, results, selections
+from shared.database.repositories import calibrations, results, selections
 from shared.database.repositories.progress import _means, progress
 from shared.database.tables import Calibration, Minimum, Score, StageRow
 from shared.errors import InvalidInput, NotFound
 from shared.parameters import Choosing, JobParameters, Spread
 from shared.states import Stage, State, Work
 from tests.shared.database.jobs import add_candidates, add_job
+from worker.queue import claims, eligible
 from worker.stages import choose_minima
 
 MEMBERS = ("a", "b", "c")
@@ -128,7 +129,7 @@ def test_the_stage_finds_duplicates_across_walkers_and_stores_selection_zero(ses
     twin.positions, known.duplicate_of = first.positions, twin.id
     session.add(StageRow(job_id=job.id, work=Work.SELECTION))
     session.flush()
-    row = claims.claim(session, StageRow, open_work.stages(), owner="me", lease_s=20, limit=1)[0]
+    row = claims.claim(session, StageRow, eligible.stages(), owner="me", lease_s=20, limit=1)[0]
     choose_minima(session, claims.lease_of(row), job)
     session.expire_all()
     assert (twin.duplicate_of, known.duplicate_of, other.duplicate_of) == (first.id, first.id, None)

@@ -8,7 +8,7 @@ from typing import Any
 from chaos_injection import die, freeze, note, over, strikes
 
 
-@over("shared.database.repositories.claims")
+@over("worker.queue.claims")
 def audit(claims: ModuleType) -> None:
     """Tells the database's triggers which token a write is made with."""
     from sqlalchemy import text

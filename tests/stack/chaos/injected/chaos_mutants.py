@@ -9,13 +9,13 @@ from typing import Any
 from chaos_injection import die, mutant, strikes
 
 
-@mutant("shared.database.repositories.claims")
+@mutant("worker.queue.claims")
 def no_fencing(claims: ModuleType) -> None:
     """Whoever has once held a row may write it."""
     claims._mine = lambda lease: lease.table.id == lease.id
 
 
-@mutant("shared.database.repositories.claims")
+@mutant("worker.queue.claims")
 def no_row_locks(claims: ModuleType) -> None:
     """Two workers may choose the same row; the pause makes it likely."""
     from sqlalchemy import Select
@@ -42,7 +42,7 @@ def no_row_locks(claims: ModuleType) -> None:
     claims.claim = unlocked
 
 
-@mutant("shared.database.repositories.claims")
+@mutant("worker.queue.claims")
 def attempts_counted_afterwards(claims: ModuleType) -> None:
     """A row that takes its worker down is not counted."""
     claim = claims.claim
@@ -57,7 +57,7 @@ def attempts_counted_afterwards(claims: ModuleType) -> None:
     claims.claim = uncounted
 
 
-@mutant("shared.database.repositories.claims")
+@mutant("worker.queue.claims")
 def last_attempts_are_shared(claims: ModuleType) -> None:
     """The innocent are given up with the guilty."""
     claim = claims.claim
@@ -80,13 +80,13 @@ def last_attempts_wait_for_idleness(advance: ModuleType) -> None:
     advance.Advance._take = greedily
 
 
-@mutant("shared.database.repositories.claims")
+@mutant("worker.queue.claims")
 def expired_leases_stay(claims: ModuleType) -> None:
     """Recovery is left to the broker's visibility timeout."""
     claims.end_expired = lambda session, max_attempts: set()
 
 
-@mutant("shared.database.repositories.claims")
+@mutant("worker.queue.claims")
 def leases_by_the_workers_clock(claims: ModuleType) -> None:
     func = claims.func
 
@@ -97,7 +97,7 @@ def leases_by_the_workers_clock(claims: ModuleType) -> None:
     claims.func = Clock()
 
 
-@mutant("shared.database.repositories.open_work")
+@mutant("worker.queue.eligible")
 def oldest_first(open_work: ModuleType) -> None:
     """No turns: a user's five hundred jobs go before another's first."""
 

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import Engine, func, select, text, update
 from sqlalchemy.orm import Session
 
-from shared.database.repositories import claims, open_work
 from shared.database.session import Sessions, sessions
 from shared.database.tables import Attempt, JobReference, Reference, Walker
 from shared.errors import Broken, Diverged, LostLease
 from shared.states import State
 from tests.shared.database.jobs import add_job, add_reference
+from worker.queue import claims, eligible
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def opened(engine: Engine) -> Sessions:
 
 
 def take(session: Session, limit: int = 1, owner: str = "worker", lease_s: float = 60) -> Sequence[Walker]:
-    return claims.claim(session, Walker, open_work.walkers("emt"), owner=owner, lease_s=lease_s, limit=limit)
+    return claims.claim(session, Walker, eligible.walkers("emt"), owner=owner, lease_s=lease_s, limit=limit)
 
 
 def expire(session: Session) -> None:
@@ -221,7 +221,7 @@ def test_work_of_an_ended_job_is_not_claimed(session):
 
 
 def trial(session: Session, kind: claims.Trial, limit: int = 5) -> list[int]:
-    eligible = open_work.walkers("emt")
+    eligible = eligible.walkers("emt")
     rows = claims.claim(session, Walker, eligible, owner="worker", lease_s=60, limit=limit, trial=kind, max_attempts=3)
     return [row.attempts for row in rows]
 
@@ -237,7 +237,7 @@ def test_a_rows_last_attempt_is_claimed_apart_from_the_others(session):
 
 def test_a_row_that_waits_for_its_last_attempt_is_told_until_it_is_taken_and_only_where_it_may_be(session):
     def waits() -> bool:
-        return claims.last_attempt_waits(session, Walker, open_work.walkers("emt"), max_attempts=3)
+        return claims.last_attempt_waits(session, Walker, eligible.walkers("emt"), max_attempts=3)
 
     def members() -> set[str]:
         return claims.on_last_attempt(session, Walker, max_attempts=3)
@@ -261,7 +261,7 @@ def test_where_one_attempt_is_all_there_is_it_is_shared(session):
     rows = claims.claim(
         session,
         Walker,
-        open_work.walkers("emt"),
+        eligible.walkers("emt"),
         owner="worker",
         lease_s=60,
         limit=1,
@@ -306,7 +306,7 @@ def test_references_go_round_the_users_and_one_that_is_shared_has_the_earliest_t
     session.flush()
 
     def next_one() -> int:
-        eligible = open_work.references("emt")
+        eligible = eligible.references("emt")
         return claims.claim(session, Reference, eligible, owner="worker", lease_s=60, limit=1)[0].id
 
     order = [next_one() for _ in range(6)]

@@ -1,0 +1,1 @@
+"""The queue: which rows a worker may claim, and whose turn it is."""
