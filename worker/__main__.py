@@ -9,7 +9,7 @@ import typer
 
 from shared.errors import Misconfigured
 from shared.settings import settings
-from worker import up as supervision
+from worker.lifecycle import supervisor as supervision
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 

@@ -19,14 +19,14 @@ from shared.database.repositories import settling
 from shared.database.session import Sessions
 from shared.errors import Broken, DeviceFault, Failure, LostLease, MachineryFailure, OtherVersion, ScienceFailure
 from shared.settings import Settings
-from worker import stopping
 from worker.errands.claiming import Claiming
 from worker.errands.errand import Errand
-from worker.heartbeat import worker_name
-from worker.lease import LeaseKeeper
+from worker.lifecycle import shutdown
+from worker.lifecycle.heartbeat import worker_name
+from worker.lifecycle.lease_keeper import LeaseKeeper
+from worker.lifecycle.shutdown import leave_process
 from worker.queue import claims
 from worker.residents import Residents
-from worker.stopping import leave_process
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Advance:
                 self._bell.member(member)
 
     def _run(self, members: list[str], until: float) -> None:
-        while not stopping.requested():
+        while not shutdown.requested():
             closing = time.monotonic() > until
             if not closing:
                 try:

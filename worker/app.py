@@ -15,12 +15,12 @@ from shared.broker import celery_app
 from shared.logs import configure
 from shared.queues import CPU_TASK, MEMBER_TASK
 from shared.settings import settings
-from worker import hearing, stopping
-from worker.bell import Bell
+from worker.lifecycle import shutdown, watchdog
+from worker.lifecycle.acknowledgement import Bell
 from worker.process import Process
 
 app = celery_app(settings())
-stopping.prepare()
+shutdown.prepare()
 
 _processes: list[Process] = []
 
@@ -46,12 +46,12 @@ def _log(**_: Any) -> None:
 
 @signals.worker_ready.connect
 def _listen(**_: Any) -> None:
-    hearing.watch(settings(), app.amqp.queues.consume_from)
+    watchdog.watch(settings(), app.amqp.queues.consume_from)
 
 
 @signals.worker_process_init.connect
 def _start(**_: Any) -> None:
-    stopping.die_with_parent()
+    shutdown.die_with_parent()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     _processes.append(Process.start(settings(), app))
 
@@ -64,9 +64,9 @@ def _stop(**_: Any) -> None:
 
 @signals.worker_shutting_down.connect
 def _stopping(**_: Any) -> None:
-    stopping.request()
+    shutdown.request()
 
 
 @signals.worker_shutdown.connect
 def _stopped(**_: Any) -> None:
-    stopping.clear()
+    shutdown.clear()

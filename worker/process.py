@@ -12,8 +12,8 @@ from shared.broker import Doorbell
 from shared.database.session import Sessions, connect, sessions
 from shared.settings import Settings
 from worker.advance import Advance
-from worker.heartbeat import Heartbeat
-from worker.lease import LeaseKeeper
+from worker.lifecycle.heartbeat import Heartbeat
+from worker.lifecycle.lease_keeper import LeaseKeeper
 from worker.residents import Residents
 from worker.stage_runner import StageRunner
 

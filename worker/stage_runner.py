@@ -18,9 +18,10 @@ from shared.database.tables import Job, StageRow
 from shared.errors import Broken, Failure, InvalidInput, LostLease, OtherVersion
 from shared.settings import Settings
 from shared.states import State, Work
-from worker import stages, stopping
-from worker.heartbeat import worker_name
-from worker.lease import LeaseKeeper
+from worker import stages
+from worker.lifecycle import shutdown
+from worker.lifecycle.heartbeat import worker_name
+from worker.lifecycle.lease_keeper import LeaseKeeper
 from worker.queue import claims, eligible
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class StageRunner:
 
     def run(self) -> None:
         """Until no stage is claimable, or a stop is requested."""
-        while not stopping.requested():
+        while not shutdown.requested():
             try:
                 row = self._claim()
             except OtherVersion as other:

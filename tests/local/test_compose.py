@@ -19,7 +19,7 @@ from redis.retry import Retry
 from local import processes, valkey
 from local.ports import free_port
 from shared.settings import Settings
-from worker import up
+from worker.lifecycle import supervisor
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TEXT = (ROOT / "docker-compose.yml").read_text()
@@ -109,7 +109,7 @@ def test_the_celery_worker_is_asked_by_its_own_name():
 
 
 def test_the_workers_supervisor_has_time_to_stop_them():
-    assert float(GPU["stop_grace_period"].removesuffix("s")) > up.GRACE_S
+    assert float(GPU["stop_grace_period"].removesuffix("s")) > supervisor.GRACE_S
 
 
 def test_a_health_check_imports_neither_torch_nor_a_model_package():

@@ -16,7 +16,7 @@ from worker.errands.errand import Errand
 from worker.errands.evaluation import EvaluationErrand
 from worker.errands.hop import HopErrand
 from worker.errands.reference import ReferenceErrand
-from worker.heartbeat import worker_name
+from worker.lifecycle.heartbeat import worker_name
 from worker.queue import claims, eligible
 from worker.residents import Residents
 

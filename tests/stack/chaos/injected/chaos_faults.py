@@ -106,7 +106,7 @@ def members(registry: ModuleType) -> None:
     registry.read, registry.load = known, made
 
 
-@over("worker.bell")
+@over("worker.lifecycle.acknowledgement")
 def deafness(bell: ModuleType) -> None:
     """`deaf`: a message keeps the only place of the worker for ever."""
     acknowledge = bell.Bell.acknowledge

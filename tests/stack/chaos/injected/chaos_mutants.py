@@ -108,7 +108,7 @@ def oldest_first(open_work: ModuleType) -> None:
     open_work._fair = by_age
 
 
-@mutant("worker.lease")
+@mutant("worker.lifecycle.lease_keeper")
 def no_renewal(lease: ModuleType) -> None:
     lease.LeaseKeeper._renew = lambda self: None
 
@@ -126,7 +126,7 @@ def doorbell_before_commit(jobs: ModuleType) -> None:
     jobs.submit = rung
 
 
-@mutant("worker.stopping")
+@mutant("worker.lifecycle.shutdown")
 def deaf_to_a_stop(stopping: ModuleType) -> None:
     stopping.requested = lambda: False
 
@@ -214,13 +214,13 @@ def the_answer_waits_for_the_broker(doorbell: ModuleType) -> None:
     doorbell.BackgroundDoorbell.cpu = cpu
 
 
-@mutant("worker.hearing")
+@mutant("worker.lifecycle.watchdog")
 def nobody_is_deaf(hearing: ModuleType) -> None:
     """A worker whose event loop stands still is left alone."""
     hearing.Hearing.deaf = lambda *_, **__: False
 
 
-@mutant("worker.bell")
+@mutant("worker.lifecycle.acknowledgement")
 def lost_acknowledgements_keep_their_place(bell: ModuleType) -> None:
     """As Celery has it."""
     bell.Bell.acknowledge = bell.Request.acknowledge

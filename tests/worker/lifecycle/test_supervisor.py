@@ -7,8 +7,9 @@ import pytest
 
 from shared.errors import Misconfigured
 from shared.settings import Settings
-from worker import devices, up
+from worker import devices
 from worker.devices import GIB, Cuda
+from worker.lifecycle import supervisor
 from worker.potentials import registry
 
 ONE = Cuda("GPU-aaaaaaaa-0000", 0, "NVIDIA H100", 80 * GIB, 70 * GIB)
@@ -20,19 +21,19 @@ def settings(**values) -> Settings:
 
 
 def test_every_member_that_this_environment_can_load_is_hosted_where_none_is_named():
-    hosted = up.members_here(settings(), "cpu")
+    hosted = supervisor.members_here(settings(), "cpu")
     assert hosted == registry.names()
-    assert up.members_here(settings(members="emt"), "cpu") == ("emt",)
+    assert supervisor.members_here(settings(members="emt"), "cpu") == ("emt",)
 
 
 def test_an_environment_that_can_host_nothing_says_why(monkeypatch):
     monkeypatch.setattr(registry, "absence", lambda entry, device: f"{entry.name} lacks its package")
     with pytest.raises(Misconfigured, match="can host no member: emt lacks its package; chgnet"):
-        up.members_here(settings(), "cpu")
+        supervisor.members_here(settings(), "cpu")
 
 
 def test_a_worker_sees_its_own_device_alone_and_listens_for_its_members():
-    worker = up.on_device(ONE, ("emt", "sevennet-0"))
+    worker = supervisor.on_device(ONE, ("emt", "sevennet-0"))
     assert worker.variables == {
         "CUDA_VISIBLE_DEVICES": ONE.uuid,
         "ADHOP_DEVICE": "cuda",
@@ -41,7 +42,7 @@ def test_a_worker_sees_its_own_device_alone_and_listens_for_its_members():
     assert worker.command[0] == str(Path(sys.executable).with_name("celery"))
     assert worker.command[worker.command.index("-Q") + 1] == "member.emt,member.sevennet-0"
     assert worker.command[worker.command.index("-n") + 1] == "gpu-0-main@%h"
-    assert up.on_cpu(1, ("emt",)).variables["CUDA_VISIBLE_DEVICES"] == ""
+    assert supervisor.on_cpu(1, ("emt",)).variables["CUDA_VISIBLE_DEVICES"] == ""
 
 
 @pytest.mark.parametrize(
@@ -49,16 +50,18 @@ def test_a_worker_sees_its_own_device_alone_and_listens_for_its_members():
 )
 def test_environments_are_told_apart(monkeypatch, prefix, name):
     monkeypatch.setattr(sys, "prefix", prefix)
-    assert up.environment() == name
+    assert supervisor.environment() == name
 
 
 def test_a_full_device_is_refused_and_said_so():
-    assert up.refusal(ONE, 4.0) is None
-    assert "device 1 (NVIDIA H100, GPU-bbbbbbbb-0000) has 2.0 GiB free, less than 4 GiB" in str(up.refusal(FULL, 4.0))
+    assert supervisor.refusal(ONE, 4.0) is None
+    assert "device 1 (NVIDIA H100, GPU-bbbbbbbb-0000) has 2.0 GiB free, less than 4 GiB" in str(
+        supervisor.refusal(FULL, 4.0)
+    )
 
 
 def test_a_device_asked_for_and_not_there_ends_it_with_a_message(monkeypatch):
     monkeypatch.setattr(devices, "cuda_devices", lambda: [ONE])
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     with pytest.raises(Misconfigured, match="ADHOP_DEVICES asks for 3"):
-        up.Supervisor(settings(devices="3"))._wanted()
+        supervisor.Supervisor(settings(devices="3"))._wanted()

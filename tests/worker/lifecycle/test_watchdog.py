@@ -1,6 +1,6 @@
 import pytest
 
-from worker.hearing import Hearing
+from worker.lifecycle.watchdog import Hearing
 
 LIMIT_S = 60.0
 

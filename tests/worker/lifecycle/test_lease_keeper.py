@@ -9,7 +9,7 @@ from sqlalchemy import Engine, func, select, text, update
 from shared.database.session import Sessions, sessions
 from shared.database.tables import Walker
 from tests.shared.database.jobs import add_job
-from worker.lease import LeaseKeeper
+from worker.lifecycle.lease_keeper import LeaseKeeper
 from worker.queue import claims, eligible
 
 LEASE_S = 1.0

@@ -19,7 +19,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from shared.settings import Settings
-from worker import stopping
+from worker.lifecycle import shutdown
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def watch(settings: Settings, queues: Iterable[str]) -> None:
 
 def _look(settings: Settings, queues: tuple[str, ...]) -> None:
     hearing = Hearing(settings.deaf_worker_s)
-    while not stopping.requested():
+    while not shutdown.requested():
         if hearing.deaf(time.monotonic(), unheard=not state.reserved_requests and _rings(settings, queues)):
             log.critical(
                 "a bell waits for %.0f s beside an idle worker, which does not hear it; ended", hearing.limit_s
@@ -81,7 +81,7 @@ def _rings(settings: Settings, queues: tuple[str, ...]) -> bool:
 
 def _end() -> None:
     """Celery can't be asked any more. The child, which could, goes with its parent."""
-    stopping.request()
+    shutdown.request()
     time.sleep(GIVING_BACK_S)
-    stopping.clear()
+    shutdown.clear()
     os.kill(os.getpid(), signal.SIGKILL)

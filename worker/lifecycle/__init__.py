@@ -1,0 +1,1 @@
+"""A worker process from its start to its end: supervisor, watchdog, heartbeat, leases kept, an orderly stop."""
