@@ -25,8 +25,8 @@ from worker.lifecycle import shutdown
 from worker.lifecycle.heartbeat import worker_name
 from worker.lifecycle.lease_keeper import LeaseKeeper
 from worker.lifecycle.shutdown import leave_process
+from worker.members.cache import Residents
 from worker.queue import claims
-from worker.residents import Residents
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from shared.settings import Settings
 from worker.advance import Advance
 from worker.lifecycle.heartbeat import Heartbeat
 from worker.lifecycle.lease_keeper import LeaseKeeper
-from worker.residents import Residents
+from worker.members.cache import Residents
 from worker.stage_runner import StageRunner
 
 log = logging.getLogger(__name__)

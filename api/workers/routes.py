@@ -56,7 +56,7 @@ class Workers(BaseModel):
 
 def hosted(worker: Worker) -> list[Hosted]:
     """What a worker says of its members."""
-    return [Hosted.model_validate(one) for one in worker.residents]
+    return [Hosted.model_validate(one) for one in worker.members.cache]
 
 
 @router.get("", responses=responses(401))

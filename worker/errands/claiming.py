@@ -17,8 +17,8 @@ from worker.errands.evaluation import EvaluationErrand
 from worker.errands.hop import HopErrand
 from worker.errands.reference import ReferenceErrand
 from worker.lifecycle.heartbeat import worker_name
+from worker.members.cache import Residents
 from worker.queue import claims, eligible
-from worker.residents import Residents
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from shared.database import revision
 from shared.database.repositories.registry import beat, leave
 from shared.database.session import Sessions
 from shared.settings import Settings
-from worker.devices import resident_bytes
-from worker.residents import Residents
+from worker.members.cache import Residents
+from worker.members.devices import resident_bytes
 
 log = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from shared.errors import Misconfigured
 from shared.queues import member_queue, worker_command
 from shared.settings import Settings
 from shared.supervision import Watched
-from worker import devices
-from worker.devices import GIB, Cuda
+from worker.members import devices
+from worker.members.devices import GIB, Cuda
 from worker.potentials import registry
 
 log = logging.getLogger(__name__)

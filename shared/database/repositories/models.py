@@ -39,7 +39,7 @@ def fleet(session: Session) -> Fleet:
     for worker in fresh_workers(session):
         if worker.ready and worker.kind == CPU_KIND:
             cpu += 1
-        unfit = {one["member"]: one["reason"] for one in worker.residents if one["state"] == UNFIT}
+        unfit = {one["member"]: one["reason"] for one in worker.members.cache if one["state"] == UNFIT}
         for member in worker.members:
             if worker.ready and member not in unfit:
                 members[member] = members.get(member, 0) + 1

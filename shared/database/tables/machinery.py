@@ -59,7 +59,7 @@ class MemberDevice(Base):
 
 
 class Worker(Base):
-    """A worker process, as it last reported. residents: one document for each member it hosts (worker/residents.py)."""
+    """A worker process, as it last reported. residents: one document for each member it hosts (worker/members/cache.py)."""
 
     __tablename__ = "workers"
 

@@ -7,9 +7,9 @@ import pytest
 
 from shared.errors import Misconfigured
 from shared.settings import Settings
-from worker import devices
-from worker.devices import GIB, Cuda
 from worker.lifecycle import supervisor
+from worker.members import devices
+from worker.members.devices import GIB, Cuda
 from worker.potentials import registry
 
 ONE = Cuda("GPU-aaaaaaaa-0000", 0, "NVIDIA H100", 80 * GIB, 70 * GIB)

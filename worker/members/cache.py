@@ -13,16 +13,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from services.forces.potential import Potential
-from shared.database.repositories import member_devices
-from shared.database.repositories.member_devices import Shown
 from shared.database.repositories.models import UNFIT
 from shared.database.repositories.registry import register
 from shared.database.session import Sessions
 from shared.errors import DeviceFault, InvalidInput, MachineryFailure, Misconfigured
 from shared.settings import Settings
-from worker import canary, devices
-from worker.announcing import announce, registration
-from worker.devices import GIB, Device
+from worker.members import canary, device_records, devices
+from worker.members.device_records import Shown
+from worker.members.devices import GIB, Device
+from worker.members.registration import announce, registration
 from worker.potentials import registry
 from worker.potentials.entry import Entry
 
@@ -195,7 +194,7 @@ class Residents:
         load_s = time.monotonic() - began
         sha256 = potential.card.sha256
         with self._sessions() as session:
-            known = member_devices.shown(session, entry.name, sha256)
+            known = device_records.shown(session, entry.name, sha256)
         answer = canary.check(potential, known, self.device.id)
         memory = max(0, self.device.occupied_bytes() - before)
         earlier = next((one for one in known if one.device == self.device.id), None)
@@ -204,7 +203,7 @@ class Residents:
         with self._sessions.begin() as session:
             register(session, registration(potential.card))
             shown = Shown(self.device.id, load_s, memory, answer.energy, answer.forces)
-            member_devices.keep(session, entry.name, sha256, shown)
+            device_records.keep(session, entry.name, sha256, shown)
         with self._lock:
             place.potential, place.sha256, place.reason = potential, sha256, ""
             place.load_s, place.memory_bytes = load_s, memory
@@ -222,7 +221,7 @@ class Residents:
         if batch_atoms is not None and batch_atoms != self.batch_atoms(member):
             place.batch_atoms = batch_atoms
             with self._sessions.begin() as session:
-                member_devices.learn_batch(session, member, place.sha256, self.device.id, batch_atoms)
+                device_records.learn_batch(session, member, place.sha256, self.device.id, batch_atoms)
 
     def report(self) -> list[dict[str, Any]]:
         """A document for each member that the settings name; called from the heartbeat's thread."""

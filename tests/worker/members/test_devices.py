@@ -7,8 +7,8 @@ import pynvml
 import pytest
 
 from shared.errors import Misconfigured
-from worker import devices
-from worker.devices import GIB, Cuda
+from worker.members import devices
+from worker.members.devices import GIB, Cuda
 
 ONE, TWO, THREE = (
     Cuda(f"GPU-{letter * 8}-0000-1111-2222-333333333333", index, "NVIDIA H100", 80 * GIB, 70 * GIB)

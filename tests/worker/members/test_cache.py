@@ -7,17 +7,17 @@ import pytest
 from sqlalchemy import Engine, select, text
 
 from services.forces.potential import Evaluation
-from shared.database.repositories import member_devices, models
-from shared.database.repositories.member_devices import Shown
+from shared.database.repositories import models
 from shared.database.repositories.registry import beat
 from shared.database.session import Sessions, sessions
 from shared.database.tables import MemberDevice, Model
 from shared.errors import DeviceFault, MachineryFailure
 from shared.settings import Settings
-from worker import announcing, canary, devices
+from worker.members import canary, device_records, devices, registration
+from worker.members.cache import Residents
+from worker.members.device_records import Shown
 from worker.potentials import registry
 from worker.potentials.entry import Limits
-from worker.residents import Residents
 
 EMT = registry.shipped()["emt"]
 
@@ -133,11 +133,11 @@ def test_without_its_device_a_worker_hosts_nothing_and_says_so(opened, monkeypat
 
 def test_the_announcement_forgets_nothing_that_was_learned(opened):
     residents = hosting(opened, "emt")
-    announcing.announce(registry.read(None), opened)
+    registration.announce(registry.read(None), opened)
     with opened() as session:
         assert session.get_one(Model, "emt").cutoff is None
     residents.get("emt")
-    announcing.announce(registry.read(None), opened)
+    registration.announce(registry.read(None), opened)
     with opened() as session:
         assert session.get_one(Model, "emt").cutoff == pytest.approx(5.876, abs=1e-3)
 
@@ -240,8 +240,8 @@ def test_an_entry_may_limit_batches_too(opened):
 def test_another_checkpoint_under_a_name_has_a_canary_of_its_own(opened):
     hosting(opened, "a").get("a")
     with opened.begin() as session:
-        member_devices.keep(session, "a", "other", Shown("cpu", 1.0, 5, 3.0, np.zeros((13, 3))))
-        assert len(member_devices.shown(session, "a", "other")) == 1
+        device_records.keep(session, "a", "other", Shown("cpu", 1.0, 5, 3.0, np.zeros((13, 3))))
+        assert len(device_records.shown(session, "a", "other")) == 1
         assert len(session.scalars(select(MemberDevice)).all()) == 2
 
 

@@ -14,9 +14,9 @@ from ase.build import add_adsorbate, fcc111
 from ase.data import chemical_symbols
 
 from services.forces.potential import Evaluation, Potential
-from shared.database.repositories.member_devices import Shown
 from shared.errors import MachineryFailure
 from shared.structures import Structure
+from worker.members.device_records import Shown
 
 ENERGY_TOLERANCE = 2e-3
 """eV, on 13 atoms. The float32 noise of our members is below a tenth of it (docs/decisions/0005)."""
