@@ -37,7 +37,7 @@ from shared.settings import Settings
 from shared.states import Stage, State, Work
 from shared.structures import Floats, Structure
 from worker.queue import claims, eligible
-from worker.stages import choose_minima
+from worker.tasks.stages import choose_minima
 
 MEMBERS = ("a", "b", "c", "d")
 HOPS = 20

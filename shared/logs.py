@@ -22,7 +22,7 @@ class LogFormat(StrEnum):
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-01-31 12:00:00,000 INFO worker.advance [4711] stored job=… attempt=1`."""
+    """`2026-01-31 12:00:00,000 INFO worker.tasks.member_task [4711] stored job=… attempt=1`."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s [%(process)d] %(message)s")

@@ -11,11 +11,11 @@ from sqlalchemy import Engine
 from shared.broker import Doorbell
 from shared.database.session import Sessions, connect, sessions
 from shared.settings import Settings
-from worker.advance import Advance
 from worker.lifecycle.heartbeat import Heartbeat
 from worker.lifecycle.lease_keeper import LeaseKeeper
 from worker.members.cache import Residents
-from worker.stage_runner import StageRunner
+from worker.tasks.member_task import Advance
+from worker.tasks.stage_task import StageRunner
 
 log = logging.getLogger(__name__)
 

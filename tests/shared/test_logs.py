@@ -8,7 +8,9 @@ from shared.logs import JsonFormatter, TextFormatter, request_id
 
 
 def record(**fields: object) -> logging.LogRecord:
-    made = logging.makeLogRecord({"name": "worker.advance", "levelname": "INFO", "msg": "stored %s", "args": ("it",)})
+    made = logging.makeLogRecord(
+        {"name": "worker.tasks.member_task", "levelname": "INFO", "msg": "stored %s", "args": ("it",)}
+    )
     vars(made).update(fields)
     return made
 
@@ -20,7 +22,7 @@ def test_a_json_line_has_the_fields_and_stays_one_line():
         text = JsonFormatter().format(record(job="j", attempt=2, exc_info=sys.exc_info()))
     assert "\n" not in text
     line = json.loads(text)
-    assert (line["logger"], line["level"], line["message"]) == ("worker.advance", "INFO", "stored it")
+    assert (line["logger"], line["level"], line["message"]) == ("worker.tasks.member_task", "INFO", "stored it")
     assert (line["job"], line["attempt"]) == ("j", 2)
     assert "ValueError: two\nlines" in line["traceback"]
     assert line["time"].endswith("+00:00")

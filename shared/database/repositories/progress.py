@@ -14,7 +14,6 @@ from sqlalchemy import ColumnElement, Row, Select, Subquery, and_, case, func, l
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from shared.database.repositories.search import OUT_OF_TIME
 from shared.database.tables import (
     Calibration,
     Candidate,
@@ -31,6 +30,7 @@ from shared.database.tables import (
 )
 from shared.parameters import Spread
 from shared.states import State, Work
+from worker.tasks.history import OUT_OF_TIME
 
 _DONE = State.SUCCEEDED
 

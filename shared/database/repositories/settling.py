@@ -9,7 +9,6 @@ from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.database.repositories.search import enqueue_evaluations
 from shared.database.tables import (
     Candidate,
     Job,
@@ -20,6 +19,7 @@ from shared.database.tables import (
     Walker,
 )
 from shared.states import OPEN, Stage, State, Work, check_transition
+from worker.tasks.history import enqueue_evaluations
 
 REFERENCE_FAILED = "reference_failed"
 

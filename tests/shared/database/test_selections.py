@@ -14,7 +14,7 @@ from shared.parameters import Choosing, JobParameters, Spread
 from shared.states import Stage, State, Work
 from tests.shared.database.jobs import add_candidates, add_job
 from worker.queue import claims, eligible
-from worker.stages import choose_minima
+from worker.tasks.stages import choose_minima
 
 MEMBERS = ("a", "b", "c")
 RULES = Choosing(members=MEMBERS)

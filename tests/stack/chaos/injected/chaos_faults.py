@@ -24,11 +24,11 @@ def audit(claims: ModuleType) -> None:
     claims.finish, claims.give_back = telling(claims.finish), telling(claims.give_back)
 
 
-@over("worker.advance")
+@over("worker.tasks.member_task")
 def around_commits(advance: ModuleType) -> None:
     """`kill-before-commit`, `freeze-in-transaction`: inside the transaction that stores a hop, with everything written.
     `kill-after-commit`, `answer-lost`: when it has been applied. `freeze-before-store`: after the last look at the own leases."""
-    from worker.errands.hop import HopErrand
+    from worker.tasks.hop import HopErrand
 
     write = HopErrand.store
     store = advance.Advance._store

@@ -68,7 +68,7 @@ def last_attempts_are_shared(claims: ModuleType) -> None:
     claims.claim = together
 
 
-@mutant("worker.advance")
+@mutant("worker.tasks.member_task")
 def last_attempts_wait_for_idleness(advance: ModuleType) -> None:
     """A worker takes more beside what it holds, so that it never comes to hold nothing."""
     take, asked = advance.Advance._take, advance.Claiming.last_attempts
@@ -194,7 +194,7 @@ def batches_are_not_halved(engine: ModuleType) -> None:
     engine.Engine._evaluate = evaluate
 
 
-@mutant("worker.errands.hop")
+@mutant("worker.tasks.hop")
 def chance_from_the_system(hop: ModuleType) -> None:
     """A walker's numbers depend on when it runs."""
     hop._seed = lambda parameters, row: (int.from_bytes(os.urandom(4), "big"),)

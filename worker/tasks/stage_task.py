@@ -18,11 +18,11 @@ from shared.database.tables import Job, StageRow
 from shared.errors import Broken, Failure, InvalidInput, LostLease, OtherVersion
 from shared.settings import Settings
 from shared.states import State, Work
-from worker import stages
 from worker.lifecycle import shutdown
 from worker.lifecycle.heartbeat import worker_name
 from worker.lifecycle.lease_keeper import LeaseKeeper
 from worker.queue import claims, eligible
+from worker.tasks import stages
 
 log = logging.getLogger(__name__)
 

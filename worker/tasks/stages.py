@@ -15,7 +15,7 @@ from services.scoring import references, selection
 from services.scoring.ensemble import summarise
 from services.systems.assembly import System, assemble
 from services.systems.placement import Placed, place
-from shared.database.repositories import registry, search, selections, settling
+from shared.database.repositories import registry, selections, settling
 from shared.database.repositories.references import GAS, SLAB, Wanted, want
 from shared.database.repositories.structures import keep
 from shared.database.tables import Candidate, Job, Placement, Walker
@@ -23,6 +23,7 @@ from shared.parameters import JobParameters
 from shared.states import Stage, State
 from shared.submissions import Submission
 from worker.queue import claims
+from worker.tasks import history
 
 _SUBMISSION: TypeAdapter[Submission] = TypeAdapter(Submission)
 _PLACEMENT_STREAM = 1
@@ -108,7 +109,7 @@ def _mark_duplicates(session: Session, job: Job, parameters: JobParameters) -> N
     common scale but that. The order of the search decides who came first, never the order of arrival."""
     pool = selections.pool(session, job.id, job.score_members)
     mean = dict(zip(pool.keys.tolist(), summarise(pool.energies).mean.tolist(), strict=True))
-    found = search.geometries(session, job.id)
+    found = history.geometries(session, job.id)
     fresh = [one for one in found if one.duplicate_of is None and not np.isnan(mean[one.candidate_id])]
     firsts = similarity.representatives(
         [one.structure for one in fresh], [mean[one.candidate_id] for one in fresh], parameters.similarity

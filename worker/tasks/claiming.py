@@ -12,13 +12,13 @@ from shared.database import revision
 from shared.database.session import Sessions
 from shared.database.tables import MemberEnergy, Reference, Walker, WorkRow
 from shared.settings import Settings
-from worker.errands.errand import Errand
-from worker.errands.evaluation import EvaluationErrand
-from worker.errands.hop import HopErrand
-from worker.errands.reference import ReferenceErrand
 from worker.lifecycle.heartbeat import worker_name
 from worker.members.cache import Residents
 from worker.queue import claims, eligible
+from worker.tasks.evaluation import EvaluationErrand
+from worker.tasks.hop import HopErrand
+from worker.tasks.reference import ReferenceErrand
+from worker.tasks.work_item import Errand
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from services.search import hopping
 from services.search.allocation import First, promising, share
 from services.search.walker import Found, Hop, Minimum
 from services.search.walker import Walker as WalkerState
-from shared.database.repositories import search
 from shared.database.repositories.references import clean_slab
 from shared.database.repositories.structures import keep, restore
 from shared.database.tables import Candidate, Walker
@@ -25,6 +24,7 @@ from shared.parameters import JobParameters
 from shared.states import State
 from shared.structures import Structure
 from worker.queue import claims
+from worker.tasks import history
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +41,13 @@ class HopErrand:
     placement: Structure
     slab: Structure
     walker: WalkerState
-    known: list[search.KnownMinimum]
+    known: list[history.KnownMinimum]
     share: int | None
     ended: str | None
 
     @classmethod
     def load(cls, session: Session, row: Walker) -> HopErrand:
-        job = search.job_of(session, row)
+        job = history.job_of(session, row)
         parameters = JobParameters.model_validate(job.parameters)
         if row.refines is not None:
             alone = parameters.hopping.model_copy(update={"hops": 0})
@@ -62,9 +62,13 @@ class HopErrand:
         # settled before the first escape; later hops ask again only to know their share of a budget
         asks = walker.hop == 1 or (walker.hop > 1 and parameters.max_force_calls is not None)
         share, ended = _allotted(session, row, parameters, len(job.search_members)) if asks else (None, None)
-        if row.refines is None and (walker.hop or row.placement.index) and search.out_of_time(session, job, parameters):
-            ended = search.OUT_OF_TIME
-        history = search.best_by_round(session, row.job_id, row.member, walker.hop - lag)
+        if (
+            row.refines is None
+            and (walker.hop or row.placement.index)
+            and history.out_of_time(session, job, parameters)
+        ):
+            ended = history.OUT_OF_TIME
+        history = history.best_by_round(session, row.job_id, row.member, walker.hop - lag)
         return cls(
             lease=claims.lease_of(row),
             job_ids=(row.job_id,),
@@ -75,7 +79,7 @@ class HopErrand:
             placement=placement,
             slab=clean_slab(session, row.job_id, row.member),
             walker=walker,
-            known=search.known_minima(session, row, lag),
+            known=history.known_minima(session, row, lag),
             share=share,
             ended=ended or hopping.ended(walker, history, parameters, share),
         )
@@ -128,7 +132,7 @@ class HopErrand:
         session.add(candidate)
         session.flush()
         if duplicate is None and found.sound(self.parameters.selection):
-            search.pass_on(session, candidate, self.placement_id, *self.pass_on_to)
+            history.pass_on(session, candidate, self.placement_id, *self.pass_on_to)
 
     def _known_as(self, found: Found) -> int | None:
         """The earliest known candidate that is the same minimum, with the same anomalies: labels depend on the placement."""
@@ -150,7 +154,7 @@ def _allotted(
     """Force calls that a walker past its first relaxation may use, and why it goes no further, if so."""
     firsts = [
         None if one is None else _first(one, parameters)
-        for one in search.first_candidates(session, row.job_id, row.member)
+        for one in history.first_candidates(session, row.job_id, row.member)
     ]
     going, index = promising(firsts, parameters), row.placement.index
     budget = parameters.max_force_calls

@@ -19,14 +19,14 @@ from shared.database.repositories import settling
 from shared.database.session import Sessions
 from shared.errors import Broken, DeviceFault, Failure, LostLease, MachineryFailure, OtherVersion, ScienceFailure
 from shared.settings import Settings
-from worker.errands.claiming import Claiming
-from worker.errands.errand import Errand
 from worker.lifecycle import shutdown
 from worker.lifecycle.heartbeat import worker_name
 from worker.lifecycle.lease_keeper import LeaseKeeper
 from worker.lifecycle.shutdown import leave_process
 from worker.members.cache import Residents
 from worker.queue import claims
+from worker.tasks.claiming import Claiming
+from worker.tasks.work_item import Errand
 
 log = logging.getLogger(__name__)
 
