@@ -18,8 +18,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.broker import Doorbell, celery_app
 from shared.database import revision
-from shared.database.repositories import registry, settling
+from shared.database.repositories import registry
 from shared.database.session import Sessions, connect, sessions
+from shared.database.workflow import progression
 from shared.errors import OtherVersion
 from shared.logs import configure
 from shared.settings import Settings, settings
@@ -38,15 +39,15 @@ def mend(opened: Sessions, max_attempts: int) -> tuple[list[str], bool]:
         claims.end_expired(session, max_attempts)
         registry.forget_lost(session)
     with opened() as session:
-        jobs = settling.unsettled(session)
+        jobs = progression.unsettled(session)
     for job_id in jobs:
         try:
             with opened.begin() as session:
-                settling.settle(session, job_id)
+                progression.settle(session, job_id)
         except SQLAlchemyError as error:  # one job's trouble must not hold up the others
             log.warning("job %s not settled: %s", job_id, error)
     with opened() as session:
-        return settling.members_with_work(session), settling.stages_waiting(session)
+        return progression.members_with_work(session), progression.stages_waiting(session)
 
 
 def run(configured: Settings, stopped: threading.Event) -> None:

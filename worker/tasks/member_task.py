@@ -15,8 +15,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from services.forces.engine import Engine, Outcome
 from shared.broker import Doorbell
-from shared.database.repositories import settling
 from shared.database.session import Sessions
+from shared.database.workflow import progression
 from shared.errors import Broken, DeviceFault, Failure, LostLease, MachineryFailure, OtherVersion, ScienceFailure
 from shared.settings import Settings
 from worker.lifecycle import shutdown
@@ -231,8 +231,8 @@ class Advance:
     def _settle(self, member: str, job_ids: tuple[UUID, ...]) -> None:
         for job_id in job_ids:
             with self._sessions.begin() as session:
-                choose = settling.settle(session, job_id)
-                waiting = [] if choose else settling.waiting_members(session, job_id)
+                choose = progression.settle(session, job_id)
+                waiting = [] if choose else progression.waiting_members(session, job_id)
             if choose:
                 self._bell.cpu()
             for other in waiting:

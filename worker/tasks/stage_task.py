@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from shared.broker import Doorbell
 from shared.database import revision
-from shared.database.repositories import settling
 from shared.database.session import Sessions
 from shared.database.tables import Job, StageRow
+from shared.database.workflow import progression
 from shared.errors import Broken, Failure, InvalidInput, LostLease, OtherVersion
 from shared.settings import Settings
 from shared.states import State, Work
@@ -63,7 +63,7 @@ class StageRunner:
         if not isinstance(row, StageRow):
             return None
         with self._sessions.begin() as session:  # apart: who ends a job locks it before its stages
-            settling.start(session, row.job_id)
+            progression.start(session, row.job_id)
         return row
 
     def _run(self, row: StageRow) -> None:
@@ -102,7 +102,7 @@ class StageRunner:
     def _fail(self, lease: claims.Lease, row: StageRow, kind: str, reason: str) -> None:
         def store(session: Session, job: Job) -> None:
             claims.finish(session, lease, State.FAILED, failure_kind=kind, failure_reason=reason)
-            settling.end(session, job, State.FAILED, kind=kind, reason=reason)
+            progression.end(session, job, State.FAILED, kind=kind, reason=reason)
 
         self._store(lease, row, store)
 
@@ -119,7 +119,7 @@ class StageRunner:
     def _write_locked(self, lease: claims.Lease, row: StageRow, write: Callable[[Session, Job], None]) -> None:
         """One transaction with the job's row locked; a job that has ended meanwhile is left alone."""
         with self._sessions.begin() as session:
-            job = settling.locked(session, row.job_id)
+            job = progression.locked(session, row.job_id)
             if job is None or State(job.state).ended:
                 raise LostLease(f"job {row.job_id} has ended")
             claims.check(session, lease)

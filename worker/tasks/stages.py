@@ -15,10 +15,11 @@ from services.scoring import references, selection
 from services.scoring.ensemble import summarise
 from services.systems.assembly import System, assemble
 from services.systems.placement import Placed, place
-from shared.database.repositories import registry, selections, settling
+from shared.database.repositories import registry, selections
 from shared.database.repositories.references import GAS, SLAB, Wanted, want
 from shared.database.repositories.structures import keep
 from shared.database.tables import Candidate, Job, Placement, Walker
+from shared.database.workflow import progression
 from shared.parameters import JobParameters
 from shared.states import Stage, State
 from shared.submissions import Submission
@@ -93,9 +94,9 @@ def choose_minima(session: Session, lease: claims.Lease, job: Job) -> None:
     selections.store(session, job.id, rules, limit, pool, outcome, user_id=job.user_id)
     claims.finish(session, lease, State.SUCCEEDED)
     if (outcome.rank >= 0).any():
-        settling.end(session, job, State.SUCCEEDED)
+        progression.end(session, job, State.SUCCEEDED)
     else:
-        settling.end(
+        progression.end(
             session,
             job,
             State.FAILED,

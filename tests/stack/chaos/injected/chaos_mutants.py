@@ -131,7 +131,7 @@ def deaf_to_a_stop(stopping: ModuleType) -> None:
     stopping.requested = lambda: False
 
 
-@mutant("shared.database.repositories.settling")
+@mutant("shared.database.workflow.progression")
 def cancelled_work_goes_on(settling: ModuleType) -> None:
     """Ending a job leaves its open rows as they are."""
 
