@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from alembic import context
 
-from shared.database.columns import Vectors
 from shared.database.session import connect
 from shared.database.tables import Base
+from shared.database.tables.columns import Vectors
 from shared.settings import settings
 
 

@@ -9,8 +9,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from shared.database.columns import Key, Now, one_of
 from shared.database.tables.base import Base
+from shared.database.tables.columns import Key, Now, one_of
 
 
 class User(Base):

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from shared.database.columns import Claimable, Key
+from shared.database.tables.columns import Claimable, Key
 
 
 class Base(DeclarativeBase):

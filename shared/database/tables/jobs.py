@@ -15,8 +15,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from shared.database.columns import Key, Now, Vectors, claimable_checks, one_of
 from shared.database.tables.base import Base, WorkRow, of_job
+from shared.database.tables.columns import Key, Now, Vectors, claimable_checks, one_of
 from shared.states import Stage, State, Work
 from shared.structures import Floats
 

@@ -13,8 +13,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.database.columns import Key, Now, Vectors, one_of
 from shared.database.tables.base import Base
+from shared.database.tables.columns import Key, Now, Vectors, one_of
 from shared.states import Work
 from shared.structures import Floats
 
