@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.broker import Doorbell, celery_app
 from shared.database import revision
-from shared.database.repositories import registry
+from shared.database.repositories import workers
 from shared.database.session import Sessions, connect, sessions
 from shared.database.workflow import progression
 from shared.errors import OtherVersion
@@ -37,7 +37,7 @@ def mend(opened: Sessions, max_attempts: int) -> tuple[list[str], bool]:
     with opened.begin() as session:
         revision.check(session)
         claims.end_expired(session, max_attempts)
-        registry.forget_lost(session)
+        workers.forget_lost(session)
     with opened() as session:
         jobs = progression.unsettled(session)
     for job_id in jobs:

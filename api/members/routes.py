@@ -11,7 +11,7 @@ from api.dependencies import Caller, UseContext, UseSession
 from api.problems import responses
 from api.workers.routes import Hosted, hosted
 from shared.database.repositories import models
-from shared.database.repositories.registry import fresh_workers
+from shared.database.repositories.workers import fresh_workers
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 

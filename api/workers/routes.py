@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.dependencies import Caller, UseSession
 from api.problems import responses
-from shared.database.repositories.registry import fresh_workers
+from shared.database.repositories.workers import fresh_workers
 from shared.database.tables import Worker
 
 router = APIRouter(prefix="/v1/workers", tags=["workers"])

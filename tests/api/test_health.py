@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from local.valkey import Valkey
-from shared.database.repositories.registry import beat
+from shared.database.repositories.workers import beat
 from tests.api.conftest import ALPHA, BETA, DIRECT, Service, closed_port, serving
 from tests.api.structures import BULK_JOB
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from shared.database.repositories.registry import beat
 from shared.database.repositories.users import Role
+from shared.database.repositories.workers import beat
 
 from .conftest import ALPHA, Service
 

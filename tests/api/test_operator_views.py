@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from shared.database.repositories.registry import beat
+from shared.database.repositories.workers import beat
 from shared.database.tables import Reference, User, Walker
 from shared.errors import Diverged
 from shared.states import State

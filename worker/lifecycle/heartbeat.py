@@ -10,7 +10,7 @@ import threading
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.database import revision
-from shared.database.repositories.registry import beat, leave
+from shared.database.repositories.workers import beat, leave
 from shared.database.session import Sessions
 from shared.settings import Settings
 from worker.members.cache import Residents

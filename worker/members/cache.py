@@ -14,7 +14,7 @@ from typing import Any
 
 from services.forces.potential import Potential
 from shared.database.repositories.models import UNFIT
-from shared.database.repositories.registry import register
+from shared.database.repositories.workers import register
 from shared.database.session import Sessions
 from shared.errors import DeviceFault, InvalidInput, MachineryFailure, Misconfigured
 from shared.settings import Settings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.forces.potential import Card
-from shared.database.repositories.registry import Registration, register
+from shared.database.repositories.workers import Registration, register
 from shared.database.session import Sessions
 from shared.errors import Misconfigured
 from worker.potentials import identity, registry

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared.database.repositories.registry import fresh_workers
+from shared.database.repositories.workers import fresh_workers
 from shared.database.tables import Model
 from shared.members import KnownMember
 

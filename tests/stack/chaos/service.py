@@ -14,7 +14,7 @@ from celery import Celery
 from sqlalchemy import func, select, text, update
 
 from local.stack import Stack
-from shared.database.repositories import registry
+from shared.database.repositories import workers
 from shared.database.session import Sessions
 from shared.database.tables import Attempt, Candidate, Job, User, Walker, Worker
 from shared.database.workflow import progression
@@ -254,7 +254,7 @@ class Service:
 
     def fresh_workers(self) -> list[Worker]:
         with self.opened() as session:
-            return registry.fresh_workers(session)
+            return workers.fresh_workers(session)
 
     def ring(self, member: str = "toy", times: int = 1) -> None:
         """Doorbells, as anybody may send them."""

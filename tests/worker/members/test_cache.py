@@ -8,7 +8,7 @@ from sqlalchemy import Engine, select, text
 
 from services.forces.potential import Evaluation
 from shared.database.repositories import models
-from shared.database.repositories.registry import beat
+from shared.database.repositories.workers import beat
 from shared.database.session import Sessions, sessions
 from shared.database.tables import MemberDevice, Model
 from shared.errors import DeviceFault, MachineryFailure
