@@ -8,10 +8,11 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from api.attempts import queries
 from api.dependencies import Caller, UseSession
 from api.paging import Cursor, Limit, id_cursor, id_position
 from api.problems import responses
-from shared.database.repositories import attempts, jobs
+from shared.database.repositories import jobs
 from shared.states import Work
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/attempts", tags=["jobs"])
@@ -42,7 +43,7 @@ def list_attempts(
 ) -> AttemptPage:
     """Workers lost and calculations failed, of this job and of the references it rests on, with the reasons."""
     job = jobs.get(session, caller, job_id)
-    found, last = attempts.of_job(session, job.id, limit=limit, after=id_position(cursor))
+    found, last = queries.of_job(session, job.id, limit=limit, after=id_position(cursor))
     return AttemptPage(
         attempts=[
             AttemptView(
