@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 from api.dependencies import Caller, UseSession
+from api.metrics.queries import Measure, measures
 from api.problems import responses
-from shared.database.repositories.measures import Measure, measures
 
 router = APIRouter(tags=["health"])
 
