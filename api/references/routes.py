@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 from api.dependencies import Caller, Submitter, UseSession
 from api.problems import BODY, responses
 from api.references.requests import ReferenceEnergyRequest
+from api.results import queries
 from api.results.responses import ReferenceEnergyView, candidate_view
 from api.results.routes import SelectionNumber
 from services.scoring import handoff, references
-from shared.database.repositories import calibrations, jobs, results, selections
+from shared.database.repositories import calibrations, jobs, selections
 from shared.database.repositories.references import clean_slab
 from shared.database.tables import Candidate, Job, ReferenceEnergy
 from shared.errors import Conflict, InvalidInput, NotFound
@@ -50,7 +51,7 @@ def dft_inputs(
 ) -> Response:
     """The chosen minima, the clean slab and the gas molecules as inputs with OC20's settings. No pseudopotentials."""
     job = jobs.get(session, caller, job_id)
-    chosen = results.minima(session, selections.find(session, job.id, selection))
+    chosen = queries.minima(session, selections.find(session, job.id, selection))
     if not chosen:
         raise Conflict(f"job {job.id} has no minima to hand over: it is {job.state}")
     structures = [(one.minimum, one.finding) for one in chosen]
@@ -81,7 +82,7 @@ def feed_back(
     """Store an energy that you computed for a candidate, beside those of the members. The newest one of a functional counts; none is
     overwritten."""
     candidate, job = _candidate(session, caller, candidate_id)
-    structure = results.one(session, candidate).structure
+    structure = queries.one(session, candidate).structure
     counts = _coefficients(job, structure)
     session.add(
         ReferenceEnergy(
@@ -134,7 +135,7 @@ def _adsorption_energy(request: ReferenceEnergyRequest, counts: dict[str, float]
 
 
 def _views(session: Session, candidate: Candidate) -> list[ReferenceEnergyView]:
-    return candidate_view(results.one(session, candidate)).reference_energies
+    return candidate_view(queries.one(session, candidate)).reference_energies
 
 
 def _zip(files: dict[str, str]) -> bytes:

@@ -16,7 +16,7 @@ from typing import Any
 from ase import Atoms
 from ase.io.extxyz import write_extxyz
 
-from shared.database.repositories.results import Chosen
+from api.results.queries import Chosen
 
 MEDIA_TYPE = "chemical/x-xyz"
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from shared.database.repositories.results import Chosen, Finding
+from api.results.queries import Chosen, Finding
 from shared.database.tables import Score
 from shared.states import State
 

@@ -11,9 +11,10 @@ from fastapi.responses import PlainTextResponse
 from api.dependencies import Caller, UseSession
 from api.paging import Cursor, Limit, id_cursor, id_position
 from api.problems import responses
+from api.results import queries
 from api.results.extxyz import MEDIA_TYPE, minima_text
 from api.results.responses import CandidatePage, Minima, candidate_view, minimum_view
-from shared.database.repositories import jobs, results, selections
+from shared.database.repositories import jobs, selections
 
 SelectionNumber = Annotated[
     int, Query(ge=0, lt=2**31, description="by whose rules: 0 is the job's own selection, others were asked for later")
@@ -34,7 +35,7 @@ def list_candidates(
     """Every minimum found so far, anomalous ones and duplicates included; each with the verdict on it once the job has chosen."""
     job = jobs.get(session, caller, job_id)
     judged_by = selections.find(session, job.id, selection)
-    found, last = results.candidates(session, job.id, limit=limit, after=id_position(cursor), selection=judged_by)
+    found, last = queries.candidates(session, job.id, limit=limit, after=id_position(cursor), selection=judged_by)
     return CandidatePage(candidates=[candidate_view(one) for one in found], next=id_cursor(last))
 
 
@@ -52,10 +53,10 @@ def list_minima(
 ) -> Minima | Response:
     """The chosen minima by rank; none before the job has succeeded."""
     job = jobs.get(session, caller, job_id)
-    chosen = results.minima(session, selections.find(session, job.id, selection))
+    chosen = queries.minima(session, selections.find(session, job.id, selection))
     if format == "extxyz":
         name = f'attachment; filename="{job.id}.extxyz"'
         return PlainTextResponse(minima_text(chosen), media_type=MEDIA_TYPE, headers={"Content-Disposition": name})
     return Minima(
-        minima=[minimum_view(one) for one in chosen], reference=results.reference_of(chosen), selection=selection
+        minima=[minimum_view(one) for one in chosen], reference=queries.reference_of(chosen), selection=selection
     )

@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from api.dependencies import Caller, Submitter, UseSession
 from api.problems import BODY, responses
+from api.results import queries
 from api.results.responses import Minima, minimum_view
 from api.selections.requests import SelectionRequest, rules
 from api.selections.responses import SelectionAnswer, SelectionList, selection_view
 from services.scoring.selection import choose
-from shared.database.repositories import jobs, results, selections
+from shared.database.repositories import jobs, selections
 from shared.database.tables import Selection
 from shared.errors import NotFound
 
@@ -54,8 +55,8 @@ def get_selection(job_id: UUID, number: Number, caller: Caller, session: UseSess
 
 
 def _answer(session: Session, row: Selection) -> SelectionAnswer:
-    chosen = results.minima(session, row)
+    chosen = queries.minima(session, row)
     minima = Minima(
-        minima=[minimum_view(one) for one in chosen], reference=results.reference_of(chosen), selection=row.number
+        minima=[minimum_view(one) for one in chosen], reference=queries.reference_of(chosen), selection=row.number
     )
     return SelectionAnswer(**selection_view(row).model_dump(), minima=minima)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from api.results import queries
 from services.scoring.ensemble import summarise
 from services.scoring.selection import choose
-from shared.database.repositories import calibrations, results, selections
+from shared.database.repositories import calibrations, selections
 from shared.database.repositories.progress import _means, progress
 from shared.database.tables import Calibration, Minimum, Score, StageRow
 from shared.errors import InvalidInput, NotFound
@@ -59,8 +60,8 @@ def test_both_answers_are_kept(session):
     sure, unsure = add_candidates(session, job, [{"a": -1.0, "b": -1.0, "c": -1.0}, {"a": -2.0, "b": -1.5, "c": -1.2}])
     strict, lenient = decided(session, job), decided(session, job, limit=1.0)
     assert [one.number for one in selections.of_job(session, job.id)] == [0, 1]
-    assert [one.finding.candidate.id for one in results.minima(session, strict)] == [sure.id]
-    assert [one.finding.candidate.id for one in results.minima(session, lenient)] == [unsure.id, sure.id]
+    assert [one.finding.candidate.id for one in queries.minima(session, strict)] == [sure.id]
+    assert [one.finding.candidate.id for one in queries.minima(session, lenient)] == [unsure.id, sure.id]
     assert (strict.n_candidates, strict.n_passing, lenient.n_passing) == (2, 1, 2)
     verdicts = {
         row.selection_id: row.verdict for row in session.scalars(select(Score).where(Score.candidate_id == unsure.id))
