@@ -12,8 +12,8 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 from ase.neighborlist import primitive_neighbor_list
 
+from api.members.choice import KnownMember
 from shared.errors import InvalidInput
-from shared.members import KnownMember
 from shared.parameters import OwnReference
 from shared.structures import Floats, Integers, Mask, Structure
 from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, SlabSubmission, Submission

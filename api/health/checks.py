@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.context import Context
+from api.members.fleet import Fleet, fleet
 from shared.database import revision
-from shared.database.repositories.models import Fleet, fleet
 
 BROKER_TIMEOUT_S = 1.0
 _CANARY = "adhop:ready"

@@ -14,15 +14,15 @@ from api.dependencies import Caller, Submitter, UseContext, UseSession
 from api.jobs.requests import JobRequest
 from api.jobs.responses import JobPage, JobView, job_view
 from api.jobs.submission import interpret
+from api.members.choice import KnownMember, check_size, members_for
+from api.members.fleet import known_members
 from api.paging import Cursor, Limit, job_cursor, job_position
 from api.problems import BODY, responses
 from services.scoring.ensemble import weights_of
 from shared.database.repositories import jobs, selections
-from shared.database.repositories.models import known_members
 from shared.database.repositories.progress import progress
 from shared.database.repositories.waiting import waiting_for
 from shared.database.tables import Job
-from shared.members import KnownMember, check_size, members_for
 from shared.states import State
 from shared.validation import check_submission
 

@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from api.dependencies import Caller, UseContext, UseSession
+from api.members import fleet
 from api.problems import responses
 from api.workers.routes import Hosted, hosted
-from shared.database.repositories import models
 from shared.database.repositories.workers import fresh_workers
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -51,7 +51,7 @@ class Models(BaseModel):
 @router.get("", responses=responses(401))
 def list_models(caller: Caller, session: UseSession, context: UseContext) -> Models:
     """The members that jobs may name, and whether a worker hosts them now."""
-    ready = models.fleet(session).members
+    ready = fleet.fleet(session).members
     hosts = _hosts(session)
     settings = context.settings
     return Models(
@@ -71,7 +71,7 @@ def list_models(caller: Caller, session: UseSession, context: UseContext) -> Mod
                 default_score=row.name in settings.default_score_members,
                 hosts=hosts.get(row.name, []),
             )
-            for row in models.models(session)
+            for row in fleet.models(session)
         ]
     )
 

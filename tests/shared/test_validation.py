@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from api.members.choice import KnownMember
 from shared.errors import InvalidInput
-from shared.members import KnownMember
 from shared.parameters import JobParameters, OwnReference
 from shared.structures import Structure
 from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, SlabSubmission

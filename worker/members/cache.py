@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from api.members.fleet import UNFIT
 from services.forces.potential import Potential
-from shared.database.repositories.models import UNFIT
 from shared.database.repositories.workers import register
 from shared.database.session import Sessions
 from shared.errors import DeviceFault, InvalidInput, MachineryFailure, Misconfigured

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from shared.database.repositories.models import Fleet, fleet
+from api.members.fleet import Fleet, fleet
 from shared.database.tables import Job, JobReference, MemberEnergy, Reference, StageRow, Walker
 from shared.states import OPEN, Stage, State
 

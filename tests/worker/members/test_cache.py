@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, select, text
 
+from api.members import fleet
 from services.forces.potential import Evaluation
-from shared.database.repositories import models
 from shared.database.repositories.workers import beat
 from shared.database.session import Sessions, sessions
 from shared.database.tables import MemberDevice, Model
@@ -112,7 +112,7 @@ def test_what_cannot_be_hosted_is_reported_with_the_reason(opened, tmp_path):
     assert "ours.model isn't there" in reasons["ours"]
     assert residents.absence() == ""
     with opened() as session:  # jobs may name it all the same, and wait for a worker that can
-        known = models.known_members(session)
+        known = fleet.known_members(session)
         assert known["ours"].elements == {1, 29}
         assert session.get_one(Model, "ours").cutoff is None
 
@@ -271,6 +271,6 @@ def test_a_worker_whose_member_is_unfit_does_not_count_as_its_host(opened):
     with opened.begin() as session:
         beat(session, name="w", members=["a", "b"], residents=residents.report(), **common)
     with opened() as session:
-        fleet = models.fleet(session)
+        fleet = fleet.fleet(session)
     assert fleet.members == {"a": 1}
     assert fleet.absence("b").startswith("the worker with b is not ready: b takes 2.0 GiB")

@@ -2,8 +2,8 @@
 
 import pytest
 
+from api.members.choice import KnownMember, check_size, members_for
 from shared.errors import InvalidInput, Unavailable
-from shared.members import KnownMember, check_size, members_for
 from shared.parameters import JobParameters
 
 KNOWN = {name: KnownMember(name, frozenset({78}), "total") for name in ("a", "b", "c")}

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from api.members.choice import KnownMember
 from shared.database.repositories.workers import fresh_workers
 from shared.database.tables import Model
-from shared.members import KnownMember
 
 CPU_KIND = "cpu"
 """`Worker.kind` of those that run the short CPU stages."""
