@@ -10,7 +10,7 @@ from uuid import UUID
 
 from fastapi import Query
 
-from shared.database.repositories.jobs import Position
+from api.jobs.repository import Position
 from shared.errors import InvalidInput
 
 Limit = Annotated[int, Query(ge=1, le=200, description="most entries of a page")]

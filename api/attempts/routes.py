@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 
 from api.attempts import queries
 from api.dependencies import Caller, UseSession
+from api.jobs import repository
 from api.paging import Cursor, Limit, id_cursor, id_position
 from api.problems import responses
-from shared.database.repositories import jobs
 from shared.states import Work
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/attempts", tags=["jobs"])
@@ -42,7 +42,7 @@ def list_attempts(
     job_id: UUID, caller: Caller, session: UseSession, limit: Limit = 50, cursor: Cursor = None
 ) -> AttemptPage:
     """Workers lost and calculations failed, of this job and of the references it rests on, with the reasons."""
-    job = jobs.get(session, caller, job_id)
+    job = repository.get(session, caller, job_id)
     found, last = queries.of_job(session, job.id, limit=limit, after=id_position(cursor))
     return AttemptPage(
         attempts=[

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from shared.database.repositories.progress import Progress
+from api.jobs.progress import Progress
 from shared.database.tables import Job
 from shared.states import Stage, State
 

@@ -11,20 +11,21 @@ from sqlalchemy.orm import Session
 
 from api.context import Context
 from api.dependencies import Caller, Submitter, UseContext, UseSession
+from api.jobs import repository
+from api.jobs.progress import progress
 from api.jobs.requests import JobRequest
 from api.jobs.responses import JobPage, JobView, job_view
 from api.jobs.submission import interpret
+from api.jobs.validation import check_submission
+from api.jobs.waiting_reason import waiting_for
 from api.members.choice import KnownMember, check_size, members_for
 from api.members.fleet import known_members
 from api.paging import Cursor, Limit, job_cursor, job_position
 from api.problems import BODY, responses
 from services.scoring.ensemble import weights_of
-from shared.database.repositories import jobs, selections
-from shared.database.repositories.progress import progress
-from shared.database.repositories.waiting import waiting_for
+from shared.database.repositories import selections
 from shared.database.tables import Job
 from shared.states import State
-from shared.validation import check_submission
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -57,7 +58,7 @@ def submit_job(
     digest = request.digest
     with context.sessions.begin() as session:
         if idempotency_key is not None:
-            existing = jobs.submitted(session, caller.user_id, idempotency_key, digest)
+            existing = repository.submitted(session, caller.user_id, idempotency_key, digest)
             if existing is not None:
                 response.status_code = 200
                 return _views(session, [existing])[0]
@@ -65,7 +66,7 @@ def submit_job(
         _check_calibrated(session, request, context)
     new = _validated(request, context, known, idempotency_key, digest)
     with context.sessions.begin() as session:
-        job, created = jobs.submit(session, caller.user_id, new, max_open=context.settings.max_open_jobs_per_user)
+        job, created = repository.submit(session, caller.user_id, new, max_open=context.settings.max_open_jobs_per_user)
         view = _views(session, [job])[0]
     if created:
         context.doorbell.cpu()
@@ -83,7 +84,7 @@ def _check_calibrated(session: Session, request: JobRequest, context: Context) -
 
 def _validated(
     request: JobRequest, context: Context, known: dict[str, KnownMember], idempotency_key: str | None, digest: str
-) -> jobs.NewJob:
+) -> repository.NewJob:
     """The job to store, or a refusal that says what to change. No database connection is held here."""
     settings = context.settings
     search, refine, score = members_for(
@@ -101,7 +102,7 @@ def _validated(
         max_atoms=settings.max_atoms,
         references=request.parameters.references,
     )
-    return jobs.NewJob(
+    return repository.NewJob(
         name=request.name or f"{interpreted.adsorbate} on {interpreted.surface}",
         adsorbate=interpreted.adsorbate,
         surface=interpreted.surface,
@@ -125,22 +126,22 @@ def list_jobs(
     cursor: Cursor = None,
 ) -> JobPage:
     """Your jobs, newest first; an admin's key lists everybody's."""
-    found, position = jobs.page(session, caller, state=state, limit=limit, after=job_position(cursor))
+    found, position = repository.page(session, caller, state=state, limit=limit, after=job_position(cursor))
     return JobPage(jobs=_views(session, found), next=job_cursor(position))
 
 
 @router.get("/{job_id}", responses=responses(401, 404, 422))
 def get_job(job_id: UUID, caller: Caller, session: UseSession) -> JobView:
     """A job: its state, how far it is, and what it waits for."""
-    return _views(session, [jobs.get(session, caller, job_id)])[0]
+    return _views(session, [repository.get(session, caller, job_id)])[0]
 
 
 @router.delete("/{job_id}", responses=responses(401, 403, 404, 409, 422))
 def cancel_job(job_id: UUID, caller: Submitter, session: UseSession) -> JobView:
     """Cancel a job. What it has found stays readable; workers drop what they hold of it."""
-    return _views(session, [jobs.cancel(session, caller, job_id)])[0]
+    return _views(session, [repository.cancel(session, caller, job_id)])[0]
 
 
 def _views(session: Session, found: Sequence[Job]) -> list[JobView]:
-    done, waiting, users = progress(session, found), waiting_for(session, found), jobs.owners(session, found)
+    done, waiting, users = progress(session, found), waiting_for(session, found), repository.owners(session, found)
     return [job_view(job, user=users[job.user_id], progress=done[job.id], waiting_for=waiting[job.id]) for job in found]

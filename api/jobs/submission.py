@@ -40,7 +40,7 @@ class Interpreted:
 
 
 def interpret(given: AdslabInput | SlabInput | BulkSurfaceInput, parsers: Parsers, *, max_atoms: int) -> Interpreted:
-    """The submission of a request. Raises InvalidInput; what it means physically is checked in shared.validation."""
+    """The submission of a request. Raises InvalidInput; what it means physically is checked in api.jobs.validation."""
     reading = _Reading(parsers, max_atoms)
     if isinstance(given, AdslabInput):
         return _adslab(given, reading)

@@ -12,13 +12,14 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from api.dependencies import Caller, Submitter, UseSession
+from api.jobs import repository
 from api.problems import BODY, responses
 from api.references.requests import ReferenceEnergyRequest
 from api.results import queries
 from api.results.responses import ReferenceEnergyView, candidate_view
 from api.results.routes import SelectionNumber
 from services.scoring import handoff, references
-from shared.database.repositories import calibrations, jobs, selections
+from shared.database.repositories import calibrations, selections
 from shared.database.repositories.references import clean_slab
 from shared.database.tables import Candidate, Job, ReferenceEnergy
 from shared.errors import Conflict, InvalidInput, NotFound
@@ -50,7 +51,7 @@ def dft_inputs(
     selection: SelectionNumber = 0,
 ) -> Response:
     """The chosen minima, the clean slab and the gas molecules as inputs with OC20's settings. No pseudopotentials."""
-    job = jobs.get(session, caller, job_id)
+    job = repository.get(session, caller, job_id)
     chosen = queries.minima(session, selections.find(session, job.id, selection))
     if not chosen:
         raise Conflict(f"job {job.id} has no minima to hand over: it is {job.state}")
@@ -110,7 +111,7 @@ def _candidate(session: Session, caller: Caller, candidate_id: int) -> tuple[Can
     """A candidate of a job that this user may see; NotFound in the same words for one of another's."""
     candidate, job = calibrations.candidate(session, candidate_id)
     try:
-        jobs.get(session, caller, job.id)
+        repository.get(session, caller, job.id)
     except NotFound:
         raise NotFound(f"there is no candidate {candidate_id}") from None
     return candidate, job

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import PlainTextResponse
 
 from api.dependencies import Caller, UseSession
+from api.jobs import repository
 from api.paging import Cursor, Limit, id_cursor, id_position
 from api.problems import responses
 from api.results import queries
 from api.results.extxyz import MEDIA_TYPE, minima_text
 from api.results.responses import CandidatePage, Minima, candidate_view, minimum_view
-from shared.database.repositories import jobs, selections
+from shared.database.repositories import selections
 
 SelectionNumber = Annotated[
     int, Query(ge=0, lt=2**31, description="by whose rules: 0 is the job's own selection, others were asked for later")
@@ -33,7 +34,7 @@ def list_candidates(
     selection: SelectionNumber = 0,
 ) -> CandidatePage:
     """Every minimum found so far, anomalous ones and duplicates included; each with the verdict on it once the job has chosen."""
-    job = jobs.get(session, caller, job_id)
+    job = repository.get(session, caller, job_id)
     judged_by = selections.find(session, job.id, selection)
     found, last = queries.candidates(session, job.id, limit=limit, after=id_position(cursor), selection=judged_by)
     return CandidatePage(candidates=[candidate_view(one) for one in found], next=id_cursor(last))
@@ -52,7 +53,7 @@ def list_minima(
     selection: SelectionNumber = 0,
 ) -> Minima | Response:
     """The chosen minima by rank; none before the job has succeeded."""
-    job = jobs.get(session, caller, job_id)
+    job = repository.get(session, caller, job_id)
     chosen = queries.minima(session, selections.find(session, job.id, selection))
     if format == "extxyz":
         name = f'attachment; filename="{job.id}.extxyz"'

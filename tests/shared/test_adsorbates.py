@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
+from api.jobs.validation import CLOSEST, REFERENCED
 from shared.adsorbates import lookup, names
 from shared.errors import InvalidInput
-from shared.validation import CLOSEST, REFERENCED
 
 
 def test_there_are_oc20s_86_with_names_of_their_own():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from api.jobs.progress import progress
 from local.stack import Stack
-from shared.database.repositories.progress import progress
 from shared.database.repositories.structures import restore
 from shared.database.session import Sessions
 from shared.database.tables import Candidate, Job, MemberEnergy, Minimum, Walker

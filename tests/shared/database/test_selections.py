@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from api.jobs.progress import _means, progress
 from api.results import queries
 from services.scoring.ensemble import summarise
 from services.scoring.selection import choose
 from shared.database.repositories import calibrations, selections
-from shared.database.repositories.progress import _means, progress
 from shared.database.tables import Calibration, Minimum, Score, StageRow
 from shared.errors import InvalidInput, NotFound
 from shared.parameters import Choosing, JobParameters, Spread

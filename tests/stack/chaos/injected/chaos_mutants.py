@@ -113,7 +113,7 @@ def no_renewal(lease: ModuleType) -> None:
     lease.LeaseKeeper._renew = lambda self: None
 
 
-@mutant("shared.database.repositories.jobs")
+@mutant("api.jobs.repository")
 def doorbell_before_commit(jobs: ModuleType) -> None:
     submit = jobs.submit
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from api.jobs.validation import check_submission
 from api.members.choice import KnownMember
 from shared.errors import InvalidInput
 from shared.parameters import JobParameters, OwnReference
 from shared.structures import Structure
 from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, SlabSubmission
-from shared.validation import check_submission
 
 TOTAL = KnownMember("total", frozenset({1, 6, 7, 8, 16, 78}), "total")
 DIRECT = KnownMember("direct", frozenset({6, 8, 16, 78}), "adsorption")
