@@ -13,11 +13,11 @@ from api.attempts.routes import router as attempts_router
 from api.body_limit import BodyGate
 from api.calibrations.routes import router as calibrations_router
 from api.context import opened
+from api.dft.routes import router as references_router
 from api.health.routes import router as health_router
 from api.jobs.routes import router as jobs_router
 from api.members.routes import router as members_router
 from api.metrics.routes import router as metrics_router
-from api.references.routes import router as references_router
 from api.request_log import RequestLog
 from api.results.routes import router as results_router
 from api.selections.routes import router as selections_router

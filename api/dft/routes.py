@@ -12,9 +12,9 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from api.dependencies import Caller, Submitter, UseSession
+from api.dft.requests import ReferenceEnergyRequest
 from api.jobs import repository
 from api.problems import BODY, responses
-from api.references.requests import ReferenceEnergyRequest
 from api.results import queries
 from api.results.responses import ReferenceEnergyView, candidate_view
 from api.results.routes import SelectionNumber
