@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from api.doorbell import BackgroundDoorbell
+from api.notifications import BackgroundDoorbell
 from api.parsing.pool import Parsers
 from shared.broker import Doorbell, celery_app
 from shared.database.session import Sessions, connect, sessions

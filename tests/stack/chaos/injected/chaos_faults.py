@@ -66,7 +66,7 @@ def around_commits(advance: ModuleType) -> None:
     advance.Advance._store = stored
 
 
-@over("api.doorbell")
+@over("api.notifications")
 def around_doorbells(doorbell: ModuleType) -> None:
     """`die-before-doorbell`: the job is committed, nobody was rung, nothing was answered."""
     cpu = doorbell.BackgroundDoorbell.cpu

@@ -205,7 +205,7 @@ def any_version_will_do(revision: ModuleType) -> None:
     revision.check = lambda session: None
 
 
-@mutant("api.doorbell")
+@mutant("api.notifications")
 def the_answer_waits_for_the_broker(doorbell: ModuleType) -> None:
     def cpu(self: Any) -> None:
         while not self._doorbell.cpu():
