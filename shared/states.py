@@ -1,6 +1,7 @@
 """States of jobs and of claimable work, and the transitions that are allowed.
 
 job     queued -> running -> succeeded | failed | cancelled; queued -> failed | cancelled
+stage   placing -> searching -> selecting -> done, of a job
 work    queued -> running (claimed, with a lease) -> succeeded | failed | cancelled; running -> queued when
         a hop is committed, a lease is released, or a lease ran out
 """
@@ -35,6 +36,17 @@ _ALLOWED: dict[State, frozenset[State]] = {
 }
 
 
+def check_transition(old: State, new: State) -> None:
+    """Raise Conflict when a state may not follow another."""
+    if new not in _ALLOWED.get(old, frozenset()):
+        raise Conflict(f"what is {old} can't become {new}")
+
+
+def sources(new: State) -> list[State]:
+    """The states that this one may follow."""
+    return sorted(old for old, allowed in _ALLOWED.items() if new in allowed)
+
+
 class Stage(StrEnum):
     """What a job is doing. `placing` and `selecting` are short CPU stages with a claimable row of their own."""
 
@@ -42,6 +54,41 @@ class Stage(StrEnum):
     SEARCHING = "searching"
     SELECTING = "selecting"
     DONE = "done"
+
+
+_NEXT = {Stage.PLACING: Stage.SEARCHING, Stage.SEARCHING: Stage.SELECTING, Stage.SELECTING: Stage.DONE}
+
+
+def check_stage(old: Stage, new: Stage) -> None:
+    """Raise Conflict unless a stage is the one after another."""
+    if _NEXT.get(old) is not new:
+        raise Conflict(f"a job that is {old} can't go on to {new}")
+
+
+class WalkerEnd(StrEnum):
+    """Why a walker ended in good order."""
+
+    HOPS = "hops"
+    BUDGET = "budget"
+    PATIENCE = "patience"
+    NOT_PROMISING = "not promising"
+    WALL_TIME = "wall time"
+    """The job's budget of wall time was used up: what was found by then depends on the machine."""
+
+
+class MemberState(StrEnum):
+    """A member in a worker process: `absent` is loaded when it is needed; `unfit` can't be loaded, with a reason."""
+
+    RESIDENT = "resident"
+    ABSENT = "absent"
+    UNFIT = "unfit"
+
+
+class WorkerKind(StrEnum):
+    """What a worker process does: the short CPU stages, or work of the members that it hosts."""
+
+    CPU = "cpu"
+    POTENTIALS = "potentials"
 
 
 class Work(StrEnum):
@@ -52,9 +99,3 @@ class Work(StrEnum):
     REFERENCE = "reference"
     WALKER = "walker"
     EVALUATION = "evaluation"
-
-
-def check_transition(old: State, new: State) -> None:
-    """Raise Conflict when a state may not follow another."""
-    if new not in _ALLOWED.get(old, frozenset()):
-        raise Conflict(f"a {old} row can't become {new}")

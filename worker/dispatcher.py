@@ -24,7 +24,7 @@ from shared.database.workflow import progression
 from shared.errors import OtherVersion
 from shared.logs import configure
 from shared.settings import Settings, settings
-from worker.queue import claims
+from worker.queue import backlog, claims
 
 log = logging.getLogger(__name__)
 
@@ -39,15 +39,15 @@ def mend(opened: Sessions, max_attempts: int) -> tuple[list[str], bool]:
         claims.end_expired(session, max_attempts)
         workers.forget_lost(session)
     with opened() as session:
-        jobs = progression.unsettled(session)
+        jobs = progression.due(session)
     for job_id in jobs:
         try:
             with opened.begin() as session:
-                progression.settle(session, job_id)
+                progression.move_on(session, job_id)
         except SQLAlchemyError as error:  # one job's trouble must not hold up the others
-            log.warning("job %s not settled: %s", job_id, error)
+            log.warning("job %s not moved on: %s", job_id, error)
     with opened() as session:
-        return progression.members_with_work(session), progression.stages_waiting(session)
+        return backlog.members(session), backlog.stages(session)
 
 
 def run(configured: Settings, stopped: threading.Event) -> None:

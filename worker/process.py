@@ -14,8 +14,8 @@ from shared.settings import Settings
 from worker.lifecycle.heartbeat import Heartbeat
 from worker.lifecycle.lease_keeper import LeaseKeeper
 from worker.members.cache import Residents
-from worker.tasks.member_task import Advance
-from worker.tasks.stage_task import StageRunner
+from worker.tasks.member_task import MemberTask
+from worker.tasks.stage_task import StageTask
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +52,9 @@ class Process:
             log.warning("rung for %s, which this worker does not host", member)
             return
         with LeaseKeeper(self.sessions, self.settings.lease_s) as keeper:
-            Advance(self.settings, self.sessions, self.residents, keeper, self.bell).run(member)
+            MemberTask(self.settings, self.sessions, self.residents, keeper, self.bell).run(member)
 
     def run_stages(self) -> None:
         """CPU stages, one at a time, until none is claimable."""
         with LeaseKeeper(self.sessions, self.settings.lease_s) as keeper:
-            StageRunner(self.settings, self.sessions, keeper, self.bell).run()
+            StageTask(self.settings, self.sessions, keeper, self.bell).run()

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from api.dependencies import Caller, Submitter, UseSession
 from api.dft.requests import ReferenceEnergyRequest
-from api.jobs import repository
+from api.jobs import repository as jobs
 from api.problems import BODY, responses
-from api.results import queries
+from api.results import queries as results
 from api.results.responses import ReferenceEnergyView, candidate_view
 from api.results.routes import SelectionNumber
 from services.scoring import handoff, references
@@ -51,8 +51,8 @@ def dft_inputs(
     selection: SelectionNumber = 0,
 ) -> Response:
     """The chosen minima, the clean slab and the gas molecules as inputs with OC20's settings. No pseudopotentials."""
-    job = repository.get(session, caller, job_id)
-    chosen = queries.minima(session, selections.find(session, job.id, selection))
+    job = jobs.get(session, caller, job_id)
+    chosen = results.minima(session, selections.find(session, job.id, selection))
     if not chosen:
         raise Conflict(f"job {job.id} has no minima to hand over: it is {job.state}")
     structures = [(one.minimum, one.finding) for one in chosen]
@@ -83,7 +83,7 @@ def feed_back(
     """Store an energy that you computed for a candidate, beside those of the members. The newest one of a functional counts; none is
     overwritten."""
     candidate, job = _candidate(session, caller, candidate_id)
-    structure = queries.one(session, candidate).structure
+    structure = results.one(session, candidate).structure
     counts = _coefficients(job, structure)
     session.add(
         ReferenceEnergy(
@@ -111,7 +111,7 @@ def _candidate(session: Session, caller: Caller, candidate_id: int) -> tuple[Can
     """A candidate of a job that this user may see; NotFound in the same words for one of another's."""
     candidate, job = calibrations.candidate(session, candidate_id)
     try:
-        repository.get(session, caller, job.id)
+        jobs.get(session, caller, job.id)
     except NotFound:
         raise NotFound(f"there is no candidate {candidate_id}") from None
     return candidate, job
@@ -136,7 +136,7 @@ def _adsorption_energy(request: ReferenceEnergyRequest, counts: dict[str, float]
 
 
 def _views(session: Session, candidate: Candidate) -> list[ReferenceEnergyView]:
-    return candidate_view(queries.one(session, candidate)).reference_energies
+    return candidate_view(results.one(session, candidate)).reference_energies
 
 
 def _zip(files: dict[str, str]) -> bytes:

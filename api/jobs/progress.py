@@ -29,8 +29,7 @@ from shared.database.tables import (
     Walker,
 )
 from shared.parameters import Spread
-from shared.states import State, Work
-from worker.tasks.history import OUT_OF_TIME
+from shared.states import State, WalkerEnd, Work
 
 _DONE = State.SUCCEEDED
 
@@ -224,7 +223,7 @@ def _as_best(row: Row[Any]) -> Best:
 
 def _hurried(ids: list[UUID]) -> Select[Any]:
     """Jobs with walkers that ran out of wall time."""
-    return select(Walker.job_id).where(Walker.job_id.in_(ids), Walker.ended_because == OUT_OF_TIME).distinct()
+    return select(Walker.job_id).where(Walker.job_id.in_(ids), Walker.ended_because == WalkerEnd.WALL_TIME).distinct()
 
 
 def _failures(ids: list[UUID]) -> Select[Any]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from shared.database.repositories.users import Identity
 from shared.database.tables import Job, StageRow, User
-from shared.database.workflow import progression
+from shared.database.workflow import transitions
 from shared.errors import Conflict, LimitReached, NotFound
 from shared.states import OPEN, State, Work
 
@@ -116,11 +116,11 @@ def cancel(session: Session, identity: Identity, job_id: UUID) -> Job:
 
     References are shared with other jobs and stay. Raises NotFound, and Conflict when the job has ended.
     """
-    job = _visible(progression.locked(session, job_id), identity, job_id)
+    job = _visible(transitions.lock_job(session, job_id), identity, job_id)
     if State(job.state).ended:
         was = "was already cancelled" if job.state == State.CANCELLED else f"has already {job.state}"
         raise Conflict(f"job {job.id} {was}")
-    progression.end(session, job, State.CANCELLED)
+    transitions.end_job(session, job, State.CANCELLED)
     session.flush()
     return job
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from api.context import Context
 from api.dependencies import Caller, Submitter, UseContext, UseSession
-from api.jobs import repository
+from api.jobs import repository as jobs
 from api.jobs.progress import progress
 from api.jobs.requests import JobRequest
 from api.jobs.responses import JobPage, JobView, job_view
@@ -58,7 +58,7 @@ def submit_job(
     digest = request.digest
     with context.sessions.begin() as session:
         if idempotency_key is not None:
-            existing = repository.submitted(session, caller.user_id, idempotency_key, digest)
+            existing = jobs.submitted(session, caller.user_id, idempotency_key, digest)
             if existing is not None:
                 response.status_code = 200
                 return _views(session, [existing])[0]
@@ -66,7 +66,7 @@ def submit_job(
         _check_calibrated(session, request, context)
     new = _validated(request, context, known, idempotency_key, digest)
     with context.sessions.begin() as session:
-        job, created = repository.submit(session, caller.user_id, new, max_open=context.settings.max_open_jobs_per_user)
+        job, created = jobs.submit(session, caller.user_id, new, max_open=context.settings.max_open_jobs_per_user)
         view = _views(session, [job])[0]
     if created:
         context.doorbell.cpu()
@@ -84,7 +84,7 @@ def _check_calibrated(session: Session, request: JobRequest, context: Context) -
 
 def _validated(
     request: JobRequest, context: Context, known: dict[str, KnownMember], idempotency_key: str | None, digest: str
-) -> repository.NewJob:
+) -> jobs.NewJob:
     """The job to store, or a refusal that says what to change. No database connection is held here."""
     settings = context.settings
     search, refine, score = members_for(
@@ -102,7 +102,7 @@ def _validated(
         max_atoms=settings.max_atoms,
         references=request.parameters.references,
     )
-    return repository.NewJob(
+    return jobs.NewJob(
         name=request.name or f"{interpreted.adsorbate} on {interpreted.surface}",
         adsorbate=interpreted.adsorbate,
         surface=interpreted.surface,
@@ -126,22 +126,22 @@ def list_jobs(
     cursor: Cursor = None,
 ) -> JobPage:
     """Your jobs, newest first; an admin's key lists everybody's."""
-    found, position = repository.page(session, caller, state=state, limit=limit, after=job_position(cursor))
+    found, position = jobs.page(session, caller, state=state, limit=limit, after=job_position(cursor))
     return JobPage(jobs=_views(session, found), next=job_cursor(position))
 
 
 @router.get("/{job_id}", responses=responses(401, 404, 422))
 def get_job(job_id: UUID, caller: Caller, session: UseSession) -> JobView:
     """A job: its state, how far it is, and what it waits for."""
-    return _views(session, [repository.get(session, caller, job_id)])[0]
+    return _views(session, [jobs.get(session, caller, job_id)])[0]
 
 
 @router.delete("/{job_id}", responses=responses(401, 403, 404, 409, 422))
 def cancel_job(job_id: UUID, caller: Submitter, session: UseSession) -> JobView:
     """Cancel a job. What it has found stays readable; workers drop what they hold of it."""
-    return _views(session, [repository.cancel(session, caller, job_id)])[0]
+    return _views(session, [jobs.cancel(session, caller, job_id)])[0]
 
 
 def _views(session: Session, found: Sequence[Job]) -> list[JobView]:
-    done, waiting, users = progress(session, found), waiting_for(session, found), repository.owners(session, found)
+    done, waiting, users = progress(session, found), waiting_for(session, found), jobs.owners(session, found)
     return [job_view(job, user=users[job.user_id], progress=done[job.id], waiting_for=waiting[job.id]) for job in found]

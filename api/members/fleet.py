@@ -11,11 +11,7 @@ from sqlalchemy.orm import Session
 from api.members.choice import KnownMember
 from shared.database.repositories.workers import fresh_workers
 from shared.database.tables import Model
-
-CPU_KIND = "cpu"
-"""`Worker.kind` of those that run the short CPU stages."""
-UNFIT = "unfit"
-"""State of a member that its worker can't load; the others are `resident` and `absent`."""
+from shared.states import MemberState, WorkerKind
 
 
 @dataclass(frozen=True)
@@ -37,9 +33,9 @@ def fleet(session: Session) -> Fleet:
     """Who can work now."""
     cpu, members, unready = 0, dict[str, int](), dict[str, str]()
     for worker in fresh_workers(session):
-        if worker.ready and worker.kind == CPU_KIND:
+        if worker.ready and worker.kind == WorkerKind.CPU:
             cpu += 1
-        unfit = {one["member"]: one["reason"] for one in worker.members.cache if one["state"] == UNFIT}
+        unfit = {one["member"]: one["reason"] for one in worker.residents if one["state"] == MemberState.UNFIT}
         for member in worker.members:
             if worker.ready and member not in unfit:
                 members[member] = members.get(member, 0) + 1

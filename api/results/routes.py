@@ -9,10 +9,10 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import PlainTextResponse
 
 from api.dependencies import Caller, UseSession
-from api.jobs import repository
+from api.jobs import repository as jobs
 from api.paging import Cursor, Limit, id_cursor, id_position
 from api.problems import responses
-from api.results import queries
+from api.results import queries as results
 from api.results.extxyz import MEDIA_TYPE, minima_text
 from api.results.responses import CandidatePage, Minima, candidate_view, minimum_view
 from shared.database.repositories import selections
@@ -34,9 +34,9 @@ def list_candidates(
     selection: SelectionNumber = 0,
 ) -> CandidatePage:
     """Every minimum found so far, anomalous ones and duplicates included; each with the verdict on it once the job has chosen."""
-    job = repository.get(session, caller, job_id)
+    job = jobs.get(session, caller, job_id)
     judged_by = selections.find(session, job.id, selection)
-    found, last = queries.candidates(session, job.id, limit=limit, after=id_position(cursor), selection=judged_by)
+    found, last = results.candidates(session, job.id, limit=limit, after=id_position(cursor), selection=judged_by)
     return CandidatePage(candidates=[candidate_view(one) for one in found], next=id_cursor(last))
 
 
@@ -53,11 +53,11 @@ def list_minima(
     selection: SelectionNumber = 0,
 ) -> Minima | Response:
     """The chosen minima by rank; none before the job has succeeded."""
-    job = repository.get(session, caller, job_id)
-    chosen = queries.minima(session, selections.find(session, job.id, selection))
+    job = jobs.get(session, caller, job_id)
+    chosen = results.minima(session, selections.find(session, job.id, selection))
     if format == "extxyz":
         name = f'attachment; filename="{job.id}.extxyz"'
         return PlainTextResponse(minima_text(chosen), media_type=MEDIA_TYPE, headers={"Content-Disposition": name})
     return Minima(
-        minima=[minimum_view(one) for one in chosen], reference=queries.reference_of(chosen), selection=selection
+        minima=[minimum_view(one) for one in chosen], reference=results.reference_of(chosen), selection=selection
     )

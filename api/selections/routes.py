@@ -9,9 +9,9 @@ from fastapi import APIRouter, Path
 from sqlalchemy.orm import Session
 
 from api.dependencies import Caller, Submitter, UseSession
-from api.jobs import repository
+from api.jobs import repository as jobs
 from api.problems import BODY, responses
-from api.results import queries
+from api.results import queries as results
 from api.results.responses import Minima, minimum_view
 from api.selections.requests import SelectionRequest, rules
 from api.selections.responses import SelectionAnswer, SelectionList, selection_view
@@ -29,7 +29,7 @@ Number = Annotated[int, Path(ge=0, lt=2**31)]
 def select_again(job_id: UUID, request: SelectionRequest, caller: Submitter, session: UseSession) -> SelectionAnswer:
     """Score and choose again among the candidates of a job that has succeeded. Nothing is searched or computed anew, and the answers
     it had before stay."""
-    job = repository.get(session, caller, job_id)
+    job = jobs.get(session, caller, job_id)
     selections.check_ended(job)
     asked = rules(request, job)
     limit = selections.limit_of(session, asked)
@@ -41,14 +41,14 @@ def select_again(job_id: UUID, request: SelectionRequest, caller: Submitter, ses
 @router.get("", responses=responses(401, 404, 422))
 def list_selections(job_id: UUID, caller: Caller, session: UseSession) -> SelectionList:
     """The job's own selection, and those that were asked for since."""
-    job = repository.get(session, caller, job_id)
+    job = jobs.get(session, caller, job_id)
     return SelectionList(selections=[selection_view(one) for one in selections.of_job(session, job.id)])
 
 
 @router.get("/{number}", responses=responses(401, 404, 422))
 def get_selection(job_id: UUID, number: Number, caller: Caller, session: UseSession) -> SelectionAnswer:
     """A selection and its minima."""
-    job = repository.get(session, caller, job_id)
+    job = jobs.get(session, caller, job_id)
     found = selections.find(session, job.id, number)
     if found is None:
         raise NotFound(f"job {job_id} has not chosen yet")
@@ -56,8 +56,8 @@ def get_selection(job_id: UUID, number: Number, caller: Caller, session: UseSess
 
 
 def _answer(session: Session, row: Selection) -> SelectionAnswer:
-    chosen = queries.minima(session, row)
+    chosen = results.minima(session, row)
     minima = Minima(
-        minima=[minimum_view(one) for one in chosen], reference=queries.reference_of(chosen), selection=row.number
+        minima=[minimum_view(one) for one in chosen], reference=results.reference_of(chosen), selection=row.number
     )
     return SelectionAnswer(**selection_view(row).model_dump(), minima=minima)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -12,6 +11,7 @@ from api.dependencies import Caller, UseSession
 from api.problems import responses
 from shared.database.repositories.workers import fresh_workers
 from shared.database.tables import Worker
+from shared.states import MemberState
 
 router = APIRouter(prefix="/v1/workers", tags=["workers"])
 
@@ -20,7 +20,7 @@ class Hosted(BaseModel):
     """A member in a worker process."""
 
     member: str
-    state: Literal["resident", "absent", "unfit"] = Field(
+    state: MemberState = Field(
         description="`absent`: loaded when it is needed; `unfit`: can't be loaded, with the reason"
     )
     reason: str
@@ -56,7 +56,7 @@ class Workers(BaseModel):
 
 def hosted(worker: Worker) -> list[Hosted]:
     """What a worker says of its members."""
-    return [Hosted.model_validate(one) for one in worker.members.cache]
+    return [Hosted.model_validate(one) for one in worker.residents]
 
 
 @router.get("", responses=responses(401))

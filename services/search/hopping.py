@@ -31,6 +31,7 @@ from services.search.minimisation import Relaxation, relax
 from services.search.walker import Found, Hop, Minimum, Walker
 from shared.errors import Diverged
 from shared.parameters import Hopping, JobParameters
+from shared.states import WalkerEnd
 from shared.structures import Structure
 
 RELEASE_STEP = 0.05
@@ -153,7 +154,7 @@ def ended(
     best_by_round: Sequence[float],
     parameters: JobParameters,
     force_call_share: int | None = None,
-) -> str | None:
+) -> WalkerEnd | None:
     """Why the walker stops here, or None.
 
     best_by_round[k]: lowest bare energy, eV, that the job's walkers of this member found in rounds <= k, for the rounds that
@@ -161,14 +162,14 @@ def ended(
     """
     hopping = parameters.hopping
     if walker.hop > hopping.hops:
-        return "hops"
+        return WalkerEnd.HOPS
     shares = [share for share in (force_call_share, hopping.max_force_calls) if share is not None]
     if shares and walker.force_calls >= min(shares):
-        return "budget"
+        return WalkerEnd.BUDGET
     if len(best_by_round) > hopping.patience:
         before, now = best_by_round[-1 - hopping.patience], best_by_round[-1]
         if now >= before - parameters.similarity.energy:
-            return "patience"
+            return WalkerEnd.PATIENCE
     return None
 
 

@@ -4,8 +4,8 @@ The step is quasi-Newton (services.search.quasi_newton), with one common scaling
 free atoms only: fixed atoms have no force, so the iterates are those of ASE's `BFGS` and the matrix is smaller. Nocedal &
 Wright, Numerical Optimization, doi:10.1007/978-0-387-40065-5, chapter 6.
 
-Started from a model of the curvature (services.search.curvature) instead of ASE's constant, and learning by damped updates, it needs less
-than half the force calls (docs/search.md has the measurement).
+Started from a model of the curvature (services.search.curvature) instead of ASE's constant, and learning by damped updates, it needs
+less than half the force calls (docs/search.md has the measurement).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Labelled structures for the small checkpoints: what searches by SevenNet-0 evaluate on small adsorption systems.
 
-Energies are adsorption energies on OC20's scale (services.scoring.references), clean slab and gas molecules relaxed by SevenNet-0. The
-structures are those of placements, relaxations and escapes of minima hopping, as the service runs them, so that the
+Energies are adsorption energies on OC20's scale (services.scoring.references), clean slab and gas molecules relaxed by SevenNet-0.
+The structures are those of placements, relaxations and escapes of minima hopping, as the service runs them, so that the
 networks have seen what a search by them will ask for. Whole walkers are held out, never single frames of one that is trained on.
 """
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from local.stack import Stack
 from shared.database.session import Sessions
 from shared.database.tables import Attempt, Candidate, Job, MemberEnergy, Minimum, Walker
-from shared.database.workflow import progression
+from shared.database.workflow import transitions
 from shared.parameters import Hopping, JobParameters, Placement
 from shared.states import State
 from tests.stack.jobs import insert_job, submission
@@ -90,7 +90,7 @@ def test_a_cancelled_job_frees_its_worker(stack: Stack, opened: Sessions):
     long = submit(opened, hops=500)
     wait_until(lambda: hops_done(opened, long) >= 1, 60, "some hops")
     with opened.begin() as session:
-        progression.end(session, progression.locked(session, long.id), State.CANCELLED)
+        transitions.end_job(session, transitions.lock_job(session, long.id), State.CANCELLED)
     short = submit(opened, hops=0)
     assert wait_for_end(opened, short.id, 20).state == State.SUCCEEDED
     with opened() as session:

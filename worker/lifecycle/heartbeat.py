@@ -13,6 +13,7 @@ from shared.database import revision
 from shared.database.repositories.workers import beat, leave
 from shared.database.session import Sessions
 from shared.settings import Settings
+from shared.states import WorkerKind
 from worker.members.cache import Residents
 from worker.members.devices import resident_bytes
 
@@ -66,7 +67,7 @@ class Heartbeat:
                 name=worker_name(),
                 host=socket.gethostname(),
                 pid=os.getpid(),
-                kind="potentials" if self._members else "cpu",
+                kind=WorkerKind.POTENTIALS if self._members else WorkerKind.CPU,
                 device=self._device,
                 members=self._members,
                 residents=self._residents.report(),

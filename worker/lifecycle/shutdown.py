@@ -18,7 +18,7 @@ from typing import NoReturn
 _MARKER = "_ADHOP_STOP_MARKER"
 _PR_SET_PDEATHSIG = 1
 EXIT_DEVICE_FAULT = 70
-"""Exit status of a child that left a device in a bad state (EX_SOFTWARE)."""
+"""Exit status of a child whose device is in a bad state (EX_SOFTWARE)."""
 
 
 def prepare() -> None:
@@ -53,7 +53,7 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def leave_process() -> NoReturn:
+def exit_process() -> NoReturn:
     """In the child, at once: no handler runs that would ask a broken device to clean up. The parent starts another child."""
     logging.shutdown()
     os._exit(EXIT_DEVICE_FAULT)

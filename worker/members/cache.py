@@ -12,12 +12,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from api.members.fleet import UNFIT
 from services.forces.potential import Potential
 from shared.database.repositories.workers import register
 from shared.database.session import Sessions
 from shared.errors import DeviceFault, InvalidInput, MachineryFailure, Misconfigured
 from shared.settings import Settings
+from shared.states import MemberState
 from worker.members import canary, device_records, devices
 from worker.members.device_records import Shown
 from worker.members.devices import GIB, Device
@@ -230,7 +230,7 @@ class Residents:
         nothing: dict[str, Any] = {"load_s": None, "memory_bytes": None, "batch_atoms": None}
         counts = {"loads": 0, "hits": 0, "evaluations": 0}
         return shown + [
-            {"member": name, "state": UNFIT, "reason": reason, **nothing, **counts}
+            {"member": name, "state": MemberState.UNFIT, "reason": reason, **nothing, **counts}
             for name, reason in self._unfit.items()
         ]
 
@@ -243,7 +243,9 @@ def _absence(known: registry.Registry, name: str, device: Device) -> str | None:
 
 
 def _report(name: str, place: _Place) -> Report:
-    state = UNFIT if place.reason else "absent" if place.potential is None else "resident"
+    state = (
+        MemberState.UNFIT if place.reason else MemberState.ABSENT if place.potential is None else MemberState.RESIDENT
+    )
     return Report(
         name,
         state,

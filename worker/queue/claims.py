@@ -1,7 +1,7 @@
 """Claims: a row of work is taken with a lease and a fencing token, and written only while both are still one's own.
 
 Only PostgreSQL's clock counts. attempts is raised when the row is claimed, before anything runs: a row that takes
-its worker down is counted all the same. Which rows may be claimed, and whose turn it is, says `open_work`.
+its worker down is counted all the same. Which rows may be claimed, and whose turn it is, says `eligible`.
 
 A worker that dies takes all that it held down with it. So that the innocent are not given up with the guilty, the last attempt
 that a row has left is made alone (`Trial`).
@@ -30,6 +30,7 @@ from shared.database.tables import (
     WorkRow,
     claim_tokens,
 )
+from shared.database.workflow.transitions import move, moved
 from shared.errors import Failure, LostLease, MachineryFailure, Poison, WorkerLost
 from shared.states import State, Work
 
@@ -85,18 +86,16 @@ def claim(
     ).all()
     if not ids:
         return []
-    session.execute(
-        update(table)
-        .where(table.id.in_(ids))
-        .values(
-            state=State.RUNNING,
-            owner=owner,
-            token=claim_tokens.next_value(),
-            lease_until=func.now() + timedelta(seconds=lease_s),
-            attempts=table.attempts + 1,
-        )
-        .execution_options(synchronize_session=False)
+    taken = moved(
+        table,
+        State.RUNNING,
+        table.id.in_(ids),
+        owner=owner,
+        token=claim_tokens.next_value(),
+        lease_until=func.now() + timedelta(seconds=lease_s),
+        attempts=table.attempts + 1,
     )
+    session.execute(taken.execution_options(synchronize_session=False))
     rows = {row.id: row for row in session.scalars(select(table).where(table.id.in_(ids)))}
     return [rows[key] for key in ids]
 
@@ -156,28 +155,21 @@ def renew(session: Session, lease: Lease, lease_s: float) -> bool:
     return session.scalar(statement) is not None
 
 
+def _move_mine(session: Session, lease: Lease, to: State, **values: Any) -> bool:
+    """Whether the row was still one's own to move."""
+    statement = moved(lease.table, to, _mine(lease), **values).returning(lease.table.id)
+    return session.scalar(statement.execution_options(synchronize_session=False)) is not None
+
+
 def finish(session: Session, lease: Lease, state: State, **values: Any) -> None:
-    """Write the row's result and give the lease back; attempts start again. Raises LostLease, and then nothing may be
-    committed."""
-    statement = (
-        update(lease.table)
-        .where(_mine(lease))
-        .values(state=state, owner=None, lease_until=None, attempts=0, **values)
-        .returning(lease.table.id)
-        .execution_options(synchronize_session=False)
-    )
-    if session.scalar(statement) is None:
+    """Write the row's result and end the lease; attempts start again. Raises LostLease, and then nothing may be committed."""
+    if not _move_mine(session, lease, state, attempts=0, **values):
         raise _lost(lease)
 
 
 def release(session: Session, lease: Lease) -> None:
-    """Give a row back unfinished, as on an orderly stop: costs no attempt."""
-    session.execute(
-        update(lease.table)
-        .where(_mine(lease))
-        .values(state=State.QUEUED, owner=None, lease_until=None, attempts=lease.table.attempts - 1)
-        .execution_options(synchronize_session=False)
-    )
+    """Requeue a row unfinished, as on an orderly stop: costs no attempt."""
+    _move_mine(session, lease, State.QUEUED, attempts=lease.table.attempts - 1)
 
 
 def fail(session: Session, lease: Lease, failure: Failure, worker: str) -> None:
@@ -187,27 +179,20 @@ def fail(session: Session, lease: Lease, failure: Failure, worker: str) -> None:
     finish(session, lease, State.FAILED, failure_kind=failure.kind, failure_reason=str(failure))
 
 
-def give_back(session: Session, lease: Lease, failure: MachineryFailure, worker: str, max_attempts: int) -> None:
-    """Record an attempt that the machinery ended, for another process to try again; past the limit the row fails. Raises
+def end_attempt(session: Session, lease: Lease, failure: MachineryFailure, worker: str, max_attempts: int) -> None:
+    """Record an attempt that the machinery ended, and requeue the row for another process; past the limit the row fails. Raises
     LostLease."""
     row = session.get_one(lease.table, lease.id)
     if row.attempts >= max_attempts:
         fail(session, lease, failure, worker)
         return
     _record(session, row, failure, worker)
-    statement = (
-        update(lease.table)
-        .where(_mine(lease))
-        .values(state=State.QUEUED, owner=None, lease_until=None)
-        .returning(lease.table.id)
-        .execution_options(synchronize_session=False)
-    )
-    if session.scalar(statement) is None:
+    if not _move_mine(session, lease, State.QUEUED):
         raise _lost(lease)
 
 
 def end_expired(session: Session, max_attempts: int) -> set[UUID]:
-    """Give back every row whose lease ran out, or give it up past its attempts. Returns the jobs concerned."""
+    """Requeue every row whose lease ran out, or fail it past its attempts. Returns the jobs concerned."""
     jobs: set[UUID] = set()
     for table in TABLES:
         expired = (
@@ -218,19 +203,13 @@ def end_expired(session: Session, max_attempts: int) -> set[UUID]:
         for row in session.scalars(expired):
             lost = WorkerLost(f"worker {row.owner} was lost while it held this")
             _record(session, row, lost, row.owner)
-            poison = Poison(f"given up after {row.attempts} attempts that each lost their worker")
-            _requeue(row, max_attempts, poison)
+            if row.attempts >= max_attempts:
+                poison = Poison(f"given up after {row.attempts} attempts that each lost their worker")
+                move(row, State.FAILED, failure_kind=poison.kind, failure_reason=str(poison))
+            else:
+                move(row, State.QUEUED)
             jobs.update(_jobs_of(session, row))
     return jobs
-
-
-def _requeue(row: WorkRow, max_attempts: int, failure: Failure) -> None:
-    """Back into the queue; or failed, where no attempt is left."""
-    if row.attempts >= max_attempts:
-        row.state, row.failure_kind, row.failure_reason = State.FAILED, failure.kind, str(failure)
-    else:
-        row.state = State.QUEUED
-    row.owner, row.lease_until = None, None
 
 
 def _jobs_of(session: Session, row: WorkRow) -> set[UUID]:

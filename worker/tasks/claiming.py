@@ -1,4 +1,4 @@
-"""Which errands a worker may run: claimed for a member it hosts, in the order that lets others go on soonest."""
+"""Which items a worker may run: claimed for a member it hosts, in the order that lets others go on soonest."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from shared.settings import Settings
 from worker.lifecycle.heartbeat import worker_name
 from worker.members.cache import Residents
 from worker.queue import claims, eligible
-from worker.tasks.evaluation import EvaluationErrand
-from worker.tasks.hop import HopErrand
-from worker.tasks.reference import ReferenceErrand
-from worker.tasks.work_item import Errand
+from worker.tasks.evaluation import EvaluationItem
+from worker.tasks.hop import HopItem
+from worker.tasks.reference import ReferenceItem
+from worker.tasks.work_item import WorkItem
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Claiming:
     sessions: Sessions
     residents: Residents
 
-    def claim(self, member: str, room: int, trial: claims.Trial) -> list[Errand]:
-        """Up to `room` errands. References come before evaluations, evaluations before hops: what unblocks others goes first.
+    def claim(self, member: str, room: int, trial: claims.Trial) -> list[WorkItem]:
+        """Up to `room` items. References come before evaluations, evaluations before hops: what unblocks others goes first.
         Raises OtherVersion where the tables are those of another version, and OperationalError."""
-        errands: list[Errand] = []
+        items: list[WorkItem] = []
         with self.sessions.begin() as session:
             revision.check(session)
             for table, eligible in _SOURCES:
@@ -42,14 +42,14 @@ class Claiming:
                     eligible(member),
                     owner=worker_name(),
                     lease_s=self.settings.lease_s,
-                    limit=room - len(errands),
+                    limit=room - len(items),
                     trial=trial,
                     max_attempts=self.settings.max_attempts,
                 )
-                errands += [self._errand(session, member, row) for row in rows]
-                if len(errands) >= room:
+                items += [self._item(session, member, row) for row in rows]
+                if len(items) >= room:
                     break
-        return errands
+        return items
 
     def last_attempts(self, members: Sequence[str]) -> list[str]:
         """Those of these members that have a row which waits for its last attempt and may be claimed now."""
@@ -69,14 +69,14 @@ class Claiming:
         with self.sessions() as session:
             return eligible.anything_open(session, member)
 
-    def _errand(self, session: Session, member: str, row: WorkRow) -> Errand:
+    def _item(self, session: Session, member: str, row: WorkRow) -> WorkItem:
         if isinstance(row, Reference):
-            return ReferenceErrand.load(session, row)
+            return ReferenceItem.load(session, row)
         if isinstance(row, MemberEnergy):
-            return EvaluationErrand.load(session, row, self.residents.entry(member).energy_kind)
+            return EvaluationItem.load(session, row, self.residents.entry(member).energy_kind)
         if isinstance(row, Walker):
-            return HopErrand.load(session, row)
-        raise TypeError(f"no errand for {row}")
+            return HopItem.load(session, row)
+        raise TypeError(f"no item for {row}")
 
 
 _SOURCES: tuple[tuple[type[claims.MemberWork], Callable[[str], Subquery]], ...] = (

@@ -20,7 +20,7 @@ from worker.queue import claims
 
 
 @dataclass(frozen=True, eq=False)
-class EvaluationErrand:
+class EvaluationItem:
     """slab: energy of the relaxed clean slab, eV; gas: energies of the gas molecules and of the job's own references, eV, by name;
     None and empty where the member predicts adsorption energies itself. coefficients: how many of each."""
 
@@ -32,7 +32,7 @@ class EvaluationErrand:
     coefficients: dict[str, float]
 
     @classmethod
-    def load(cls, session: Session, row: MemberEnergy, kind: EnergyKind) -> EvaluationErrand:
+    def load(cls, session: Session, row: MemberEnergy, kind: EnergyKind) -> EvaluationItem:
         candidate = session.get_one(Candidate, row.candidate_id)
         own = JobParameters.model_validate(session.get_one(Job, row.job_id).parameters).references
         structure = restore(candidate.structure, candidate.positions)

@@ -1,22 +1,18 @@
-"""Walkers and the candidates they find."""
+"""What a job has found so far, as a walker may know it, and all of it when the minima are chosen."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import and_, func, insert, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from shared.database.repositories.structures import restore
-from shared.database.tables import Candidate, Job, MemberEnergy, Placement, StructureRow, Walker
+from shared.database.tables import Candidate, Job, Placement, StructureRow, Walker
 from shared.parameters import JobParameters
 from shared.structures import Structure
-
-OUT_OF_TIME = "wall time"
-"""Why a walker ended, where the job's budget of wall time did it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,28 +91,6 @@ def out_of_time(session: Session, job: Job, parameters: JobParameters) -> bool:
     return since is not None and float(since) > parameters.max_wall_s
 
 
-def pass_on(
-    session: Session, candidate: Candidate, placement_id: int, refine: Sequence[str], score: Sequence[str]
-) -> None:
-    """A distinct sound minimum of the search goes to the refining members; where there are none, to those that score."""
-    if not refine:
-        enqueue_evaluations(session, candidate, score)
-        return
-    session.add_all(
-        Walker(job_id=candidate.job_id, placement_id=placement_id, member=member, refines=candidate.id)
-        for member in refine
-    )
-
-
-def enqueue_evaluations(session: Session, candidate: Candidate, members: Sequence[str]) -> None:
-    """Ask each member for its energy of a candidate."""
-    if members:
-        session.execute(
-            insert(MemberEnergy),
-            [{"job_id": candidate.job_id, "candidate_id": candidate.id, "member": member} for member in members],
-        )
-
-
 @dataclass(frozen=True, eq=False)
 class Geometry:
     """A candidate's structure, and the one that its walker found it to be the same as."""
@@ -143,7 +117,3 @@ def geometries(session: Session, job_id: UUID) -> list[Geometry]:
         for row in session.scalars(select(StructureRow).where(StructureRow.id.in_({row.structure_id for row in rows})))
     }
     return [Geometry(row.id, row.duplicate_of, like[row.structure_id].moved(row.positions)) for row in rows]
-
-
-def job_of(session: Session, row: Walker | MemberEnergy) -> Job:
-    return session.get_one(Job, row.job_id)

@@ -19,35 +19,36 @@ from services.search.walker import Found, Hop, Minimum
 from services.search.walker import Walker as WalkerState
 from shared.database.repositories.references import clean_slab
 from shared.database.repositories.structures import keep, restore
-from shared.database.tables import Candidate, Walker
+from shared.database.tables import Candidate, Job, Walker
+from shared.database.workflow.new_work import Recipients, pass_on
 from shared.parameters import JobParameters
-from shared.states import State
+from shared.states import State, WalkerEnd
 from shared.structures import Structure
 from worker.queue import claims
 from worker.tasks import history
 
 
 @dataclass(frozen=True, eq=False)
-class HopErrand:
-    """ended: why the walker stops before this hop, or None. share: force calls it may use in all, or None. pass_on_to: members
-    that relax a new sound minimum again, and those that score it."""
+class HopItem:
+    """ended: why the walker stops before this hop, or None. share: force calls it may use in all, or None. recipients: whom a new
+    sound minimum goes to."""
 
     lease: claims.Lease
     job_ids: tuple[UUID, ...]
     member: str
     parameters: JobParameters
-    pass_on_to: tuple[Sequence[str], Sequence[str]]
+    recipients: Recipients
     placement_id: int
     placement: Structure
     slab: Structure
     walker: WalkerState
     known: list[history.KnownMinimum]
     share: int | None
-    ended: str | None
+    ended: WalkerEnd | None
 
     @classmethod
-    def load(cls, session: Session, row: Walker) -> HopErrand:
-        job = history.job_of(session, row)
+    def load(cls, session: Session, row: Walker) -> HopItem:
+        job = session.get_one(Job, row.job_id)
         parameters = JobParameters.model_validate(job.parameters)
         if row.refines is not None:
             alone = parameters.hopping.model_copy(update={"hops": 0})
@@ -62,26 +63,25 @@ class HopErrand:
         # settled before the first escape; later hops ask again only to know their share of a budget
         asks = walker.hop == 1 or (walker.hop > 1 and parameters.max_force_calls is not None)
         share, ended = _allotted(session, row, parameters, len(job.search_members)) if asks else (None, None)
-        if (
-            row.refines is None
-            and (walker.hop or row.placement.index)
-            and history.out_of_time(session, job, parameters)
-        ):
-            ended = history.OUT_OF_TIME
-        history = history.best_by_round(session, row.job_id, row.member, walker.hop - lag)
+        in_time = row.refines is not None or (walker.hop == 0 and row.placement.index == 0)
+        if not in_time and history.out_of_time(session, job, parameters):
+            ended = WalkerEnd.WALL_TIME
+        best = history.best_by_round(session, row.job_id, row.member, walker.hop - lag)
         return cls(
             lease=claims.lease_of(row),
             job_ids=(row.job_id,),
             member=row.member,
             parameters=parameters,
-            pass_on_to=((), job.score_members) if row.refines is not None else (job.refine_members, job.score_members),
+            recipients=Recipients(
+                refine=() if row.refines is not None else job.refine_members, score=job.score_members
+            ),
             placement_id=row.placement_id,
             placement=placement,
             slab=clean_slab(session, row.job_id, row.member),
             walker=walker,
             known=history.known_minima(session, row, lag),
             share=share,
-            ended=ended or hopping.ended(walker, history, parameters, share),
+            ended=ended or hopping.ended(walker, best, parameters, share),
         )
 
     def walk(self) -> Walk[Hop | None]:
@@ -132,7 +132,7 @@ class HopErrand:
         session.add(candidate)
         session.flush()
         if duplicate is None and found.sound(self.parameters.selection):
-            history.pass_on(session, candidate, self.placement_id, *self.pass_on_to)
+            pass_on(session, candidate, self.placement_id, self.recipients)
 
     def _known_as(self, found: Found) -> int | None:
         """The earliest known candidate that is the same minimum, with the same anomalies: labels depend on the placement."""
@@ -150,7 +150,7 @@ def _start(session: Session, row: Walker, placement: Structure) -> Structure:
 
 def _allotted(
     session: Session, row: Walker, parameters: JobParameters, n_members: int
-) -> tuple[int | None, str | None]:
+) -> tuple[int | None, WalkerEnd | None]:
     """Force calls that a walker past its first relaxation may use, and why it goes no further, if so."""
     firsts = [
         None if one is None else _first(one, parameters)
@@ -159,7 +159,7 @@ def _allotted(
     going, index = promising(firsts, parameters), row.placement.index
     budget = parameters.max_force_calls
     allotted = None if budget is None else share(budget, n_members, firsts, going, index)
-    return allotted, None if index in going else "not promising"
+    return allotted, None if index in going else WalkerEnd.NOT_PROMISING
 
 
 def _first(row: Candidate, parameters: JobParameters) -> First:

@@ -22,11 +22,12 @@ from shared.settings import Settings
 from worker.lifecycle import shutdown
 from worker.lifecycle.heartbeat import worker_name
 from worker.lifecycle.lease_keeper import LeaseKeeper
-from worker.lifecycle.shutdown import leave_process
+from worker.lifecycle.shutdown import exit_process
 from worker.members.cache import Residents
-from worker.queue import claims
+from worker.queue import backlog, claims
 from worker.tasks.claiming import Claiming
-from worker.tasks.work_item import Errand
+from worker.tasks.committing import commit_while_held
+from worker.tasks.work_item import WorkItem
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ LOOK_S = 1.0
 """Least time between two looks for work by an engine that has some but not its fill."""
 
 
-class Advance:
+class MemberTask:
     """One run of the task. All state that matters is in the database; this holds what is in flight."""
 
     def __init__(
@@ -53,21 +54,21 @@ class Advance:
         self._residents = residents
         self._claiming = Claiming(settings, sessions, residents)
         self._engines: dict[str, Engine] = {}
-        self._errands: dict[claims.Lease, Errand] = {}
+        self._items: dict[claims.Lease, WorkItem] = {}
         self._looked = dict.fromkeys(residents.hosted, 0.0)
         self._alone = False
 
     def run(self, first: str) -> None:
         """Until nothing is claimable, a stop is requested, or the slice is over; `first` is the member that was rung for. Does not
-        return where the device is beyond use. An error that nobody foresaw is raised again once what was held has been given back."""
+        return where the device is beyond use. An error that nobody foresaw is raised again once what was held has been requeued."""
         members = sorted(self._residents.hosted, key=lambda member: member != first)
         until = time.monotonic() + self._settings.task_slice_s
         try:
             self._run(members, until)
         except DeviceFault as fault:
-            self._leave(fault)
+            self._exit_process(fault)
         except Exception as error:
-            self._spent(self._errands, Broken(f"{type(error).__name__}: {error}"[:500]))
+            self._end_attempts(self._items, Broken(f"{type(error).__name__}: {error}"[:500]))
             raise
         if time.monotonic() > until:
             for member in members:
@@ -81,14 +82,14 @@ class Advance:
                     self._take(members)
                 except (OperationalError, OtherVersion) as error:  # what is held goes on; its lease says for how long
                     log.warning("no work claimed: %s", error)
-            if not self._errands:
+            if not self._items:
                 break
             for member, engine in list(self._engines.items()):
                 self._drop_lost()
                 self._stepping = member
                 for outcome in engine.step():
                     self._commit(member, outcome)
-        self._give_back()
+        self._release_all()
         for member, engine in self._engines.items():
             self._residents.used(member, engine.force_calls, engine.batch_atoms)
 
@@ -97,14 +98,14 @@ class Advance:
         worker take more while such a row waits: what it holds are single hops, so it soon holds nothing."""
         if self._alone:
             return
-        if not self._errands:
+        if not self._items:
             last = self._claiming.last_attempts(members)
             self._alone = any(self._top_up(member, 1, claims.Trial.ALONE) for member in last)
             if self._alone:
                 return
         due = [member for member in members if self._room(member) > 0 and self._is_due(member)]
         self._looked |= dict.fromkeys(due, time.monotonic())
-        if not due or (self._errands and self._claiming.last_attempts(members)):
+        if not due or (self._items and self._claiming.last_attempts(members)):
             return
         for member in due:
             self._top_up(member, self._room(member), claims.Trial.SHARED)
@@ -114,7 +115,7 @@ class Advance:
         return self._settings.walkers_per_worker - walking
 
     def _is_due(self, member: str) -> bool:
-        return not self._errands or time.monotonic() - self._looked[member] >= LOOK_S
+        return not self._items or time.monotonic() - self._looked[member] >= LOOK_S
 
     def _top_up(self, member: str, room: int, trial: claims.Trial) -> bool:
         """Whether anything was claimed."""
@@ -122,10 +123,10 @@ class Advance:
         if engine is None:
             return False
         claimed = self._claiming.claim(member, room, trial)
-        for errand in claimed:
-            self._errands[errand.lease] = errand
-            self._keeper.hold(errand.lease)
-            engine.add(errand.lease, errand.walk())
+        for item in claimed:
+            self._items[item.lease] = item
+            self._keeper.hold(item.lease)
+            engine.add(item.lease, item.walk())
         return bool(claimed)
 
     def _engine(self, member: str) -> Engine | None:
@@ -136,10 +137,10 @@ class Advance:
             return None
         busy = {name for name, engine in self._engines.items() if len(engine)}
         try:
-            for gone in self._residents.make_room(member, busy):
-                if gone in self._engines:
-                    engine = self._engines.pop(gone)
-                    self._residents.used(gone, engine.force_calls, engine.batch_atoms)
+            for evicted in self._residents.make_room(member, busy):
+                if evicted in self._engines:
+                    engine = self._engines.pop(evicted)
+                    self._residents.used(evicted, engine.force_calls, engine.batch_atoms)
                     del engine
             potential = self._residents.get(member)
         except DeviceFault:
@@ -150,74 +151,73 @@ class Advance:
         self._engines[member] = Engine(potential, batch_atoms=self._residents.batch_atoms(member))
         return self._engines[member]
 
-    def _leave(self, fault: DeviceFault) -> None:
+    def _exit_process(self, fault: DeviceFault) -> None:
         """Nothing that this process asks the device will be answered: what was in the failing forward has had an attempt, the rest
-        goes back unspent, and the process ends. Its successor claims nothing before its members' canaries answer."""
+        is released, and the process ends. Its successor claims nothing before its members' canaries answer."""
         engine = self._engines.get(self._stepping)
         suspects = [lease for lease in (engine.keys() if engine else []) if isinstance(lease, claims.Lease)]
         log.critical("%s: %s; this process ends", self._stepping, fault)
-        self._spent(suspects, fault)
+        self._end_attempts(suspects, fault)
         for lease in suspects:
-            self._errands.pop(lease, None)
+            self._items.pop(lease, None)
         with contextlib.suppress(OperationalError):
-            self._give_back()
-        leave_process()
+            self._release_all()
+        exit_process()
 
-    def _spent(self, leases: Iterable[claims.Lease], failure: MachineryFailure) -> None:
-        """What was held when this failed has had an attempt: nobody waits for its leases to run out, and the reason is kept."""
+    def _end_attempts(self, leases: Iterable[claims.Lease], failure: MachineryFailure) -> None:
+        """What was held when this failed has had an attempt and is requeued: nobody waits for its leases to run out, and the reason
+        is kept."""
         for lease in list(leases):
             try:
                 with self._sessions.begin() as session:
-                    claims.give_back(session, lease, failure, worker_name(), self._settings.max_attempts)
+                    claims.end_attempt(session, lease, failure, worker_name(), self._settings.max_attempts)
             except (LostLease, SQLAlchemyError) as error:
-                log.warning("%s %d not given back: %s", lease.table.__tablename__, lease.id, error)
+                log.warning("%s %d not requeued: %s", lease.table.__tablename__, lease.id, error)
 
     def _drop_lost(self) -> None:
-        for lease in self._keeper.lost() & self._errands.keys():
+        for lease in self._keeper.lost() & self._items.keys():
             log.info("lost %s %d: cancelled, or held by another worker", lease.table.__tablename__, lease.id)
             self._forget(lease)
 
-    def _forget(self, lease: claims.Lease) -> Errand | None:
+    def _forget(self, lease: claims.Lease) -> WorkItem | None:
         self._keeper.drop(lease)
         for engine in self._engines.values():
             engine.drop(lease)
-        errand = self._errands.pop(lease, None)
-        self._alone = self._alone and bool(self._errands)
-        return errand
+        item = self._items.pop(lease, None)
+        self._alone = self._alone and bool(self._items)
+        return item
 
     def _commit(self, member: str, outcome: Outcome) -> None:
-        """Store how an errand ended; a database that is away for a moment is tried again while the lease lasts."""
-        if not isinstance(outcome.key, claims.Lease) or outcome.key not in self._errands:
+        """Store how an item ended; a database that is away for a moment is tried again while the lease lasts."""
+        if not isinstance(outcome.key, claims.Lease) or outcome.key not in self._items:
             return
-        lease, errand = outcome.key, self._errands[outcome.key]
+        lease, item = outcome.key, self._items[outcome.key]
         fields = {
             "work": lease.table.__tablename__,
             "row": lease.id,
             "attempt": lease.token,
-            "job": _named(errand.job_ids),
+            "job": _named(item.job_ids),
         }
-        while lease not in self._keeper.lost():
-            try:
-                self._store(lease, errand, outcome)
-                log.info("stored" if outcome.error is None else "failed: %s", *_reason(outcome), extra=fields)
-                self._settle(member, errand.job_ids)
-                break
-            except LostLease as lost:
-                log.warning("%s", lost, extra=fields)
-                break
-            except OperationalError as error:
-                log.warning("not committed yet: %s", error, extra=fields)
-                time.sleep(0.5)
+
+        def write() -> None:
+            self._store(lease, item, outcome)
+            log.info("stored" if outcome.error is None else "failed: %s", *_reason(outcome), extra=fields)
+            self._move_on(item.job_ids)
+
+        try:
+            commit_while_held(lease, self._keeper.lost, write, fields=fields)
+        except LostLease as lost:
+            log.warning("%s", lost, extra=fields)
         self._forget(lease)
         if member in self._engines and not len(self._engines[member]):
             self._looked[member] = 0.0
 
-    def _store(self, lease: claims.Lease, errand: Errand, outcome: Outcome) -> None:
+    def _store(self, lease: claims.Lease, item: WorkItem, outcome: Outcome) -> None:
         failure = outcome.error
         if failure is None:
             try:
                 with self._sessions.begin() as session:
-                    errand.store(session, outcome.result)
+                    item.store(session, outcome.result)
                 return
             except ScienceFailure as refused:
                 failure = refused
@@ -228,20 +228,20 @@ class Advance:
         with self._sessions.begin() as session:
             claims.fail(session, lease, failure, worker_name())
 
-    def _settle(self, member: str, job_ids: tuple[UUID, ...]) -> None:
+    def _move_on(self, job_ids: tuple[UUID, ...]) -> None:
         for job_id in job_ids:
             with self._sessions.begin() as session:
-                choose = progression.settle(session, job_id)
-                waiting = [] if choose else progression.waiting_members(session, job_id)
+                choose = progression.move_on(session, job_id)
+                members = [] if choose else backlog.members_of_job(session, job_id)
             if choose:
                 self._bell.cpu()
-            for other in waiting:
+            for other in members:
                 if other not in self._residents.hosted:
                     self._bell.member(other)
 
-    def _give_back(self) -> None:
-        """On an orderly stop: leases return unspent."""
-        for lease in list(self._errands):
+    def _release_all(self) -> None:
+        """On an orderly stop: what is held is requeued, and costs no attempt."""
+        for lease in list(self._items):
             with self._sessions.begin() as session:
                 claims.release(session, lease)
             self._forget(lease)

@@ -20,7 +20,7 @@ from worker.queue import claims
 
 
 @dataclass(frozen=True, eq=False)
-class ReferenceErrand:
+class ReferenceItem:
     lease: claims.Lease
     job_ids: tuple[UUID, ...]
     label: str
@@ -29,7 +29,7 @@ class ReferenceErrand:
     max_steps: int
 
     @classmethod
-    def load(cls, session: Session, row: Reference) -> ReferenceErrand:
+    def load(cls, session: Session, row: Reference) -> ReferenceItem:
         jobs = session.scalars(select(JobReference.job_id).where(JobReference.reference_id == row.id))
         return cls(
             lease=claims.lease_of(row),

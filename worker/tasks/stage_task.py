@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from shared.broker import Doorbell
 from shared.database import revision
 from shared.database.session import Sessions
 from shared.database.tables import Job, StageRow
-from shared.database.workflow import progression
+from shared.database.workflow import transitions
 from shared.errors import Broken, Failure, InvalidInput, LostLease, OtherVersion
 from shared.settings import Settings
 from shared.states import State, Work
@@ -23,11 +22,12 @@ from worker.lifecycle.heartbeat import worker_name
 from worker.lifecycle.lease_keeper import LeaseKeeper
 from worker.queue import claims, eligible
 from worker.tasks import stages
+from worker.tasks.committing import commit_while_held
 
 log = logging.getLogger(__name__)
 
 
-class StageRunner:
+class StageTask:
     """One run of the task, a stage at a time."""
 
     def __init__(self, settings: Settings, sessions: Sessions, keeper: LeaseKeeper, bell: Doorbell) -> None:
@@ -63,7 +63,7 @@ class StageRunner:
         if not isinstance(row, StageRow):
             return None
         with self._sessions.begin() as session:  # apart: who ends a job locks it before its stages
-            progression.start(session, row.job_id)
+            transitions.start_job(session, row.job_id)
         return row
 
     def _run(self, row: StageRow) -> None:
@@ -82,7 +82,7 @@ class StageRunner:
         except SQLAlchemyError:
             raise  # the lease runs out, and another attempt is made
         except Exception as error:
-            self._abandon(lease, error)
+            self._end_attempt(lease, error)
             raise
         finally:
             self._keeper.drop(lease)
@@ -102,30 +102,23 @@ class StageRunner:
     def _fail(self, lease: claims.Lease, row: StageRow, kind: str, reason: str) -> None:
         def store(session: Session, job: Job) -> None:
             claims.finish(session, lease, State.FAILED, failure_kind=kind, failure_reason=reason)
-            progression.end(session, job, State.FAILED, kind=kind, reason=reason)
+            transitions.end_job(session, job, State.FAILED, kind=kind, reason=reason)
 
         self._store(lease, row, store)
 
     def _store(self, lease: claims.Lease, row: StageRow, write: Callable[[Session, Job], None]) -> None:
-        """Write a result; a database that is away for a moment is tried again while the lease lasts."""
-        while lease not in self._keeper.lost():
-            try:
-                return self._write_locked(lease, row, write)
-            except OperationalError as error:
-                log.warning("not committed yet: %s", error)
-                time.sleep(0.5)
-        raise LostLease(f"the lease on stage {lease.id} can't be kept")
+        commit_while_held(lease, self._keeper.lost, lambda: self._write_locked(lease, row, write))
 
     def _write_locked(self, lease: claims.Lease, row: StageRow, write: Callable[[Session, Job], None]) -> None:
         """One transaction with the job's row locked; a job that has ended meanwhile is left alone."""
         with self._sessions.begin() as session:
-            job = progression.locked(session, row.job_id)
+            job = transitions.lock_job(session, row.job_id)
             if job is None or State(job.state).ended:
                 raise LostLease(f"job {row.job_id} has ended")
             claims.check(session, lease)
             write(session, job)
 
-    def _abandon(self, lease: claims.Lease, error: Exception) -> None:
+    def _end_attempt(self, lease: claims.Lease, error: Exception) -> None:
         failure = Broken(f"{type(error).__name__}: {error}"[:500])
         with contextlib.suppress(LostLease), self._sessions.begin() as session:
-            claims.give_back(session, lease, failure, worker_name(), self._settings.max_attempts)
+            claims.end_attempt(session, lease, failure, worker_name(), self._settings.max_attempts)

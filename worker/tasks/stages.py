@@ -19,7 +19,7 @@ from shared.database.repositories import selections, workers
 from shared.database.repositories.references import GAS, SLAB, Wanted, want
 from shared.database.repositories.structures import keep
 from shared.database.tables import Candidate, Job, Placement, Walker
-from shared.database.workflow import progression
+from shared.database.workflow import transitions
 from shared.parameters import JobParameters
 from shared.states import Stage, State
 from shared.submissions import Submission
@@ -63,7 +63,7 @@ def store_placements(session: Session, lease: claims.Lease, job: Job, system: Sy
     for member in sorted({*job.search_members, *job.refine_members, *scoring}):
         total = member in scoring and kinds.get(member, EnergyKind.TOTAL) == EnergyKind.TOTAL
         want(session, job.id, member, _wanted(job, system, gas=total))
-    job.stage = Stage.SEARCHING
+    transitions.enter_stage(job, Stage.SEARCHING)
     claims.finish(session, lease, State.SUCCEEDED)
 
 
@@ -94,9 +94,9 @@ def choose_minima(session: Session, lease: claims.Lease, job: Job) -> None:
     selections.store(session, job.id, rules, limit, pool, outcome, user_id=job.user_id)
     claims.finish(session, lease, State.SUCCEEDED)
     if (outcome.rank >= 0).any():
-        progression.end(session, job, State.SUCCEEDED)
+        transitions.end_job(session, job, State.SUCCEEDED)
     else:
-        progression.end(
+        transitions.end_job(
             session,
             job,
             State.FAILED,

@@ -1,4 +1,4 @@
-"""What every errand looks like to the task that runs it."""
+"""What every item looks like to the task that runs it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.forces.potential import Walk
 from worker.queue.claims import Lease
 
 
-class Errand(Protocol):
+class WorkItem(Protocol):
     """One claimed row: its lease, its walk, and how its result is stored."""
 
     @property

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -18,14 +17,15 @@ from shared.database.tables import (
     StageRow,
     Walker,
 )
-from shared.states import OPEN, Stage, State, Work, check_transition
-from worker.tasks.history import enqueue_evaluations
+from shared.database.workflow import transitions
+from shared.database.workflow.new_work import enqueue_evaluations
+from shared.states import OPEN, Stage, State, Work
 
 REFERENCE_FAILED = "reference_failed"
 
 
-def unsettled(session: Session) -> list[UUID]:
-    """Open jobs that `settle` would move on: a stage was given up, a reference failed, or nothing is left to search and score."""
+def due(session: Session) -> list[UUID]:
+    """Open jobs that `move_on` would move on: a stage was given up, a reference failed, or nothing is left to search and score."""
     stage_failed = exists().where(StageRow.job_id == Job.id, StageRow.state == State.FAILED)
     work = [exists().where(table.job_id == Job.id, table.state.in_(OPEN)) for table in (Walker, MemberEnergy)]
     reference_failed = exists().where(
@@ -46,48 +46,14 @@ def unsettled(session: Session) -> list[UUID]:
     )
 
 
-def start(session: Session, job_id: UUID) -> None:
-    """The job's first work has been claimed; one that has ended meanwhile stays ended."""
-    session.execute(
-        update(Job)
-        .where(Job.id == job_id, Job.state == State.QUEUED)
-        .values(state=State.RUNNING, started_at=func.now())
-        .execution_options(synchronize_session=False)
-    )
-
-
-def end(session: Session, job: Job, state: State, *, kind: str | None = None, reason: str | None = None) -> None:
-    """The job is over; what of its work is still open is cancelled. Whoever is just storing a result is waited for, and what it adds
-    is cancelled too: stages add walkers, walkers add evaluations and walkers that refine. Hence the order, and walkers twice: a
-    statement doesn't see the rows that were added by whoever it waited for, the next one does."""
-    check_transition(State(job.state), state)
-    now = session.scalar(select(func.now()))
-    job.state, job.failure_kind, job.failure_reason, job.ended_at = state, kind, reason, now
-    if state is State.SUCCEEDED:
-        job.stage = Stage.DONE
-    for table in (StageRow, Walker, Walker, MemberEnergy):
-        session.execute(
-            update(table)
-            .where(table.job_id == job.id, table.state.in_(OPEN))
-            .values(state=State.CANCELLED, owner=None, lease_until=None)
-        )
-
-
-def locked(session: Session, job_id: UUID) -> Job | None:
-    """The job, with nobody else settling or ending it until this transaction ends. Rows may be added under it meanwhile: whoever adds
-    one may hold the very row that the owner of this lock waits for."""
-    query = select(Job).where(Job.id == job_id).with_for_update(key_share=True)
-    return session.scalars(query, execution_options={"populate_existing": True}).one_or_none()
-
-
-def settle(session: Session, job_id: UUID) -> bool:
+def move_on(session: Session, job_id: UUID) -> bool:
     """Open the selection stage when nothing is left to search or score, or end the job where there is nothing to choose
     from. Returns whether a CPU worker is needed now."""
-    job = locked(session, job_id)
+    job = transitions.lock_job(session, job_id)
     if job is None or State(job.state).ended:
         return False
     if job.stage == Stage.PLACING or job.stage == Stage.SELECTING:
-        return _settle_stage(session, job)
+        return _follow_stage(session, job)
     _fail_without_references(session, job)
     if _open(session, Walker, job_id) or _open(session, MemberEnergy, job_id):
         return False
@@ -98,16 +64,16 @@ def settle(session: Session, job_id: UUID) -> bool:
     if not _scored(session, job_id) and _score_lowest(session, job):
         return False
     session.execute(insert(StageRow).values(job_id=job_id, work=Work.SELECTION).on_conflict_do_nothing())
-    job.stage = Stage.SELECTING
+    transitions.enter_stage(job, Stage.SELECTING)
     return True
 
 
-def _settle_stage(session: Session, job: Job) -> bool:
+def _follow_stage(session: Session, job: Job) -> bool:
     """A CPU stage that was given up takes the job with it."""
     work = Work.PLACEMENT if job.stage == Stage.PLACING else Work.SELECTION
     row = session.scalars(select(StageRow).where(StageRow.job_id == job.id, StageRow.work == work)).one_or_none()
     if row is not None and row.state == State.FAILED:
-        end(session, job, State.FAILED, kind=row.failure_kind, reason=row.failure_reason)
+        transitions.end_job(session, job, State.FAILED, kind=row.failure_kind, reason=row.failure_reason)
     return row is not None and row.state == State.QUEUED
 
 
@@ -125,19 +91,7 @@ def _fail_without_references(session: Session, job: Job) -> None:
     )
     for reference in failed:
         reason = f"its reference ({reference.kind} {reference.label}) failed: {reference.failure_reason}"
-        for table in (Walker, MemberEnergy):
-            values: dict[str, Any] = {
-                "state": State.FAILED,
-                "failure_kind": REFERENCE_FAILED,
-                "failure_reason": reason,
-                "owner": None,
-                "lease_until": None,
-            }
-            session.execute(
-                update(table)
-                .where(table.job_id == job.id, table.member == reference.member, table.state.in_(OPEN))
-                .values(**values)
-            )
+        transitions.fail_member(session, job.id, reference.member, kind=REFERENCE_FAILED, reason=reason)
 
 
 def _end_empty(session: Session, job: Job) -> None:
@@ -150,7 +104,7 @@ def _end_empty(session: Session, job: Job) -> None:
         .limit(1)
     ).one_or_none()
     kind, text = ("no_minimum", "no walker found a minimum") if reason is None else (reason[0], reason[1])
-    end(session, job, State.FAILED, kind=kind, reason=f"no candidate was found; of the walkers: {text}")
+    transitions.end_job(session, job, State.FAILED, kind=kind, reason=f"no candidate was found; of the walkers: {text}")
 
 
 def _scored(session: Session, job_id: UUID) -> bool:
@@ -178,24 +132,3 @@ def _score_lowest(session: Session, job: Job) -> bool:
             enqueue_evaluations(session, lowest, job.score_members)
             asked = True
     return asked
-
-
-def waiting_members(session: Session, job_id: UUID) -> list[str]:
-    """Members that have something queued in this job."""
-    evaluations = select(MemberEnergy.member).where(MemberEnergy.job_id == job_id, MemberEnergy.state == State.QUEUED)
-    walkers = select(Walker.member).where(Walker.job_id == job_id, Walker.state == State.QUEUED)
-    return sorted(session.scalars(evaluations.union(walkers)))
-
-
-def members_with_work(session: Session) -> list[str]:
-    """Members for which a row waits to be claimed, whatever the job."""
-    queries = [
-        select(table.member).where(table.state == State.QUEUED).distinct()
-        for table in (MemberEnergy, Walker, Reference)
-    ]
-    return sorted(session.scalars(queries[0].union(*queries[1:])))
-
-
-def stages_waiting(session: Session) -> bool:
-    """Whether a CPU stage waits to be claimed."""
-    return session.scalar(select(StageRow.id).where(StageRow.state == State.QUEUED).limit(1)) is not None

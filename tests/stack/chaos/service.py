@@ -17,7 +17,7 @@ from local.stack import Stack
 from shared.database.repositories import workers
 from shared.database.session import Sessions
 from shared.database.tables import Attempt, Candidate, Job, User, Walker, Worker
-from shared.database.workflow import progression
+from shared.database.workflow import transitions
 from shared.parameters import Hopping, JobParameters, Placement
 from shared.queues import CPU_QUEUE, CPU_TASK, MEMBER_TASK, member_queue
 from shared.states import OPEN, State
@@ -97,9 +97,9 @@ class Service:
 
     def cancel(self, job_id: UUID) -> None:
         with self.opened.begin() as session:
-            job = progression.locked(session, job_id)
+            job = transitions.lock_job(session, job_id)
             if job is not None and not State(job.state).ended:
-                progression.end(session, job, State.CANCELLED)
+                transitions.end_job(session, job, State.CANCELLED)
 
     def suspect(self, job_id: UUID, attempts: int) -> int:
         """Have a job's queued walkers lost so many workers already. Returns how many."""

@@ -271,6 +271,6 @@ def test_a_worker_whose_member_is_unfit_does_not_count_as_its_host(opened):
     with opened.begin() as session:
         beat(session, name="w", members=["a", "b"], residents=residents.report(), **common)
     with opened() as session:
-        fleet = fleet.fleet(session)
-    assert fleet.members == {"a": 1}
-    assert fleet.absence("b").startswith("the worker with b is not ready: b takes 2.0 GiB")
+        there = fleet.fleet(session)
+    assert there.members == {"a": 1}
+    assert there.absence("b").startswith("the worker with b is not ready: b takes 2.0 GiB")

@@ -221,8 +221,9 @@ def test_work_of_an_ended_job_is_not_claimed(session):
 
 
 def trial(session: Session, kind: claims.Trial, limit: int = 5) -> list[int]:
-    eligible = eligible.walkers("emt")
-    rows = claims.claim(session, Walker, eligible, owner="worker", lease_s=60, limit=limit, trial=kind, max_attempts=3)
+    rows = claims.claim(
+        session, Walker, eligible.walkers("emt"), owner="worker", lease_s=60, limit=limit, trial=kind, max_attempts=3
+    )
     return [row.attempts for row in rows]
 
 
@@ -279,7 +280,7 @@ def test_rows_given_back_by_a_broken_worker_keep_the_reason_and_fail_with_it_in_
         session.expire_all()
         for lease in (first, second):
             with contextlib.suppress(LostLease), session.begin_nested():
-                claims.give_back(session, lease, Broken("ValueError: odd"), "worker", 2)
+                claims.end_attempt(session, lease, Broken("ValueError: odd"), "worker", 2)
         session.flush()
         session.expire_all()
     failed, fine = session.scalars(select(Walker).order_by(Walker.id))
@@ -306,8 +307,8 @@ def test_references_go_round_the_users_and_one_that_is_shared_has_the_earliest_t
     session.flush()
 
     def next_one() -> int:
-        eligible = eligible.references("emt")
-        return claims.claim(session, Reference, eligible, owner="worker", lease_s=60, limit=1)[0].id
+        rows = eligible.references("emt")
+        return claims.claim(session, Reference, rows, owner="worker", lease_s=60, limit=1)[0].id
 
     order = [next_one() for _ in range(6)]
     assert sorted(order) == sorted(one.id for one in [*wanted, own])

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from shared.database.session import sessions
 from shared.database.tables import Candidate, Job, MemberEnergy, StageRow, Walker
-from shared.database.workflow import progression
+from shared.database.workflow import progression, transitions
 from shared.states import OPEN, Stage, State, Work
 from tests.shared.database.jobs import STRUCTURE, add_job, add_reference
 
@@ -51,20 +51,20 @@ def test_a_job_is_chosen_from_once_when_nothing_is_left_to_do(session):
     candidate = add_candidate(session, job)
     energy = MemberEnergy(job_id=job.id, candidate_id=candidate.id, member="emt")
     session.add(energy)
-    assert not progression.settle(session, job.id)  # its walker is open
+    assert not progression.move_on(session, job.id)  # its walker is open
     end_walkers(session, job)
-    assert not progression.settle(session, job.id)  # its energy is
+    assert not progression.move_on(session, job.id)  # its energy is
     energy.state, energy.energy, energy.adsorption_energy = State.SUCCEEDED, -1.0, -1.0
     session.flush()
-    assert progression.settle(session, job.id)
-    assert progression.settle(session, job.id)  # nobody took it yet: ring again
+    assert progression.move_on(session, job.id)
+    assert progression.move_on(session, job.id)  # nobody took it yet: ring again
     assert (job.stage, stages(session, job)) == (Stage.SELECTING, [Work.SELECTION])
 
 
 def test_a_job_whose_walkers_all_failed_fails_with_the_commonest_reason(session):
     job = add_job(session, walkers=3)
     end_walkers(session, job, State.FAILED, failure_kind="diverged", failure_reason="forces of 1e9 eV/Å")
-    assert not progression.settle(session, job.id)
+    assert not progression.move_on(session, job.id)
     assert (job.state, job.failure_kind) == (State.FAILED, "diverged")
     assert job.failure_reason == "no candidate was found; of the walkers: forces of 1e9 eV/Å"
     assert job.ended_at is not None
@@ -73,7 +73,7 @@ def test_a_job_whose_walkers_all_failed_fails_with_the_commonest_reason(session)
 def test_members_whose_references_fail_take_their_own_work_with_them(session):
     job = add_job(session)
     add_reference(session, job, state=State.FAILED)
-    progression.settle(session, job.id)
+    progression.move_on(session, job.id)
     walker = session.scalars(select(Walker)).one()
     session.refresh(walker)
     assert (walker.state, walker.failure_kind) == (State.FAILED, progression.REFERENCE_FAILED)
@@ -87,7 +87,7 @@ def test_where_nothing_is_sound_the_lowest_is_scored_all_the_same(session):
     best = add_candidate(session, job, energy=-1.0, anomalies=["desorbed"])
     add_candidate(session, job, energy=-0.5, anomalies=["dissociated", "desorbed"])
     end_walkers(session, job)
-    assert not progression.settle(session, job.id)
+    assert not progression.move_on(session, job.id)
     asked = session.scalars(select(MemberEnergy.candidate_id)).all()
     assert asked == [best.id - 2]  # converged before unconverged, then fewer anomalies, then lower
     assert sound_but_open.id not in asked
@@ -95,10 +95,10 @@ def test_where_nothing_is_sound_the_lowest_is_scored_all_the_same(session):
 
 def test_ending_a_job_ends_its_work(session):
     job = add_job(session, walkers=2)
-    progression.end(session, job, State.CANCELLED)
+    transitions.end_job(session, job, State.CANCELLED)
     session.expire_all()
     assert set(session.scalars(select(Walker.state))) == {State.CANCELLED}
-    assert not progression.settle(session, job.id)
+    assert not progression.move_on(session, job.id)
     assert job.state == State.CANCELLED
 
 
@@ -108,7 +108,7 @@ def test_a_stage_that_was_given_up_takes_its_job_with_it(session):
         StageRow(job_id=job.id, work=Work.PLACEMENT, state=State.FAILED, failure_kind="poison", failure_reason="gone")
     )
     session.flush()
-    progression.settle(session, job.id)
+    progression.move_on(session, job.id)
     assert (job.state, job.failure_kind, job.failure_reason) == (State.FAILED, "poison", "gone")
 
 
@@ -116,7 +116,7 @@ def test_only_jobs_that_can_move_on_are_looked_at(session):
     add_job(session)  # its walker is open
     waiting = add_job(session, stage=Stage.PLACING, walkers=0)
     session.add(StageRow(job_id=waiting.id, work=Work.PLACEMENT))
-    assert progression.unsettled(session) == []
+    assert progression.due(session) == []
     searched = add_job(session)
     end_walkers(session, searched)
     without_reference = add_job(session)
@@ -125,11 +125,11 @@ def test_only_jobs_that_can_move_on_are_looked_at(session):
     row = StageRow(job_id=given_up.id, work=Work.SELECTION, state=State.FAILED, failure_kind="poison")
     session.add(row)
     session.flush()
-    assert set(progression.unsettled(session)) == {searched.id, without_reference.id, given_up.id}
-    for job_id in progression.unsettled(session):
-        progression.settle(session, job_id)
+    assert set(progression.due(session)) == {searched.id, without_reference.id, given_up.id}
+    for job_id in progression.due(session):
+        progression.move_on(session, job_id)
     session.flush()
-    assert progression.unsettled(session) == []
+    assert progression.due(session) == []
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.SUCCEEDED])
@@ -159,4 +159,4 @@ def test_what_a_hop_adds_while_its_job_is_ended_is_cancelled_with_it(engine, sta
 
 def _cancel(opened, job_id) -> None:
     with opened.begin() as session:
-        progression.end(session, progression.locked(session, job_id), State.CANCELLED)
+        transitions.end_job(session, transitions.lock_job(session, job_id), State.CANCELLED)

@@ -21,17 +21,17 @@ def audit(claims: ModuleType) -> None:
 
         return told
 
-    claims.finish, claims.give_back = telling(claims.finish), telling(claims.give_back)
+    claims.finish, claims.end_attempt = telling(claims.finish), telling(claims.end_attempt)
 
 
 @over("worker.tasks.member_task")
-def around_commits(advance: ModuleType) -> None:
+def around_commits(member_task: ModuleType) -> None:
     """`kill-before-commit`, `freeze-in-transaction`: inside the transaction that stores a hop, with everything written.
     `kill-after-commit`, `answer-lost`: when it has been applied. `freeze-before-store`: after the last look at the own leases."""
-    from worker.tasks.hop import HopErrand
+    from worker.tasks.hop import HopItem
 
-    write = HopErrand.store
-    store = advance.Advance._store
+    write = HopItem.store
+    store = member_task.MemberTask._store
 
     def written(self: Any, session: Any, result: Any) -> None:
         write(self, session, result)
@@ -42,15 +42,15 @@ def around_commits(advance: ModuleType) -> None:
             if strikes("freeze-in-transaction"):
                 freeze()
 
-    def stored(self: Any, lease: Any, errand: Any, outcome: Any) -> None:
-        if not isinstance(errand, HopErrand) or errand.walker.hop < 1:
-            store(self, lease, errand, outcome)
+    def stored(self: Any, lease: Any, item: Any, outcome: Any) -> None:
+        if not isinstance(item, HopItem) or item.walker.hop < 1:
+            store(self, lease, item, outcome)
             return
         late = strikes("freeze-before-store")
         if late:
             freeze()
         try:
-            store(self, lease, errand, outcome)
+            store(self, lease, item, outcome)
         except Exception as error:
             if late:
                 note("late-write", type(error).__name__)
@@ -60,10 +60,10 @@ def around_commits(advance: ModuleType) -> None:
         if strikes("kill-after-commit"):
             die()
         if strikes("answer-lost"):
-            raise advance.OperationalError("COMMIT", None, Exception("the connection is lost"))
+            raise member_task.OperationalError("COMMIT", None, Exception("the connection is lost"))
 
-    HopErrand.store = written
-    advance.Advance._store = stored
+    HopItem.store = written
+    member_task.MemberTask._store = stored
 
 
 @over("api.notifications")

@@ -69,15 +69,15 @@ def last_attempts_are_shared(claims: ModuleType) -> None:
 
 
 @mutant("worker.tasks.member_task")
-def last_attempts_wait_for_idleness(advance: ModuleType) -> None:
+def last_attempts_wait_for_idleness(member_task: ModuleType) -> None:
     """A worker takes more beside what it holds, so that it never comes to hold nothing."""
-    take, asked = advance.Advance._take, advance.Claiming.last_attempts
+    take, asked = member_task.MemberTask._take, member_task.Claiming.last_attempts
 
     def greedily(self: Any, members: list[str]) -> None:
-        advance.Claiming.last_attempts = (lambda *_: []) if self._errands else asked
+        member_task.Claiming.last_attempts = (lambda *_: []) if self._items else asked
         take(self, members)
 
-    advance.Advance._take = greedily
+    member_task.MemberTask._take = greedily
 
 
 @mutant("worker.queue.claims")
@@ -98,14 +98,14 @@ def leases_by_the_workers_clock(claims: ModuleType) -> None:
 
 
 @mutant("worker.queue.eligible")
-def oldest_first(open_work: ModuleType) -> None:
+def oldest_first(eligible: ModuleType) -> None:
     """No turns: a user's five hundred jobs go before another's first."""
 
     def by_age(table: Any, busy: Any) -> Any:
-        job = open_work.Job
+        job = eligible.Job
         return (-job.priority).label("rank"), job.created_at.label("age")
 
-    open_work._fair = by_age
+    eligible._fair = by_age
 
 
 @mutant("worker.lifecycle.lease_keeper")
@@ -131,18 +131,15 @@ def deaf_to_a_stop(stopping: ModuleType) -> None:
     stopping.requested = lambda: False
 
 
-@mutant("shared.database.workflow.progression")
-def cancelled_work_goes_on(settling: ModuleType) -> None:
+@mutant("shared.database.workflow.transitions")
+def cancelled_work_goes_on(transitions: ModuleType) -> None:
     """Ending a job leaves its open rows as they are."""
+    moved = transitions.moved
 
-    class Nothing:
-        def where(self, *_: Any) -> "Nothing":
-            return self
+    def left_open(table: Any, to: Any, *which: Any, **values: Any) -> Any:
+        return transitions.select(1) if to == "cancelled" else moved(table, to, *which, **values)
 
-        def values(self, **_: Any) -> Any:
-            return settling.select(1)
-
-    settling.update = lambda table: Nothing()
+    transitions.moved = left_open
 
 
 def _configured(broker: ModuleType, **changes: Any) -> None:

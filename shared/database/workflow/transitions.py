@@ -1,0 +1,83 @@
+"""The one place that writes the state of a job, its stage, and the state of a row of work (shared.states says
+what may follow what).
+
+Whoever moves rows does so by `moved` or `move`: both refuse what isn't allowed, and both end the lease of a row that doesn't run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Update, func, select, update
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import ColumnElement
+
+from shared.database.tables import Job, MemberEnergy, StageRow, Walker, WorkRow
+from shared.states import Stage, State, check_stage, check_transition, sources
+
+_NO_LEASE: dict[str, Any] = {"owner": None, "lease_until": None}
+
+
+def moved(table: type[WorkRow], to: State, *which: ColumnElement[bool], **values: Any) -> Update:
+    """The statement that moves rows of a table to a state: those of `which` that may go there."""
+    lease = {} if to is State.RUNNING else _NO_LEASE
+    return update(table).where(table.state.in_(sources(to)), *which).values(state=to, **lease, **values)
+
+
+def move(row: WorkRow, to: State, **values: Any) -> None:
+    """Move one loaded row, which the caller has locked. Raises Conflict."""
+    check_transition(State(row.state), to)
+    for name, value in {"state": to, **({} if to is State.RUNNING else _NO_LEASE), **values}.items():
+        setattr(row, name, value)
+
+
+def lock_job(session: Session, job_id: UUID) -> Job | None:
+    """The job, with nobody else moving it on or ending it until this transaction ends. Rows may be added under it meanwhile: whoever
+    adds one may hold the very row that the owner of this lock waits for."""
+    query = select(Job).where(Job.id == job_id).with_for_update(key_share=True)
+    return session.scalars(query, execution_options={"populate_existing": True}).one_or_none()
+
+
+def start_job(session: Session, job_id: UUID) -> None:
+    """The job's first work has been claimed; one that has ended meanwhile stays ended."""
+    session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.state == State.QUEUED)
+        .values(state=State.RUNNING, started_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def enter_stage(job: Job, stage: Stage) -> None:
+    """The job, which the caller has locked, goes on to its next stage. Raises Conflict."""
+    check_stage(Stage(job.stage), stage)
+    job.stage = stage
+
+
+def end_job(session: Session, job: Job, state: State, *, kind: str | None = None, reason: str | None = None) -> None:
+    """The job is over; what of its work is still open is cancelled. Whoever is just storing a result is waited for, and what it adds
+    is cancelled too: stages add walkers, walkers add evaluations and walkers that refine. Hence the order, and walkers twice: a
+    statement doesn't see the rows that were added by whoever it waited for, the next one does. Raises Conflict."""
+    check_transition(State(job.state), state)
+    now = session.scalar(select(func.now()))
+    job.state, job.failure_kind, job.failure_reason, job.ended_at = state, kind, reason, now
+    if state is State.SUCCEEDED:
+        enter_stage(job, Stage.DONE)
+    for table in (StageRow, Walker, Walker, MemberEnergy):
+        session.execute(moved(table, State.CANCELLED, table.job_id == job.id))
+
+
+def fail_member(session: Session, job_id: UUID, member: str, *, kind: str, reason: str) -> None:
+    """All of a job's open work by one member fails alike."""
+    for table in (Walker, MemberEnergy):
+        session.execute(
+            moved(
+                table,
+                State.FAILED,
+                table.job_id == job_id,
+                table.member == member,
+                failure_kind=kind,
+                failure_reason=reason,
+            )
+        )
