@@ -8,6 +8,7 @@ work    queued -> running (claimed, with a lease) -> succeeded | failed | cancel
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from shared.errors import Conflict
@@ -30,21 +31,27 @@ class State(StrEnum):
 ENDED = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
 OPEN = frozenset({State.QUEUED, State.RUNNING})
 
-_ALLOWED: dict[State, frozenset[State]] = {
+Transitions = Mapping[State, frozenset[State]]
+
+JOB: Transitions = {
     State.QUEUED: frozenset({State.RUNNING, State.FAILED, State.CANCELLED}),
-    State.RUNNING: frozenset({State.QUEUED, State.SUCCEEDED, State.FAILED, State.CANCELLED}),
+    State.RUNNING: ENDED,
+}
+ROW: Transitions = {
+    State.QUEUED: JOB[State.QUEUED],
+    State.RUNNING: ENDED | {State.QUEUED},
 }
 
 
-def check_transition(old: State, new: State) -> None:
+def check_transition(allowed: Transitions, old: State, new: State) -> None:
     """Raise Conflict when a state may not follow another."""
-    if new not in _ALLOWED.get(old, frozenset()):
+    if new not in allowed.get(old, frozenset()):
         raise Conflict(f"what is {old} can't become {new}")
 
 
-def sources(new: State) -> list[State]:
+def sources(allowed: Transitions, new: State) -> list[State]:
     """The states that this one may follow."""
-    return sorted(old for old, allowed in _ALLOWED.items() if new in allowed)
+    return sorted(old for old, following in allowed.items() if new in following)
 
 
 class Stage(StrEnum):

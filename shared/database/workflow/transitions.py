@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
 from shared.database.tables import Job, MemberEnergy, StageRow, Walker, WorkRow
-from shared.states import Stage, State, check_stage, check_transition, sources
+from shared.states import JOB, ROW, Stage, State, check_stage, check_transition, sources
 
 _NO_LEASE: dict[str, Any] = {"owner": None, "lease_until": None}
 
@@ -22,12 +22,12 @@ _NO_LEASE: dict[str, Any] = {"owner": None, "lease_until": None}
 def moved(table: type[WorkRow], to: State, *which: ColumnElement[bool], **values: Any) -> Update:
     """The statement that moves rows of a table to a state: those of `which` that may go there."""
     lease = {} if to is State.RUNNING else _NO_LEASE
-    return update(table).where(table.state.in_(sources(to)), *which).values(state=to, **lease, **values)
+    return update(table).where(table.state.in_(sources(ROW, to)), *which).values(state=to, **lease, **values)
 
 
 def move(row: WorkRow, to: State, **values: Any) -> None:
     """Move one loaded row, which the caller has locked. Raises Conflict."""
-    check_transition(State(row.state), to)
+    check_transition(ROW, State(row.state), to)
     for name, value in {"state": to, **({} if to is State.RUNNING else _NO_LEASE), **values}.items():
         setattr(row, name, value)
 
@@ -43,7 +43,7 @@ def start_job(session: Session, job_id: UUID) -> None:
     """The job's first work has been claimed; one that has ended meanwhile stays ended."""
     session.execute(
         update(Job)
-        .where(Job.id == job_id, Job.state == State.QUEUED)
+        .where(Job.id == job_id, Job.state.in_(sources(JOB, State.RUNNING)))
         .values(state=State.RUNNING, started_at=func.now())
         .execution_options(synchronize_session=False)
     )
@@ -59,7 +59,7 @@ def end_job(session: Session, job: Job, state: State, *, kind: str | None = None
     """The job is over; what of its work is still open is cancelled. Whoever is just storing a result is waited for, and what it adds
     is cancelled too: stages add walkers, walkers add evaluations and walkers that refine. Hence the order, and walkers twice: a
     statement doesn't see the rows that were added by whoever it waited for, the next one does. Raises Conflict."""
-    check_transition(State(job.state), state)
+    check_transition(JOB, State(job.state), state)
     now = session.scalar(select(func.now()))
     job.state, job.failure_kind, job.failure_reason, job.ended_at = state, kind, reason, now
     if state is State.SUCCEEDED:
