@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -13,12 +13,10 @@ from ase.constraints import FixAtoms
 from rich.table import Table
 
 from adhop import tables
+from adhop.connection import Connection
 from adhop.console import console
 from adhop.errors import JobCancelled, JobFailed
 from adhop.progress import Progress
-
-if TYPE_CHECKING:
-    from adhop.client import Client
 
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
@@ -26,8 +24,8 @@ ENDED = frozenset({"succeeded", "failed", "cancelled"})
 class Job:
     """What the server last said of a job. `refresh` asks again; `wait` asks until it has ended."""
 
-    def __init__(self, client: Client, body: dict[str, Any]) -> None:
-        self._client = client
+    def __init__(self, connection: Connection, body: dict[str, Any]) -> None:
+        self._connection = connection
         self._body = body
 
     def __repr__(self) -> str:
@@ -52,7 +50,7 @@ class Job:
         return self._body
 
     def refresh(self) -> Job:
-        self._body = self._client.request("GET", f"/v1/jobs/{self.id}")
+        self._body = self._connection.request("GET", f"/v1/jobs/{self.id}")
         return self
 
     def wait(self, *, progress: bool = True, interval_s: float = 1.0, timeout_s: float | None = None) -> Job:
@@ -80,7 +78,7 @@ class Job:
 
     def cancel(self) -> Job:
         """Stop the job; what it found so far stays."""
-        self._body = self._client.request("DELETE", f"/v1/jobs/{self.id}")
+        self._body = self._connection.request("DELETE", f"/v1/jobs/{self.id}")
         return self
 
     def candidates(self, *, selection: int = 0) -> list[dict[str, Any]]:
@@ -89,7 +87,7 @@ class Job:
         cursor = None
         while True:
             params: dict[str, Any] = {"selection": selection, "limit": 200} | ({"cursor": cursor} if cursor else {})
-            page = self._client.request("GET", f"/v1/jobs/{self.id}/candidates", params=params)
+            page = self._connection.request("GET", f"/v1/jobs/{self.id}/candidates", params=params)
             found += page["candidates"]
             cursor = page["next"]
             if cursor is None:
@@ -123,18 +121,18 @@ class Job:
             "include_anomalous": include_anomalous,
         }
         body = {name: value for name, value in asked.items() if value is not None}
-        answer: dict[str, Any] = self._client.request("POST", f"/v1/jobs/{self.id}/selections", json=body)
+        answer: dict[str, Any] = self._connection.request("POST", f"/v1/jobs/{self.id}/selections", json=body)
         return answer
 
     def selections(self) -> list[dict[str, Any]]:
         """The job's own selection (number 0) and those asked for since, with their rules."""
-        found: list[dict[str, Any]] = self._client.request("GET", f"/v1/jobs/{self.id}/selections")["selections"]
+        found: list[dict[str, Any]] = self._connection.request("GET", f"/v1/jobs/{self.id}/selections")["selections"]
         return found
 
     def minima_body(self, *, selection: int = 0) -> dict[str, Any]:
         """The chosen minima as the server tells them, with the reference and unit of their energies."""
         params = {"selection": selection}
-        body: dict[str, Any] = self._client.request("GET", f"/v1/jobs/{self.id}/minima", params=params)
+        body: dict[str, Any] = self._connection.request("GET", f"/v1/jobs/{self.id}/minima", params=params)
         return body
 
     def minima(self, *, selection: int = 0) -> list[Atoms]:
@@ -147,7 +145,7 @@ class Job:
         """Write a zip with the chosen minima, the clean slab and the gas molecules as inputs with OC20's settings (RPBE, 350 eV),
         for "vasp" or "espresso", or as "extxyz" alone. No pseudopotentials. `Client.feed_back` takes the energies."""
         params = {"code": code, "selection": selection}
-        packed = self._client.request("GET", f"/v1/jobs/{self.id}/dft-inputs", params=params)
+        packed = self._connection.request("GET", f"/v1/jobs/{self.id}/dft-inputs", params=params)
         Path(path).write_bytes(packed)
         return Path(path)
 

@@ -85,7 +85,7 @@ def test_a_server_that_stays_busy_is_told_as_it_answers(serve):
 
 
 def test_nobody_listening_is_one_clear_error(monkeypatch):
-    monkeypatch.setattr("adhop.client._TRIES", 2)
+    monkeypatch.setattr("adhop.connection._TRIES", 2)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

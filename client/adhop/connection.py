@@ -1,0 +1,88 @@
+"""Requests to a server, tried again while it is away or busy."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from adhop.errors import AdhopError, RequestRefused, ServerUnreachable
+
+if TYPE_CHECKING:
+    from typing import Self  # Python 3.11
+
+_TRIES = 5
+_BUSY = (429, 502, 503, 504)
+
+
+class Connection:
+    """A server and a key. url and key default to ADHOP_URL and ADHOP_KEY."""
+
+    def __init__(self, url: str | None = None, key: str | None = None, *, timeout_s: float = 30.0) -> None:
+        url = url or os.environ.get("ADHOP_URL")
+        key = key or os.environ.get("ADHOP_KEY")
+        if not url:
+            raise AdhopError("no server: give url, or set ADHOP_URL")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Any:
+        """One request, tried again while nobody answers. Raises RequestRefused, ServerUnreachable."""
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
+        wait, trouble = 0.5, ""
+        for attempt in range(_TRIES):
+            if attempt:
+                time.sleep(wait)
+                wait = min(2 * wait, 8.0)
+            try:
+                answer = self._http.request(method, path, json=json, params=params, headers=headers)
+            except httpx.TransportError as error:
+                trouble = str(error) or type(error).__name__
+                continue
+            if answer.status_code in _BUSY and attempt < _TRIES - 1:
+                trouble = _refusal(answer).args[0]
+                wait = _retry_after(answer, wait)
+                continue
+            if answer.is_error:
+                raise _refusal(answer)
+            kind = answer.headers.get("content-type", "")
+            if "zip" in kind:
+                return answer.content
+            return answer.json() if "json" in kind else answer.text
+        raise ServerUnreachable(f"no answer from {self._http.base_url} after {_TRIES} tries: {trouble}")
+
+
+def _retry_after(answer: httpx.Response, default: float) -> float:
+    try:
+        return min(float(answer.headers["Retry-After"]), 30.0)
+    except (KeyError, ValueError):
+        return default
+
+
+def _refusal(answer: httpx.Response) -> RequestRefused:
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = {}
+    detail = problem.get("detail") or problem.get("title") or answer.reason_phrase
+    return RequestRefused(answer.status_code, str(detail), problem.get("field"))
