@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query
 
-from api.jobs.repository import Position
 from shared.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a page of jobs ended: the last job's creation and id."""
+
+    created_at: datetime
+    id: UUID
+
 
 Limit = Annotated[int, Query(ge=1, le=200, description="most entries of a page")]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before")]

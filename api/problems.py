@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -15,7 +17,6 @@ from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalErr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from api.jobs.requests import KINDS, TAGS
 from shared.errors import (
     AdhopError,
     Conflict,
@@ -28,6 +29,9 @@ from shared.errors import (
 )
 
 log = logging.getLogger(__name__)
+
+Location = tuple[str | int, ...]
+"""Where pydantic found something wrong."""
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -101,10 +105,10 @@ BODY = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.
 """What may be wrong with any body, before its fields are looked at."""
 
 
-def install(app: FastAPI) -> None:
-    """Make every error of this app a problem document."""
+def install(app: FastAPI, dotted: Callable[[Location], str]) -> None:
+    """Make every error of this app a problem document. dotted: names the place of a request as its sender knows it."""
     app.add_exception_handler(AdhopError, _domain)
-    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(RequestValidationError, partial(_invalid, dotted))
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DataError, _unstorable)
     for kind in (OperationalError, InterfaceError, PoolTimeout, ProgrammingError):
@@ -117,24 +121,16 @@ def _domain(request: Request, error: Exception) -> JSONResponse:
     return problem(status, str(error), field=getattr(error, "field", None))
 
 
-def _invalid(request: Request, error: Exception) -> JSONResponse:
+def _invalid(dotted: Callable[[Location], str], request: Request, error: Exception) -> JSONResponse:
     """A request that doesn't fit the model: which fields, and why. Values are not echoed."""
     assert isinstance(error, RequestValidationError)
     found = [
-        FieldError(field=_cut(_dotted(one["loc"])), message=_cut(one["msg"])) for one in error.errors()[:_MOST_ERRORS]
+        FieldError(field=_cut(dotted(one["loc"])), message=_cut(one["msg"])) for one in error.errors()[:_MOST_ERRORS]
     ]
     if found and found[0].message == "JSON decode error":
         found[0] = FieldError(field="body", message="the body is not JSON")
     detail = "; ".join(f"{one.field}: {one.message}" for one in found[:3])
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, field=found[0].field if found else None, errors=found)
-
-
-def _dotted(location: tuple[str | int, ...]) -> str:
-    """`input.slab.text` of ("body", "input", "slab", "slab", "extxyz", "text"): the branches of unions are left out."""
-    parts = list(location[1:]) if len(location) > 1 else list(location)
-    if len(parts) > 2 and parts[0] == "input" and parts[1] in KINDS:
-        del parts[1]
-    return ".".join(str(part) for part in parts if part not in TAGS)
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:

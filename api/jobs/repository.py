@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
+from api.paging import Position
 from shared.database.repositories.users import Identity
 from shared.database.tables import Job, StageRow, User
 from shared.database.workflow import transitions
@@ -83,14 +83,6 @@ def _visible(job: Job | None, identity: Identity, job_id: UUID) -> Job:
     if job is None or not (identity.sees_all or job.user_id == identity.user_id):
         raise NotFound(f"there is no job {job_id}")
     return job
-
-
-@dataclass(frozen=True)
-class Position:
-    """Where a page of jobs ended: the last job's creation and id."""
-
-    created_at: datetime
-    id: UUID
 
 
 def page(

@@ -85,7 +85,7 @@ BulkInput = Annotated[
     Annotated[BulkPrototype, Tag("prototype")] | Annotated[StructureText, Tag("text-or-arrays")],
     Discriminator(_bulk_tag),
 ]
-TAGS = frozenset(
+_TAGS = frozenset(
     {"by-name", "molecule", "prototype", "text-or-arrays", "extxyz", "cif", "poscar", "ase-json", "arrays"}
 )
 """Names that pydantic puts into error locations for the branch of a union; no field is called so."""
@@ -123,7 +123,16 @@ class BulkSurfaceInput(_Request):
 
 
 JobInput = Annotated[AdslabInput | SlabInput | BulkSurfaceInput, Field(discriminator="kind")]
-KINDS = frozenset({"adslab", "slab", "bulk"})
+_KINDS = frozenset({"adslab", "slab", "bulk"})
+
+
+def dotted(location: tuple[str | int, ...]) -> str:
+    """`input.slab.text` of ("body", "input", "slab", "slab", "extxyz", "text"): the branches of unions are left out."""
+    parts = list(location[1:]) if len(location) > 1 else list(location)
+    if len(parts) > 2 and parts[0] == "input" and parts[1] in _KINDS:
+        del parts[1]
+    return ".".join(str(part) for part in parts if part not in _TAGS)
+
 
 _EXAMPLE: JsonValue = {
     "name": "CO on Pt(111)",
