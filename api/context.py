@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from api.notifications import BackgroundDoorbell
+from api.notifications import BackgroundNotifier
 from api.parsing.pool import Parsers
-from shared.broker import Doorbell, celery_app
+from shared.broker import Notifier, celery_app
 from shared.database.session import Sessions, connect, sessions
 from shared.settings import Settings
 
@@ -23,7 +23,7 @@ class Context:
     engine: Engine
     sessions: Sessions
     parsers: Parsers
-    doorbell: BackgroundDoorbell
+    notifier: BackgroundNotifier
 
 
 @contextmanager
@@ -31,11 +31,11 @@ def opened(settings: Settings) -> Iterator[Context]:
     """A context; PostgreSQL and the broker need not be up yet."""
     engine = connect(settings.database_url.get_secret_value(), pool_size=10)
     parsers = Parsers()
-    doorbell = BackgroundDoorbell(Doorbell(celery_app(settings)))
-    doorbell.start()
+    notifier = BackgroundNotifier(Notifier(celery_app(settings)))
+    notifier.start()
     try:
-        yield Context(settings, engine, sessions(engine), parsers, doorbell)
+        yield Context(settings, engine, sessions(engine), parsers, notifier)
     finally:
-        doorbell.close()
+        notifier.close()
         parsers.close()
         engine.dispose()

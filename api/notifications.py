@@ -1,6 +1,7 @@
-"""Rings workers from a thread of its own, so that a frozen broker delays no answer.
+"""Wakes workers from a thread of its own, so that a frozen broker delays no answer.
 
-Rings that come while one is on its way melt into one. None is needed for correctness: the dispatcher rings for all that waits.
+Notifications that are asked for while one is being sent become one. None is needed for correctness: the dispatcher sends one for
+all that waits.
 """
 
 from __future__ import annotations
@@ -8,29 +9,29 @@ from __future__ import annotations
 import logging
 import threading
 
-from shared.broker import Doorbell
+from shared.broker import Notifier
 
 log = logging.getLogger(__name__)
 
 
-class BackgroundDoorbell:
-    """A doorbell that never blocks."""
+class BackgroundNotifier:
+    """A notifier that never blocks."""
 
-    def __init__(self, doorbell: Doorbell) -> None:
-        self._doorbell = doorbell
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
         self._wanted = threading.Event()
         self._closing = False
-        self._thread = threading.Thread(target=self._work, name="doorbell", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="notifier", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def cpu(self) -> None:
-        """Ring for placements, soon."""
+    def notify_cpu(self) -> None:
+        """Wake a worker for placements, soon."""
         self._wanted.set()
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Ring what was asked for, then stop; a broker that hangs is not waited for longer than this."""
+        """Stop; a broker that hangs is not waited for longer than this."""
         self._closing = True
         self._wanted.set()
         self._thread.join(timeout_s)
@@ -42,7 +43,7 @@ class BackgroundDoorbell:
             if self._closing:
                 return
             try:
-                self._doorbell.cpu()
+                self._notifier.notify_cpu()
             except Exception:
                 # This thread must outlive whatever the broker's library raises; the job is stored already.
-                log.exception("the doorbell could not be rung")
+                log.exception("wake-up message not sent")

@@ -10,10 +10,11 @@ from shared.queues import CPU_QUEUE, member_queue, worker_command
 
 @dataclass(frozen=True)
 class Role:
-    """A kind of process. command: with the program's name first, as it stands in the environment's bin folder."""
+    """A kind of process."""
 
     name: str
     command: tuple[str, ...]
+    """With the program's name first, as it stands in the environment's bin folder."""
 
 
 MIGRATE = Role("migrate", ("alembic", "upgrade", "head"))

@@ -34,10 +34,11 @@ _STOP_TIMEOUT_S = 90.0
 
 @dataclass(frozen=True)
 class Running:
-    """What a running service says of itself. started: clock ticks since boot, so that a reused pid is not taken for it."""
+    """What a running service says of itself."""
 
     pid: int
     started: int
+    """Clock ticks since boot, so that a reused pid is not taken for it."""
     url: str
     key_file: str
     logs: str

@@ -1,7 +1,7 @@
-"""The Celery application's settings, and the doorbell: the only message Adhop sends.
+"""The Celery application's settings, and the wake-up messages: the only ones that Adhop sends.
 
 PostgreSQL holds the work; a message says no more than "look". Losing one costs the dispatcher's interval. Messages carry no
-expiry: it would be read by the worker's clock, and a worker an hour ahead would throw every bell away.
+expiry: it would be read by the worker's clock, and a worker an hour ahead would throw every message away.
 """
 
 from __future__ import annotations
@@ -60,32 +60,32 @@ def celery_app(settings: Settings) -> Celery:
     return app
 
 
-class Doorbell:
-    """Rings workers; never raises for a broker that is away, full or frozen. A bell that waits to be heard is not rung twice."""
+class Notifier:
+    """Wakes workers; never raises for a broker that is away, full or frozen. No second message is sent while one waits."""
 
     def __init__(self, app: Celery) -> None:
         self._app = app
 
-    def cpu(self) -> bool:
-        """Ring for placements and selections."""
-        return self._ring(CPU_TASK, CPU_QUEUE, [])
+    def notify_cpu(self) -> bool:
+        """Wake a worker for placements and selections. False where the broker did not take the message."""
+        return self._notify(CPU_TASK, CPU_QUEUE, [])
 
-    def member(self, member: str) -> bool:
-        """Ring for work that needs this member."""
-        return self._ring(MEMBER_TASK, member_queue(member), [member])
+    def notify_member(self, member: str) -> bool:
+        """Wake a worker for work that needs this member. False where the broker did not take the message."""
+        return self._notify(MEMBER_TASK, member_queue(member), [member])
 
-    def _ring(self, task: str, queue: str, arguments: list[str]) -> bool:
+    def _notify(self, task: str, queue: str, arguments: list[str]) -> bool:
         try:
             if self._waits(queue):
                 return True
             self._app.send_task(task, args=arguments, queue=queue, retry=False)
         except (OperationalError, RedisError, OSError) as error:
-            log.warning("doorbell for %s not rung: %s", queue, error)
+            log.warning("wake-up message for %s not sent: %s", queue, error)
             return False
         return True
 
     def _waits(self, queue: str) -> bool:
-        """Whether a message lies in the queue: bells must not pile up where no worker listens."""
+        """Whether a message lies in the queue: they must not pile up where no worker listens."""
         with self._app.connection_for_write() as connection:
             channel: Any = connection.default_channel
             return int(channel.client.llen(queue)) > 0

@@ -24,12 +24,14 @@ class StartError(Exception):
 
 @dataclass
 class Child:
-    """A running child. log: where its output goes, None where that is its parent's own. stop_signal: what asks it to stop."""
+    """A running child."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path | None
+    """Where its output goes; None where that is its parent's own."""
     stop_signal: signal.Signals
+    """What asks it to stop."""
 
     @property
     def running(self) -> bool:

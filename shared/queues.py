@@ -1,16 +1,16 @@
-"""Names of Celery queues and tasks. A message is only a doorbell: it carries a name at most."""
+"""Names of Celery queues and tasks. A message only wakes a worker: it carries the name of a member at most."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 CPU_QUEUE = "cpu"
-CPU_TASK = "adhop.stages"
-MEMBER_TASK = "adhop.advance"
+CPU_TASK = "adhop.stage_task"
+MEMBER_TASK = "adhop.member_task"
 
 
 def member_queue(member: str) -> str:
-    """The queue whose doorbell rings workers that host this member."""
+    """The queue whose messages wake workers that host this member."""
     return f"member.{member}"
 
 

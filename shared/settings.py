@@ -35,7 +35,7 @@ class Settings(BaseSettings):
         "chgnet-r2scan",
     )
     device: str = "cpu"
-    """"cpu" or "cuda"; which CUDA device is settled by CUDA_VISIBLE_DEVICES."""
+    """"cpu" or "cuda"; which CUDA device is decided by CUDA_VISIBLE_DEVICES."""
     models_file: Path | None = None
     """The administrator's registry: members whose checkpoints don't come in a wheel (worker/potentials/members_file.py)."""
     devices: Annotated[tuple[str, ...], NoDecode] = ()
@@ -52,8 +52,8 @@ class Settings(BaseSettings):
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     task_time_limit_s: Annotated[float, Field(gt=1)] = 1800.0
     """Hard limit of one Celery task: a potential that hangs is killed after it."""
-    deaf_worker_s: Annotated[float, Field(gt=0.5)] = 60.0
-    """An idle worker beside which a message waits for this long is ended, and started again by its supervisor."""
+    watchdog_s: Annotated[float, Field(gt=0.5)] = 60.0
+    """An idle worker that leaves a message waiting for this long is ended, and started again by its supervisor."""
     task_slice_s: Annotated[float, Field(gt=0.1)] = 300.0
     """A member's task hands over to the next message after this long."""
 
@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     max_open_jobs_per_user: Annotated[int, Field(ge=1)] = 1000
     max_walkers_per_job: Annotated[int, Field(ge=1)] = 500
     publish_timeout_s: Annotated[float, Field(gt=0)] = 2.0
-    """Longest wait for the broker when a doorbell is rung."""
+    """Longest wait for the broker when a wake-up message is sent."""
 
     @field_validator("members", "devices", "default_search_members", "default_score_members", mode="before")
     @classmethod

@@ -12,7 +12,7 @@ LONGEST_BACKOFF_S = 30.0
 
 
 class Watched:
-    """A process that is meant to stay. start: starts it."""
+    """A process that is meant to run on. start: starts it."""
 
     def __init__(self, name: str, start: Callable[[], Child]) -> None:
         self.name = name
@@ -31,7 +31,7 @@ class Watched:
             wait = min(2.0**self._failures, LONGEST_BACKOFF_S)
             self._again_at = time.monotonic() + wait
             code = self.child.process.returncode
-            return f"{self.name} ended with status {code}; again in {wait:.0f} s{self._log()}"
+            return f"{self.name} ended with status {code}; starts again in {wait:.0f} s{self._log()}"
         elif time.monotonic() >= self._again_at:
             self.child = self._start()
             self._failures += 1

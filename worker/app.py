@@ -16,7 +16,7 @@ from shared.logs import configure
 from shared.queues import CPU_TASK, MEMBER_TASK
 from shared.settings import settings
 from worker.lifecycle import shutdown, watchdog
-from worker.lifecycle.acknowledgement import Bell
+from worker.lifecycle.acknowledgement import AlwaysAcknowledged
 from worker.process import Process
 
 app = celery_app(settings())
@@ -25,16 +25,16 @@ shutdown.prepare()
 _processes: list[Process] = []
 
 
-@app.task(name=CPU_TASK, Request=Bell)
-def stages() -> None:
+@app.task(name=CPU_TASK, Request=AlwaysAcknowledged)
+def stage_task() -> None:
     """Claim and run CPU stages until none is left."""
-    _processes[0].run_stages()
+    _processes[0].run_stage_task()
 
 
-@app.task(name=MEMBER_TASK, Request=Bell)
-def advance(member: str) -> None:
-    """Claim and run work of every member that this process hosts; `member` is the one somebody rang for."""
-    _processes[0].advance(member)
+@app.task(name=MEMBER_TASK, Request=AlwaysAcknowledged)
+def member_task(member: str) -> None:
+    """Claim and run work of every member that this process hosts; `member` is the one that the message names."""
+    _processes[0].run_member_task(member)
 
 
 @signals.setup_logging.connect

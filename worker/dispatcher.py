@@ -1,7 +1,7 @@
 """The dispatcher: `python -m worker.dispatcher`. A loop that mends whatever a lost message or a lost worker left behind.
 
-It ends leases that ran out, settles open jobs, and rings for work that can be claimed. It holds nothing itself: two of them do no
-harm, and none only delays recovery. `python -m worker.dispatcher check` says by its status whether the one on this machine passes.
+It ends leases that ran out, moves open jobs on, and wakes workers for what can be claimed. It holds nothing itself: two of them do
+no harm, and none only delays recovery. `python -m worker.dispatcher check` says by its status whether the one on this machine passes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.broker import Doorbell, celery_app
+from shared.broker import Notifier, celery_app
 from shared.database import revision
 from shared.database.repositories import workers
 from shared.database.session import Sessions, connect, sessions
@@ -33,7 +33,7 @@ _LATE = 6
 
 
 def mend(opened: Sessions, max_attempts: int) -> tuple[list[str], bool]:
-    """One pass over the database: which members, and whether a CPU worker, should be rung. Raises OtherVersion."""
+    """One pass over the database: for which members, and whether for a CPU worker, there is work to claim. Raises OtherVersion."""
     with opened.begin() as session:
         revision.check(session)
         claims.end_expired(session, max_attempts)
@@ -51,8 +51,8 @@ def mend(opened: Sessions, max_attempts: int) -> tuple[list[str], bool]:
 
 
 def run(configured: Settings, stopped: threading.Event) -> None:
-    """Mend and ring until told to stop."""
-    bell = Doorbell(celery_app(configured))
+    """Mend and notify until told to stop."""
+    notifier = Notifier(celery_app(configured))
     engine = connect(configured.database_url.get_secret_value(), pool_size=1)
     opened = sessions(engine)
     log.info("dispatching every %g s", configured.dispatch_interval_s)
@@ -60,9 +60,9 @@ def run(configured: Settings, stopped: threading.Event) -> None:
         try:
             members, stages = mend(opened, configured.max_attempts)
             for member in members:
-                bell.member(member)
+                notifier.notify_member(member)
             if stages:
-                bell.cpu()
+                notifier.notify_cpu()
             _mark().touch()
         except OtherVersion as other:
             log.warning("nothing done: %s", other)

@@ -1,4 +1,4 @@
-"""One worker process: its database sessions, the members it hosts, and the work it is rung for."""
+"""One worker process: its database sessions, the members it hosts, and the tasks it runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from celery import Celery
 from sqlalchemy import Engine
 
-from shared.broker import Doorbell
+from shared.broker import Notifier
 from shared.database.session import Sessions, connect, sessions
 from shared.settings import Settings
 from worker.lifecycle.heartbeat import Heartbeat
@@ -27,34 +27,34 @@ class Process:
     sessions: Sessions
     residents: Residents
     heartbeat: Heartbeat
-    bell: Doorbell
+    notifier: Notifier
 
     @classmethod
     def start(cls, settings: Settings, app: Celery) -> Process:
-        """Make the members known and begin to beat; each is loaded when it is first needed."""
+        """Make the members known and start the heartbeat; each is loaded when it is first needed."""
         engine = connect(settings.database_url.get_secret_value())
         opened = sessions(engine)
         residents = Residents.of(settings, opened)
         heartbeat = Heartbeat(opened, settings, residents)
         heartbeat.start()
-        bell = Doorbell(app)
+        notifier = Notifier(app)
         for member in residents.hosted:
-            bell.member(member)  # work may be waiting since before this process lived
-        return cls(settings, engine, opened, residents, heartbeat, bell)
+            notifier.notify_member(member)  # work may be waiting since before this process lived
+        return cls(settings, engine, opened, residents, heartbeat, notifier)
 
     def stop(self) -> None:
         self.heartbeat.stop()
         self.engine.dispose()
 
-    def advance(self, member: str) -> None:
+    def run_member_task(self, member: str) -> None:
         """Work for every hosted member until none is claimable, or the slice of time is over."""
         if member not in self.residents.hosted:
-            log.warning("rung for %s, which this worker does not host", member)
+            log.warning("ignored a message for %s, which this worker does not host", member)
             return
         with LeaseKeeper(self.sessions, self.settings.lease_s) as keeper:
-            MemberTask(self.settings, self.sessions, self.residents, keeper, self.bell).run(member)
+            MemberTask(self.settings, self.sessions, self.residents, keeper, self.notifier).run(member)
 
-    def run_stages(self) -> None:
+    def run_stage_task(self) -> None:
         """CPU stages, one at a time, until none is claimable."""
         with LeaseKeeper(self.sessions, self.settings.lease_s) as keeper:
-            StageTask(self.settings, self.sessions, keeper, self.bell).run()
+            StageTask(self.settings, self.sessions, keeper, self.notifier).run()

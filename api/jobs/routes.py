@@ -69,7 +69,7 @@ def submit_job(
         job, created = jobs.submit(session, caller.user_id, new, max_open=context.settings.max_open_jobs_per_user)
         view = _views(session, [job])[0]
     if created:
-        context.doorbell.cpu()
+        context.notifier.notify_cpu()
     else:
         response.status_code = 200
     response.headers["Location"] = f"/v1/jobs/{view.id}"

@@ -133,7 +133,7 @@ def test_models_are_listed_with_what_they_cover_and_who_hosts_them(make_database
         "workers": 2,
         "default_search": True,
         "default_score": True,
-        "hosts": [],  # these workers report no residents
+        "hosts": [],  # these workers report no states of members
     }
     assert [(one["name"], one["workers"], one["default_search"], one["default_score"]) for one in (beta, direct)] == [
         ("beta", 1, False, True),

@@ -151,7 +151,7 @@ def test_a_port_that_is_taken_is_refused_by_name_and_a_free_one_is_used():
     assert service._port(port) == port
 
 
-def test_a_workers_queues_are_those_that_the_doorbell_rings():
+def test_a_workers_queues_are_those_that_messages_are_sent_to():
     role = processes.potentials(["chgnet-0.3.0", "emt"], "gpu-0")
     assert role.command[role.command.index("-Q") + 1].split(",") == [member_queue("chgnet-0.3.0"), member_queue("emt")]
     assert role.command[role.command.index("-n") + 1] == "gpu-0@%h"

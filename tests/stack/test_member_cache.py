@@ -1,4 +1,4 @@
-"""Members in real worker processes: loaded when rung for, thrown out when memory is short, left behind by a device that broke."""
+"""Members in real worker processes: loaded when needed, evicted when memory is short, on a device that breaks."""
 
 import hashlib
 from pathlib import Path
@@ -70,7 +70,7 @@ def energies(opened: Sessions, job: Job) -> list[float]:
         return sorted(session.scalars(select(Candidate.energy).where(Candidate.job_id == job.id)))
 
 
-def test_members_are_loaded_when_needed_and_leave_when_memory_is_short(stack: Stack, opened: Sessions, folder: Path):
+def test_members_are_loaded_when_needed_and_evicted_when_memory_is_short(stack: Stack, opened: Sessions, folder: Path):
     start(stack, folder, ADHOP_MEMBERS_MEMORY_GIB="3")
     wait_until(lambda: residents(opened), 60, "a worker")
     assert not (folder / "loads").exists()
@@ -100,7 +100,7 @@ def test_a_sticky_fault_ends_the_process_and_the_job_ends_the_same(stack: Stack,
     assert "device-side assert" in attempts[0].reason
     assert pids(opened) - before
     assert (folder / "loads").read_text().split() == ["first", "first"]  # its successor loaded it anew, canary and all
-    assert "this process ends" in stack.child("potentials").log.read_text()
+    assert "this process exits" in stack.child("potentials").log.read_text()
 
 
 def test_a_batch_that_does_not_fit_is_halved_and_the_size_kept(stack: Stack, opened: Sessions, folder: Path):

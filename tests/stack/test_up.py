@@ -16,7 +16,7 @@ from shared.database.tables import Worker
 from shared.states import State
 
 from .conftest import wait_for_end, wait_until
-from .test_residents import FAULTY, ROOT, submit
+from .test_member_cache import FAULTY, ROOT, submit
 from .test_workers import running_in
 
 pytestmark = pytest.mark.stack
@@ -55,7 +55,7 @@ def test_cpu_workers_are_kept_up_and_stopped_in_order(stack: Stack, opened: Sess
     assert len(after) == 3  # the lost one is still on the list
     begun += groups_below(child.process.pid)
     log = child.log.read_text()
-    assert "ended with status -9; again in 1 s" in log
+    assert "ended with status -9; starts again in 1 s" in log
     stack.stop_role("up", grace_s=60)
     assert child.process.returncode == 0
     left = workers(opened)

@@ -72,7 +72,7 @@ def test_a_job_ends_in_minima_the_same_after_its_worker_was_killed(stack: Stack,
     assert outcome(opened, disturbed) == outcome(opened, undisturbed)
 
 
-def test_a_stop_in_good_order_gives_the_leases_back_and_costs_no_attempt(stack: Stack, opened: Sessions):
+def test_an_orderly_stop_releases_the_leases_and_costs_no_attempt(stack: Stack, opened: Sessions):
     start_workers(stack, "emt")
     job = submit(opened, hops=200)
     wait_until(lambda: hops_done(opened, job) >= 2, 60, "some hops")

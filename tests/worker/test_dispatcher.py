@@ -1,4 +1,4 @@
-"""The dispatcher's pass over the database, and what it rings."""
+"""The dispatcher's pass over the database, and for what it wakes workers."""
 
 import pytest
 from sqlalchemy import Engine, func, select, text, update
@@ -12,7 +12,7 @@ from worker.dispatcher import mend
 from worker.queue import claims, eligible
 
 
-def test_a_lost_workers_row_is_rung_for_again(engine: Engine):
+def test_workers_are_notified_again_of_a_lost_workers_row(engine: Engine):
     opened = sessions(engine)
     with opened.begin() as session:
         add_job(session)
@@ -25,7 +25,7 @@ def test_a_lost_workers_row_is_rung_for_again(engine: Engine):
         assert session.scalars(select(Walker.state)).all() == [State.QUEUED]
 
 
-def test_a_job_that_nobody_settled_goes_on(engine: Engine):
+def test_a_job_that_nobody_moved_on_is_moved_on(engine: Engine):
     opened = sessions(engine)
     with opened.begin() as session:
         job = add_job(session)

@@ -1,4 +1,4 @@
-"""What a worker's parent does with a message: it is a bell, and nothing depends on its being acknowledged."""
+"""How a worker acknowledges messages. A message only wakes it, so nothing depends on whether the broker gets the acknowledgement."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from celery.worker.request import Request
 from kombu.transport import virtual
 
 
-class Bell(Request):
-    """A request whose end always frees the worker's place for the next message.
+class AlwaysAcknowledged(Request):
+    """A request whose end always frees the worker's prefetch slot for the next message.
 
     A worker takes one message at a time. Celery logs an acknowledgement that failed and goes on, but Kombu counts the message as
-    delivered until it is acknowledged: a broker that is frozen at the end of a task would leave the worker deaf for ever. Here it
-    counts as acknowledged. The broker delivers it again after the visibility timeout, which only means "look" once more.
+    delivered until it is acknowledged: a worker whose broker is frozen at the end of a task would never take a message again. Here
+    it counts as acknowledged. The broker delivers it again after the visibility timeout, which only means "look" once more.
     """
 
     def acknowledge(self) -> None:

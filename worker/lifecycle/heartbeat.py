@@ -1,4 +1,4 @@
-"""Telling the front end that this worker lives, from a thread of its own: a long task beats all the same."""
+"""Telling the front end that this worker lives, from a thread of its own, so that a long task holds up no heartbeat."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def worker_name() -> str:
 
 
 class Heartbeat:
-    """Beats from `start` until `stop`, which takes the worker off the list."""
+    """Written from `start` until `stop`, which signs the worker off."""
 
     def __init__(self, sessions: Sessions, settings: Settings, residents: Residents) -> None:
         self._sessions = sessions

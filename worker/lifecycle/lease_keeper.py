@@ -41,7 +41,7 @@ class LeaseKeeper:
             self._held[lease] = time.monotonic()
 
     def drop(self, lease: claims.Lease) -> None:
-        """The row has been finished or given back."""
+        """The row has been finished, or its lease released."""
         with self._lock:
             self._held.pop(lease, None)
             self._lost.discard(lease)

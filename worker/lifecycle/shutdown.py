@@ -1,7 +1,7 @@
 """An orderly stop, seen from inside a running task.
 
-Celery's warm shutdown waits for the task and tells the child nothing. The parent leaves a marker file when it begins to stop; the
-child looks for it between steps, gives its leases back and returns.
+Celery's warm shutdown waits for the task and tells the child nothing. The parent creates a marker file when it begins to stop; the
+child looks for it between steps, releases its leases and returns.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EXIT_DEVICE_FAULT = 70
 
 
 def prepare() -> None:
-    """In the parent, before children are spawned: settle where the marker will be."""
+    """In the parent, before children are spawned: decide where the marker will be."""
     if _MARKER not in os.environ:
         os.environ[_MARKER] = str(Path(tempfile.gettempdir()) / f"adhop-stop-{os.getpid()}")
         marker().unlink(missing_ok=True)

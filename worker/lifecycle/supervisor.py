@@ -37,11 +37,12 @@ _LATE_S = 60.0
 
 @dataclass(frozen=True)
 class Worker:
-    """A worker to start. variables: its environment, besides what it shares with us."""
+    """A worker to start."""
 
     name: str
     members: tuple[str, ...]
     variables: Mapping[str, str]
+    """Its environment, besides what it shares with us."""
 
     @property
     def command(self) -> list[str]:

@@ -1,7 +1,7 @@
-"""A worker that has gone deaf is ended, so that its supervisor starts another.
+"""A worker that no longer takes messages is ended, so that its supervisor starts another.
 
-Celery's parent may lose its connection, or its place for a message, and not find back: it then lives, its child beats, and no bell
-is ever heard. So a thread of the parent looks from outside: a bell that waits in its queues while it does nothing is not heard.
+Celery's parent may lose its connection or its prefetch slot for good: it then lives, its child writes heartbeats, and no message is
+taken. So a thread of the parent looks at the queues themselves: no message should wait in them for long while the worker is idle.
 """
 
 from __future__ import annotations
@@ -23,53 +23,54 @@ from worker.lifecycle import shutdown
 
 log = logging.getLogger(__name__)
 
-LOOKS = 10
-"""Looks within the time after which a worker counts as deaf."""
-GIVING_BACK_S = 5.0
-"""What the child has to give back what it may hold."""
+CHECKS = 10
+"""Checks within the time after which a worker is ended."""
+RELEASE_S = 5.0
+"""What the child has to release the leases that it may hold."""
 
 
 @dataclass
-class Hearing:
-    """Whether a bell has waited beside an idle worker for too long. Times in seconds, of one clock.
-
-    limit_s: what is too long. Longer than Celery's longest pause between two attempts to connect, 32 s.
-    """
+class Watchdog:
+    """Whether a message has waited beside an idle worker for too long. Times in seconds, of one clock."""
 
     limit_s: float
-    unheard_since: float | None = None
-    last_look: float | None = None
+    """What is too long. Longer than Celery's longest pause between two attempts to connect, 32 s."""
+    waiting_since: float | None = None
+    last_check: float | None = None
 
-    def deaf(self, now: float, *, unheard: bool) -> bool:
-        """One look; unheard: a bell waits, and the worker is idle. A long pause between two looks (the process was stopped) tells
-        nothing."""
-        asleep = self.last_look is not None and now - self.last_look > self.limit_s / 2
-        self.last_look = now
-        if not unheard:
-            self.unheard_since = None
-        elif asleep or self.unheard_since is None:
-            self.unheard_since = now
-        return self.unheard_since is not None and now - self.unheard_since > self.limit_s
+    def expired(self, now: float, *, waiting: bool) -> bool:
+        """One check; waiting: a message waits, and the worker is idle. A long pause between two checks (the process was stopped)
+        tells nothing."""
+        asleep = self.last_check is not None and now - self.last_check > self.limit_s / 2
+        self.last_check = now
+        if not waiting:
+            self.waiting_since = None
+        elif asleep or self.waiting_since is None:
+            self.waiting_since = now
+        return self.waiting_since is not None and now - self.waiting_since > self.limit_s
 
 
 def watch(settings: Settings, queues: Iterable[str]) -> None:
-    """Look from now on, in a thread, until the worker stops."""
-    threading.Thread(target=_look, args=(settings, tuple(queues)), name="hearing", daemon=True).start()
+    """Check from now on, in a thread, until the worker stops."""
+    threading.Thread(target=_run, args=(settings, tuple(queues)), name="watchdog", daemon=True).start()
 
 
-def _look(settings: Settings, queues: tuple[str, ...]) -> None:
-    hearing = Hearing(settings.deaf_worker_s)
+def _run(settings: Settings, queues: tuple[str, ...]) -> None:
+    watchdog = Watchdog(settings.watchdog_s)
     while not shutdown.requested():
-        if hearing.deaf(time.monotonic(), unheard=not state.reserved_requests and _rings(settings, queues)):
+        idle = not state.reserved_requests
+        if watchdog.expired(time.monotonic(), waiting=idle and _message_waits(settings, queues)):
             log.critical(
-                "a bell waits for %.0f s beside an idle worker, which does not hear it; ended", hearing.limit_s
+                "a wake-up message has waited for %.0f s beside this idle worker, which does not take it; "
+                "the worker ends and its supervisor starts another",
+                watchdog.limit_s,
             )
             _end()
-        time.sleep(hearing.limit_s / LOOKS)
+        time.sleep(watchdog.limit_s / CHECKS)
 
 
-def _rings(settings: Settings, queues: tuple[str, ...]) -> bool:
-    """Whether a bell waits; not where the broker does not answer."""
+def _message_waits(settings: Settings, queues: tuple[str, ...]) -> bool:
+    """Whether a message waits in one of these queues; not where the broker does not answer."""
     wait = settings.publish_timeout_s
     url = settings.broker_url.get_secret_value()
     try:
@@ -80,8 +81,8 @@ def _rings(settings: Settings, queues: tuple[str, ...]) -> bool:
 
 
 def _end() -> None:
-    """Celery can't be asked any more. The child, which could, goes with its parent."""
+    """Celery can't be asked to stop any more. Its child can be, and is killed with it after a moment."""
     shutdown.request()
-    time.sleep(GIVING_BACK_S)
+    time.sleep(RELEASE_S)
     shutdown.clear()
     os.kill(os.getpid(), signal.SIGKILL)

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from services.forces.engine import Engine, Outcome
-from shared.broker import Doorbell
+from shared.broker import Notifier
 from shared.database.session import Sessions
 from shared.database.workflow import progression
 from shared.errors import Broken, DeviceFault, Failure, LostLease, MachineryFailure, OtherVersion, ScienceFailure
@@ -44,12 +44,12 @@ class MemberTask:
         sessions: Sessions,
         residents: Residents,
         keeper: LeaseKeeper,
-        bell: Doorbell,
+        notifier: Notifier,
     ) -> None:
         self._settings = settings
         self._sessions = sessions
         self._keeper = keeper
-        self._bell = bell
+        self._notifier = notifier
         self._stepping = ""
         self._residents = residents
         self._claiming = Claiming(settings, sessions, residents)
@@ -59,8 +59,8 @@ class MemberTask:
         self._alone = False
 
     def run(self, first: str) -> None:
-        """Until nothing is claimable, a stop is requested, or the slice is over; `first` is the member that was rung for. Does not
-        return where the device is beyond use. An error that nobody foresaw is raised again once what was held has been requeued."""
+        """Until nothing is claimable, a stop is requested, or the slice is over; `first` is the member that the message named. Does
+        not return where the device is beyond use. An error that nobody foresaw is raised again once what was held is requeued."""
         members = sorted(self._residents.hosted, key=lambda member: member != first)
         until = time.monotonic() + self._settings.task_slice_s
         try:
@@ -72,7 +72,7 @@ class MemberTask:
             raise
         if time.monotonic() > until:
             for member in members:
-                self._bell.member(member)
+                self._notifier.notify_member(member)
 
     def _run(self, members: list[str], until: float) -> None:
         while not shutdown.requested():
@@ -146,17 +146,17 @@ class MemberTask:
         except DeviceFault:
             raise
         except MachineryFailure as failure:
-            log.warning("%s is not at hand: %s", member, failure)
+            log.warning("member %s can't be used: %s", member, failure)
             return None
         self._engines[member] = Engine(potential, batch_atoms=self._residents.batch_atoms(member))
         return self._engines[member]
 
     def _exit_process(self, fault: DeviceFault) -> None:
         """Nothing that this process asks the device will be answered: what was in the failing forward has had an attempt, the rest
-        is released, and the process ends. Its successor claims nothing before its members' canaries answer."""
+        is released, and the process exits. Its successor claims nothing before its members' canaries answer."""
         engine = self._engines.get(self._stepping)
         suspects = [lease for lease in (engine.keys() if engine else []) if isinstance(lease, claims.Lease)]
-        log.critical("%s: %s; this process ends", self._stepping, fault)
+        log.critical("%s: %s; this process exits", self._stepping, fault)
         self._end_attempts(suspects, fault)
         for lease in suspects:
             self._items.pop(lease, None)
@@ -176,7 +176,7 @@ class MemberTask:
 
     def _drop_lost(self) -> None:
         for lease in self._keeper.lost() & self._items.keys():
-            log.info("lost %s %d: cancelled, or held by another worker", lease.table.__tablename__, lease.id)
+            log.info("lease on %s %d lost: cancelled, or held by another worker", lease.table.__tablename__, lease.id)
             self._forget(lease)
 
     def _forget(self, lease: claims.Lease) -> WorkItem | None:
@@ -234,10 +234,10 @@ class MemberTask:
                 choose = progression.move_on(session, job_id)
                 members = [] if choose else backlog.members_of_job(session, job_id)
             if choose:
-                self._bell.cpu()
+                self._notifier.notify_cpu()
             for other in members:
                 if other not in self._residents.hosted:
-                    self._bell.member(other)
+                    self._notifier.notify_member(other)
 
     def _release_all(self) -> None:
         """On an orderly stop: what is held is requeued, and costs no attempt."""

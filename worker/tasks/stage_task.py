@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from shared.broker import Doorbell
+from shared.broker import Notifier
 from shared.database import revision
 from shared.database.session import Sessions
 from shared.database.tables import Job, StageRow
@@ -30,11 +30,11 @@ log = logging.getLogger(__name__)
 class StageTask:
     """One run of the task, a stage at a time."""
 
-    def __init__(self, settings: Settings, sessions: Sessions, keeper: LeaseKeeper, bell: Doorbell) -> None:
+    def __init__(self, settings: Settings, sessions: Sessions, keeper: LeaseKeeper, notifier: Notifier) -> None:
         self._settings = settings
         self._sessions = sessions
         self._keeper = keeper
-        self._bell = bell
+        self._notifier = notifier
 
     def run(self) -> None:
         """Until no stage is claimable, or a stop is requested."""
@@ -94,7 +94,7 @@ class StageTask:
         members = {*job.search_members, *job.refine_members, *job.score_members}
         self._store(lease, row, lambda session, job: stages.store_placements(session, lease, job, system, placed))
         for member in sorted(members):
-            self._bell.member(member)
+            self._notifier.notify_member(member)
 
     def _selection(self, lease: claims.Lease, row: StageRow) -> None:
         self._store(lease, row, lambda session, job: stages.choose_minima(session, lease, job))

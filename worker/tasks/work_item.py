@@ -19,7 +19,7 @@ class WorkItem(Protocol):
 
     @property
     def job_ids(self) -> tuple[UUID, ...]:
-        """Jobs to settle once the row has ended."""
+        """Jobs to move on once the row has ended."""
         ...
 
     def walk(self) -> Walk[Any]:

@@ -52,9 +52,10 @@ END $$;
 
 @dataclass(frozen=True)
 class Event:
-    """at: seconds since the epoch, by PostgreSQL's clock."""
+    """One row of the log."""
 
     at: float
+    """Seconds since the epoch, by PostgreSQL's clock."""
     work: str
     row_id: int
     what: str

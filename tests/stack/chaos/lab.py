@@ -168,7 +168,7 @@ class Lab(Service):
         return True
 
     def _sign_off_the_dead(self) -> None:
-        """What a minute's silence does, at once."""
+        """What a minute without heartbeats does, at once."""
         with contextlib.suppress(OperationalError), self.opened.begin() as session:
             for worker in session.scalars(select(Worker)):
                 if not alive(worker.pid):
@@ -192,15 +192,15 @@ class Lab(Service):
         os.kill(pid, signal.SIGQUIT)
         self.until(lambda: not self.stack.postgres.running, "the end of PostgreSQL", watch=False)
 
-    def wait_for_silence(self) -> None:
-        """Until every bell was heard and no worker looks for work any more: what comes now needs a bell of its own."""
+    def wait_until_idle(self) -> None:
+        """Until every message was taken and no worker looks for work any more: what comes now needs a message of its own."""
         with redis.Redis.from_url(self.stack.valkey.url) as broker:
-            self.until(lambda: not broker.llen("member.toy") and not broker.hlen("unacked"), "the bells being heard")
+            self.until(lambda: not broker.llen("member.toy") and not broker.hlen("unacked"), "the end of every task")
 
     @contextmanager
     def full_broker(self) -> Iterator[None]:
-        """No memory for what a client would store. A worker that takes a bell meanwhile dies of it, maybe seconds later, so that none
-        is left to the next test."""
+        """No memory for what a client would store. A worker that takes a message meanwhile dies of it, maybe seconds later, so that
+        none is left to the next test."""
         self._disturbed.update(("cpu", "w0", "w1"))
         with redis.Redis.from_url(self.stack.valkey.url) as broker:
             broker.config_set("maxmemory", "1")

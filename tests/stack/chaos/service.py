@@ -68,7 +68,7 @@ class Service:
         count: int = 3,
         size: tuple[int, int, int] = (2, 2, 3),
     ) -> UUID:
-        """A job as the front end stores it, without its doorbell."""
+        """A job as the front end stores it, without a wake-up message."""
         with self.opened.begin() as session:
             return insert_job(
                 session,
@@ -256,13 +256,13 @@ class Service:
         with self.opened() as session:
             return workers.fresh_workers(session)
 
-    def ring(self, member: str = "toy", times: int = 1) -> None:
-        """Doorbells, as anybody may send them."""
+    def notify(self, member: str = "toy", times: int = 1) -> None:
+        """Wake-up messages, as anybody may send them."""
         with Celery(broker=self.stack.valkey.url) as app:
             for _ in range(times):
                 app.send_task(MEMBER_TASK, args=[member], queue=member_queue(member))
 
-    def ring_cpu(self) -> None:
+    def notify_cpu(self) -> None:
         with Celery(broker=self.stack.valkey.url) as app:
             app.send_task(CPU_TASK, queue=CPU_QUEUE)
 

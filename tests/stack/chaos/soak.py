@@ -57,7 +57,7 @@ class Soak:
             "dispatcher killed": lambda: self.kill("dispatcher"),
             "CPU worker killed": lambda: self.kill("cpu"),
             "API killed": lambda: self.kill("api"),
-            "ten bells": lambda: self.lab.ring("emt", 10),
+            "ten messages": lambda: self.lab.notify("emt", 10),
             "job cancelled": self.cancel,
         }
 

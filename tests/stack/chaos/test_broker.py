@@ -45,7 +45,7 @@ def test_forgotten_messages_lose_no_job(lab: Lab):
         os.kill(lab.stack.child(name).process.pid, signal.SIGSTOP)  # nobody listens
     jobs = [lab.submit(**JOB) for _ in range(3)]
     with redis.Redis.from_url(lab.stack.valkey.url) as broker:
-        lab.until(lambda: broker.llen("cpu"), "the doorbell", watch=False)
+        lab.until(lambda: broker.llen("cpu"), "the wake-up message", watch=False)
         broker.flushall()
     for name in ("cpu", "w0", "w1"):
         os.kill(lab.stack.child(name).process.pid, signal.SIGCONT)
@@ -65,7 +65,7 @@ def test_jobs_are_accepted_while_the_broker_is_frozen(lab: Lab, frozen_s: int):
         assert answer.status_code == 201, answer.text
         assert time.monotonic() - began < 15
         inserted = lab.submit(**JOB)
-        lab.until(lambda: time.monotonic() > until, "the end of the frost", frozen_s + 5, watch=False)
+        lab.until(lambda: time.monotonic() > until, "the end of the freeze", frozen_s + 5, watch=False)
     finally:
         os.kill(broker, signal.SIGCONT)
     assert lab.wait_for(answer.json()["id"]) == [State.SUCCEEDED]
@@ -73,7 +73,7 @@ def test_jobs_are_accepted_while_the_broker_is_frozen(lab: Lab, frozen_s: int):
 
 
 @pytest.mark.fault(7, "broker frozen 60 s")
-def test_a_broker_frozen_just_as_a_task_ends_leaves_nobody_deaf(lab: Lab):
+def test_a_worker_goes_on_after_a_broker_frozen_just_as_a_task_ends(lab: Lab):
     lab.undisturbed(**JOB)
     lab.kill("w1")
     worker = lab.stack.child("w0").process.pid
@@ -93,18 +93,18 @@ def test_a_broker_frozen_just_as_a_task_ends_leaves_nobody_deaf(lab: Lab):
 
 
 @pytest.mark.fault(7, "broker frozen 60 s")
-def test_a_worker_that_hears_no_bell_is_started_again(lab: Lab):
+def test_a_worker_that_takes_no_message_is_started_again(lab: Lab):
     lab.undisturbed(**JOB)
     for name in ("w0", "w1"):
         lab.kill(name)
-    lab.run("w2", members=("toy",), variables={"ADHOP_DEAF_WORKER_S": "3"})
+    lab.run("w2", members=("toy",), variables={"ADHOP_WATCHDOG_S": "3"})
     lab.worker_pid("w2")
-    deaf = lab.stack.child("w2").process.pid
-    lab.arm("deaf", process="w2")
-    lab.ring("toy", 1)
-    lab.until(lambda: lab.marked("deaf-struck"), "a bell that keeps its place")
+    before = lab.stack.child("w2").process.pid
+    lab.arm("place-taken", process="w2")
+    lab.notify("toy", 1)
+    lab.until(lambda: lab.marked("place-taken-struck"), "a message that keeps its place")
     lab.check(lab.submit(**JOB), **JOB)
-    assert lab.stack.child("w2").process.pid != deaf
+    assert lab.stack.child("w2").process.pid != before
 
 
 @pytest.mark.fault(8, "broker out of memory")
@@ -128,8 +128,8 @@ def test_a_worker_that_a_full_broker_ends_is_started_again(lab: Lab):
     lab.undisturbed(**JOB)
     lab.kill("w1")
     worker, said = lab.stack.child("w0").process.pid, lab.stack.child("w0").log
-    os.kill(worker, signal.SIGSTOP)  # so that it takes the bell when the broker is full already
-    lab.ring("toy")
+    os.kill(worker, signal.SIGSTOP)  # so that it takes the message when the broker is full already
+    lab.notify("toy")
     with lab.full_broker():
         os.kill(worker, signal.SIGCONT)
         lab.until(lambda: "OutOfMemoryError" in said.read_text(), "the broker's refusal", watch=False)
@@ -137,15 +137,15 @@ def test_a_worker_that_a_full_broker_ends_is_started_again(lab: Lab):
 
 
 @pytest.mark.fault(12, "the same message ten times, to several workers")
-def test_one_claim_wins_and_the_other_bells_do_nothing(lab: Lab):
+def test_one_claim_wins_and_the_other_messages_do_nothing(lab: Lab):
     lab.undisturbed(**JOB)
     lab.arm("slow", 0.01)
     job = lab.submit(**JOB)
     lab.wait_for_hops(job, 1)
-    lab.ring("toy", 10)
+    lab.notify("toy", 10)
     lab.disarm("slow")
     lab.check(job, **JOB)
-    lab.ring("toy", 10)
+    lab.notify("toy", 10)
     claimed, finished = lab.events("claim"), lab.events("finish")
     assert len({one.token for one in claimed}) == len({(one.work, one.row_id, one.token) for one in claimed})
     assert len(claimed) == len(finished)  # nothing was claimed twice for one result
@@ -153,11 +153,11 @@ def test_one_claim_wins_and_the_other_bells_do_nothing(lab: Lab):
 
 
 @pytest.mark.fault(13, "an old message after the job ended")
-def test_a_bell_after_the_end_changes_nothing(lab: Lab):
+def test_a_message_after_the_end_changes_nothing(lab: Lab):
     lab.undisturbed(**JOB)
     job = lab.submit(**JOB)
     lab.check(job, **JOB)
     before = lab.contents()
-    lab.ring("toy", 3)
-    lab.wait_for_silence()
+    lab.notify("toy", 3)
+    lab.wait_until_idle()
     assert lab.contents() == before

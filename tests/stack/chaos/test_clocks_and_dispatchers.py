@@ -25,7 +25,7 @@ def clock_shift(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("shift_s", [3600, pytest.param(-3600, marks=pytest.mark.slow_fault)])
 def test_only_postgres_clock_counts(lab: Lab, clock_shift: Path, shift_s: int):
     lab.undisturbed(**JOB)
-    lab.wait_for_silence()  # a worker killed in a task would leave its bell unacknowledged
+    lab.wait_until_idle()  # a worker killed in a task would leave its message unacknowledged
     for name in ("w0", "w1"):
         lab.kill(name)
     lab.run("w2", variables={"LD_PRELOAD": str(clock_shift), "ADHOP_CHAOS_SHIFT_S": str(shift_s)})
@@ -37,8 +37,8 @@ def test_only_postgres_clock_counts(lab: Lab, clock_shift: Path, shift_s: int):
     time.sleep(LEASE_S + 2)
     lab.disarm("slow")
     lab.wait_for(job)
-    lab.wait_for_silence()
-    later = lab.submit(**JOB)  # to a worker that must hear of it
+    lab.wait_until_idle()
+    later = lab.submit(**JOB)  # for a worker that must be woken
     lab.check(job, later, **JOB)
     assert lab.attempts() == []
     assert lab.said("w2", shift_s)  # its own log carries the wrong time
@@ -56,7 +56,7 @@ def test_dispatchers_may_be_two_or_none(lab: Lab):
     lab.kill("dispatcher-2")
     lab.wait_for(both, one)
     alone = lab.submit(**JOB)
-    lab.ring_cpu()
-    lab.wait_for(alone)  # bells of the workers themselves carry it
+    lab.notify_cpu()
+    lab.wait_for(alone)  # messages of the workers themselves carry it
     lab.check(both, one, alone, **JOB)
     assert lab.attempts() == []

@@ -15,12 +15,12 @@ pytestmark = pytest.mark.stack
 JOB = {"hops": 1, "count": 2}
 
 
-@pytest.mark.fault(11, "API killed between commit and doorbell")
+@pytest.mark.fault(11, "API killed between commit and notification")
 def test_a_job_that_nobody_answered_for_runs_and_is_found_by_its_key(lab: Lab):
-    lab.arm("die-before-doorbell")
+    lab.arm("die-before-notification")
     with pytest.raises(httpx.HTTPError):
         lab.post(key="once", hops=1)
-    assert lab.marked("die-before-doorbell-struck")
+    assert lab.marked("die-before-notification-struck")
     lab.kill("api")
     lab.run("api")
     lab.until(lambda: lab.stack._unready() is None, "the API")

@@ -124,7 +124,7 @@ def test_old_workers_drain_when_the_tables_change(lab: Lab):
         )
         assert all("version" in reason for reason in reasons)
         claimed = len(lab.events("claim"))
-        lab.ring("toy", 2)
+        lab.notify("toy", 2)
         time.sleep(2)
         assert len(lab.events("claim")) == claimed
         assert State.SUCCEEDED not in map(lab.state, jobs)

@@ -90,7 +90,7 @@ def test_a_batch_is_halved_and_what_never_fits_fails_as_out_of_memory(lab: Lab):
 
 
 @pytest.mark.fault(17, "sticky CUDA error")
-def test_a_process_with_a_broken_device_leaves_and_its_successor_asks_the_canary_first(lab: Lab):
+def test_a_process_with_a_broken_device_exits_and_its_successor_asks_the_canary_first(lab: Lab):
     job = {**JOB, "member": "toy-sticky"}
     lab.undisturbed(**job)
     lab.arm("sticky")
@@ -127,7 +127,7 @@ def test_a_worker_without_a_device_claims_nothing_and_says_why(lab: Lab, setting
     )
     assert reason in said
     lab.until(lambda: lab.job(job).stage == "searching", "work for the member")
-    lab.ring("toy", 2)
+    lab.notify("toy", 2)
     time.sleep(2)
     assert not lab.events("claim", "references")
     with lab.client() as client:

@@ -1,41 +1,41 @@
 import pytest
 
-from worker.lifecycle.watchdog import Hearing
+from worker.lifecycle.watchdog import Watchdog
 
 LIMIT_S = 60.0
 
 
-def looks(hearing: Hearing, *, until: float, unheard: bool = True, every: float = 5.0) -> list[float]:
-    """Times at which the worker counted as deaf, looked at from its last look on."""
-    now = hearing.last_look if hearing.last_look is not None else 0.0
-    deaf = []
+def check(watchdog: Watchdog, *, until: float, waiting: bool = True, every: float = 5.0) -> list[float]:
+    """Times of the checks, from the last one on, at which the worker would be ended."""
+    now = watchdog.last_check if watchdog.last_check is not None else 0.0
+    expired = []
     while (now := now + every) <= until:
-        if hearing.deaf(now, unheard=unheard):
-            deaf.append(now)
-    return deaf
+        if watchdog.expired(now, waiting=waiting):
+            expired.append(now)
+    return expired
 
 
 @pytest.fixture
-def hearing() -> Hearing:
-    return Hearing(LIMIT_S)
+def watchdog() -> Watchdog:
+    return Watchdog(LIMIT_S)
 
 
-def test_nobody_is_deaf_where_nothing_rings(hearing: Hearing):
-    assert looks(hearing, until=1000, unheard=False) == []
+def test_no_worker_is_ended_where_no_message_waits(watchdog: Watchdog):
+    assert check(watchdog, until=1000, waiting=False) == []
 
 
-def test_a_bell_that_waits_beside_an_idle_worker_makes_it_deaf_after_the_limit(hearing: Hearing):
-    looks(hearing, until=100, unheard=False)
-    assert looks(hearing, until=200)[0] == 170.0  # unheard since 105
+def test_an_idle_worker_beside_which_a_message_waits_is_ended_after_the_limit(watchdog: Watchdog):
+    check(watchdog, until=100, waiting=False)
+    assert check(watchdog, until=200)[0] == 170.0  # it waits since 105
 
 
-def test_one_bell_that_was_heard_begins_the_time_again(hearing: Hearing):
-    looks(hearing, until=50)
-    looks(hearing, until=55, unheard=False)
-    assert looks(hearing, until=200)[0] == 125.0  # unheard since 60
+def test_one_message_that_was_taken_begins_the_time_again(watchdog: Watchdog):
+    check(watchdog, until=50)
+    check(watchdog, until=55, waiting=False)
+    assert check(watchdog, until=200)[0] == 125.0  # it waits since 60
 
 
-def test_a_process_that_was_stopped_for_long_gets_the_whole_time(hearing: Hearing):
-    looks(hearing, until=50)
-    assert not hearing.deaf(650.0, unheard=True)
-    assert looks(hearing, until=800)[0] == 715.0
+def test_a_process_that_was_stopped_for_long_gets_the_whole_time(watchdog: Watchdog):
+    check(watchdog, until=50)
+    assert not watchdog.expired(650.0, waiting=True)
+    assert check(watchdog, until=800)[0] == 715.0

@@ -57,7 +57,7 @@ def test_a_job_is_chosen_from_once_when_nothing_is_left_to_do(session):
     energy.state, energy.energy, energy.adsorption_energy = State.SUCCEEDED, -1.0, -1.0
     session.flush()
     assert progression.move_on(session, job.id)
-    assert progression.move_on(session, job.id)  # nobody took it yet: ring again
+    assert progression.move_on(session, job.id)  # nobody took it yet: notify again
     assert (job.stage, stages(session, job)) == (Stage.SELECTING, [Work.SELECTION])
 
 

@@ -67,16 +67,16 @@ def around_commits(member_task: ModuleType) -> None:
 
 
 @over("api.notifications")
-def around_doorbells(doorbell: ModuleType) -> None:
-    """`die-before-doorbell`: the job is committed, nobody was rung, nothing was answered."""
-    cpu = doorbell.BackgroundDoorbell.cpu
+def around_notifications(notifications: ModuleType) -> None:
+    """`die-before-notification`: the job is committed, no worker was notified, nothing was answered."""
+    notify = notifications.BackgroundNotifier.notify_cpu
 
-    def rung(self: Any) -> None:
-        if strikes("die-before-doorbell"):
+    def notified(self: Any) -> None:
+        if strikes("die-before-notification"):
             die()
-        cpu(self)
+        notify(self)
 
-    doorbell.BackgroundDoorbell.cpu = rung
+    notifications.BackgroundNotifier.notify_cpu = notified
 
 
 @over("shared.database.session")
@@ -107,12 +107,12 @@ def members(registry: ModuleType) -> None:
 
 
 @over("worker.lifecycle.acknowledgement")
-def deafness(bell: ModuleType) -> None:
-    """`deaf`: a message keeps the only place of the worker for ever."""
-    acknowledge = bell.Bell.acknowledge
+def acknowledgements(acknowledgement: ModuleType) -> None:
+    """`place-taken`: a message keeps the only place of the worker for ever."""
+    acknowledge = acknowledgement.AlwaysAcknowledged.acknowledge
 
     def swallowed(self: Any) -> None:
-        if not strikes("deaf"):
+        if not strikes("place-taken"):
             acknowledge(self)
 
-    bell.Bell.acknowledge = swallowed
+    acknowledgement.AlwaysAcknowledged.acknowledge = swallowed

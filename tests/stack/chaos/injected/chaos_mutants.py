@@ -114,20 +114,20 @@ def no_renewal(lease: ModuleType) -> None:
 
 
 @mutant("api.jobs.repository")
-def doorbell_before_commit(jobs: ModuleType) -> None:
+def notification_before_commit(jobs: ModuleType) -> None:
     submit = jobs.submit
 
-    def rung(*arguments: Any, **named: Any) -> Any:
+    def notified(*arguments: Any, **named: Any) -> Any:
         found = submit(*arguments, **named)
-        if strikes("die-before-doorbell"):
+        if strikes("die-before-notification"):
             die()
         return found
 
-    jobs.submit = rung
+    jobs.submit = notified
 
 
 @mutant("worker.lifecycle.shutdown")
-def deaf_to_a_stop(stopping: ModuleType) -> None:
+def a_stop_is_ignored(stopping: ModuleType) -> None:
     stopping.requested = lambda: False
 
 
@@ -203,21 +203,21 @@ def any_version_will_do(revision: ModuleType) -> None:
 
 
 @mutant("api.notifications")
-def the_answer_waits_for_the_broker(doorbell: ModuleType) -> None:
-    def cpu(self: Any) -> None:
-        while not self._doorbell.cpu():
+def the_answer_waits_for_the_broker(notifications: ModuleType) -> None:
+    def notify_cpu(self: Any) -> None:
+        while not self._notifier.notify_cpu():
             time.sleep(0.5)
 
-    doorbell.BackgroundDoorbell.cpu = cpu
+    notifications.BackgroundNotifier.notify_cpu = notify_cpu
 
 
 @mutant("worker.lifecycle.watchdog")
-def nobody_is_deaf(hearing: ModuleType) -> None:
-    """A worker whose event loop stands still is left alone."""
-    hearing.Hearing.deaf = lambda *_, **__: False
+def no_watchdog(watchdog: ModuleType) -> None:
+    """A worker that takes no message is left alone."""
+    watchdog.Watchdog.expired = lambda *_, **__: False
 
 
 @mutant("worker.lifecycle.acknowledgement")
-def lost_acknowledgements_keep_their_place(bell: ModuleType) -> None:
+def lost_acknowledgements_keep_their_place(acknowledgement: ModuleType) -> None:
     """As Celery has it."""
-    bell.Bell.acknowledge = bell.Request.acknowledge
+    acknowledgement.AlwaysAcknowledged.acknowledge = acknowledgement.Request.acknowledge
