@@ -23,7 +23,7 @@ from benchmarks import report
 from services.forces.potential import EnergyKind
 from shared.structures import Structure
 from worker.potentials import registry
-from worker.potentials.entry import Entry
+from worker.potentials.entry import RegistryEntry
 from worker.potentials.identity import sha256
 from worker.potentials.oc20 import fairchem
 
@@ -182,23 +182,23 @@ def measure(name: str, file: Path, device: str, repeats: int) -> dict[str, Any]:
     """Load the checkpoint as a worker does and evaluate one structure `repeats` times."""
     family, _ = PUBLISHED[name]
     began, before = time.perf_counter(), peak_mib()
-    entry = Entry(name, family, file, sha256(file), EnergyKind.ADSORPTION)
-    member = registry.load(entry, device=device)
-    loaded, resident = time.perf_counter() - began, peak_mib()
+    entry = RegistryEntry(name, family, file, sha256(file), EnergyKind.ADSORPTION)
+    potential = registry.load(entry, device=device)
+    load_s, loaded_mib = time.perf_counter() - began, peak_mib()
     structure, times = slab_with_co(), []
     for _ in range(repeats):
         began = time.perf_counter()
-        answer = member.evaluate([structure])[0]
+        answer = potential.evaluate([structure])[0]
         times.append(time.perf_counter() - began)
     return {
-        "version": member.card.version,
+        "version": potential.card.version,
         "file_mb": round(file.stat().st_size / 1e6, 1),
-        "load_s": round(loaded, 1),
+        "load_s": round(load_s, 1),
         "first_s": round(times[0], 2),
         "best_s": round(min(times), 2),
         "peak_mib": round(peak_mib()),
         "imports_mib": round(before),
-        "loaded_mib": round(resident),
+        "loaded_mib": round(loaded_mib),
         "gpu_peak_mib": round(torch.cuda.max_memory_allocated() / 2**20) if device == "cuda" else None,
         "atoms": len(structure),
         "energy": answer.energy,

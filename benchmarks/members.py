@@ -70,12 +70,12 @@ def measure(name: str, models: Path, device: str, seconds: float) -> dict[str, A
     """One member and its package's calculator, in this process."""
     entry = registry.read(models)[name]
     began = time.perf_counter()
-    member = registry.load(entry, device=device)
+    potential = registry.load(entry, device=device)
     load_s = time.perf_counter() - began
     batch = structures(max(BATCHES))
-    member.evaluate(batch[:1])
+    potential.evaluate(batch[:1])
     rates = {
-        str(size): round(per_second(lambda size=size: member.evaluate(batch[:size]), size, seconds), 2)  # type: ignore[misc]
+        str(size): round(per_second(lambda size=size: potential.evaluate(batch[:size]), size, seconds), 2)  # type: ignore[misc]
         for size in BATCHES
         if device == "cuda" or size <= 4 or seconds > 1
     }

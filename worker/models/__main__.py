@@ -21,9 +21,9 @@ from worker.models.download import Offline, download
 from worker.models.writing import append, refuse_known
 from worker.potentials import identity, registry
 from worker.potentials.elements import words
-from worker.potentials.entry import Entry
+from worker.potentials.entry import RegistryEntry
 from worker.potentials.families import FAMILIES
-from worker.potentials.members_file import Member, reasons
+from worker.potentials.members_file import MemberTable, reasons
 
 DEFAULT_FILE = Path("models/members.toml")
 
@@ -65,7 +65,7 @@ def show(file: File = DEFAULT_FILE) -> None:
     console.print(f"site's file: {file}" + ("" if file.exists() else " (not there yet; add and fetch make it)"))
 
 
-def _state(entry: Entry) -> str:
+def _state(entry: RegistryEntry) -> str:
     reasons = (registry.absence(entry, device) for device in sorted(entry.limits.devices))
     there = "yes" if entry.path is None else f"yes, {entry.path}"
     return next((reason for reason in reasons if reason), there)
@@ -89,7 +89,7 @@ def verify(
     raise typer.Exit(1 if wrong else 0)
 
 
-def _verify(entry: Entry) -> bool:
+def _verify(entry: RegistryEntry) -> bool:
     try:
         identity.checkpoint(entry)
     except AdhopError as error:
@@ -134,10 +134,10 @@ def add(
     }
     if not elements and family in FAMILIES and FAMILIES[family].elements is None:
         values["elements"] = words(_elements_of(_checked(values | {"elements": ["H"]}).entry(file.absolute().parent)))
-    _register(file, values)
+    _add_entry(file, values)
 
 
-def _elements_of(entry: Entry) -> frozenset[int]:
+def _elements_of(entry: RegistryEntry) -> frozenset[int]:
     """The elements that the checkpoint itself names. Raises Misconfigured where this environment can't load it."""
     if reason := FAMILIES[entry.family].absence():
         raise Misconfigured(
@@ -166,13 +166,13 @@ def fetch(
         _fetch(file, _published(known, name))
 
 
-def _published(known: registry.Registry, name: str) -> Member:
+def _published(known: registry.Registry, name: str) -> MemberTable:
     if name not in known.published:
         raise typer.BadParameter(f"no published member is called {name!r}; there are {', '.join(known.published)}")
     return known.published[name]
 
 
-def _fetch(file: Path, member: Member) -> None:
+def _fetch(file: Path, member: MemberTable) -> None:
     address = str(member.address)
     target = file.absolute().parent / address.rsplit("/", 1)[-1]
     if target.exists():
@@ -188,7 +188,7 @@ def _fetch(file: Path, member: Member) -> None:
         raise Misconfigured(
             f"{address}: SHA-256 is {values['sha256']}, not the published {member.sha256}; kept as {target.name}.refused"
         )
-    _register(file, values)
+    _add_entry(file, values)
 
 
 def _download(name: str, address: str, target: Path) -> None:
@@ -209,15 +209,15 @@ def _download(name: str, address: str, target: Path) -> None:
             ) from error
 
 
-def _register(file: Path, values: Mapping[str, object]) -> None:
+def _add_entry(file: Path, values: Mapping[str, object]) -> None:
     member = _checked(values)
     append(file, member)
     _say(f"{member.name} is registered in {file} with SHA-256 {member.sha256}")
 
 
-def _checked(values: Mapping[str, object]) -> Member:
+def _checked(values: Mapping[str, object]) -> MemberTable:
     try:
-        return Member.model_validate(values)
+        return MemberTable.model_validate(values)
     except ValidationError as error:
         raise Misconfigured("; ".join(reasons(error))) from error
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from shared.errors import Misconfigured
 from worker.potentials import members_file
-from worker.potentials.members_file import Member
+from worker.potentials.members_file import MemberTable
 
 _HEADER = "# Members of this site; the format is described in worker/potentials/members_file.py.\n"
 
@@ -23,7 +23,7 @@ def refuse_known(file: Path, name: str) -> None:
         )
 
 
-def append(file: Path, member: Member) -> None:
+def append(file: Path, member: MemberTable) -> None:
     """Add a member. Raises Misconfigured where the file can't be used, or holds that name already."""
     refuse_known(file, member.name)
     text = file.read_text(encoding="utf-8") if file.exists() else _HEADER
@@ -34,8 +34,8 @@ def append(file: Path, member: Member) -> None:
     os.replace(half, file)
 
 
-def block(member: Member) -> str:
-    """The member's table, defaults left out."""
+def block(member: MemberTable) -> str:
+    """The table as text, without defaults."""
     values = member.model_dump(mode="json", exclude_defaults=True)
     return "[[member]]\n" + "".join(f"{name} = {_toml(value)}\n" for name, value in values.items())
 

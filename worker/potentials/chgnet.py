@@ -17,8 +17,8 @@ from pymatgen.core.structure import Structure as Crystal
 
 from services.forces.potential import Card, Evaluation
 from shared.structures import Structure
-from worker.potentials.entry import Entry
-from worker.potentials.forwards import TorchMember
+from worker.potentials.entry import RegistryEntry
+from worker.potentials.forwards import TorchPotential
 from worker.potentials.identity import agreed, checkpoint
 from worker.potentials.inputs import wrapped
 
@@ -30,7 +30,7 @@ with warnings.catch_warnings():
     from chgnet.model.model import CHGNet
 
 
-def load(entry: Entry, *, device: str) -> TorchMember:
+def load(entry: RegistryEntry, *, device: str) -> TorchPotential:
     """A CHGNet on `device`: from its wheel, or from a file in the same format."""
     file = checkpoint(entry)
     with redirect_stdout(io.StringIO()):  # it prints its number of parameters
@@ -50,7 +50,7 @@ def load(entry: Entry, *, device: str) -> TorchMember:
         trained_on=entry.trained_on,
         license=entry.license,
     )
-    return TorchMember(card, _Forward(model, device), device=device)
+    return TorchPotential(card, _Forward(model, device), device=device)
 
 
 @dataclass(frozen=True)

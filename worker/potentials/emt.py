@@ -16,12 +16,12 @@ from ase.data import atomic_numbers
 
 from services.forces.potential import Card, Evaluation
 from shared.structures import Structure
-from worker.potentials.entry import Entry
+from worker.potentials.entry import RegistryEntry
 from worker.potentials.identity import agreed, fingerprint
 from worker.potentials.inputs import refuse_unknown_elements
 
 
-class EmtMember:
+class EmtPotential:
     """ASE's EMT behind the protocol of potentials."""
 
     def __init__(self, card: Card) -> None:
@@ -33,11 +33,11 @@ class EmtMember:
         return [_evaluate(structure) for structure in structures]
 
 
-def load(entry: Entry, *, device: str) -> EmtMember:
-    """The EMT member; it runs on the CPU whatever the device, and needs no files."""
+def load(entry: RegistryEntry, *, device: str) -> EmtPotential:
+    """EMT, which runs on the CPU whatever the device and needs no files."""
     probe = emt.EMT()
     probe.initialize(Atoms("Cu"))
-    return EmtMember(
+    return EmtPotential(
         Card(
             name=entry.name,
             family="EMT",

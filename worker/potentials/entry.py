@@ -1,4 +1,4 @@
-"""One member as the registry describes it, before anything of it is loaded."""
+"""A registry entry: one member as the registry describes it, before anything of it is loaded."""
 
 from __future__ import annotations
 
@@ -15,31 +15,34 @@ Option: TypeAlias = str | int | float | bool
 
 @dataclass(frozen=True)
 class Limits:
-    """Where a member may run. devices: kinds of device ("cpu", "cuda"). memory_gib: memory that must be free before it is loaded,
-    GiB; None where it was never stated. batch_atoms: most atoms of one forward; None leaves that to what the device can hold."""
+    """Where a member may run."""
 
     devices: frozenset[str] = frozenset({"cpu", "cuda"})
+    """Kinds of device."""
     memory_gib: float | None = None
+    """Memory that must be free before it is loaded, GiB; None where it was never stated."""
     batch_atoms: int | None = None
+    """Most atoms of one forward; None makes that a matter of what the device can hold."""
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A member: its name, its family (worker.potentials.families), and the checkpoint that it is made from.
-
-    path: the checkpoint; None where the weights come in the family's wheel. sha256: of that checkpoint; empty for a family without
-    one. elements: atomic numbers it was trained on; None leaves them to the checkpoint. precision: `float32` or `float64`. options:
-    what only this family understands.
-    """
+class RegistryEntry:
+    """What is known of a member before it is loaded."""
 
     name: str
     family: str
+    """One of worker.potentials.families."""
     path: Path | None
+    """Its checkpoint; None where the weights come in the family's wheel."""
     sha256: str
+    """Of that checkpoint; empty for a family without one."""
     energy_kind: EnergyKind
     elements: frozenset[int] | None = None
+    """Atomic numbers it was trained on; None for those of the checkpoint."""
     precision: str = "float32"
+    """`float32` or `float64`."""
     options: Mapping[str, Option] = field(default_factory=lambda: MappingProxyType({}))
+    """What only this family understands."""
     limits: Limits = field(default_factory=Limits)
     trained_on: str = ""
     license: str = ""

@@ -1,4 +1,4 @@
-"""The families of potentials: for each, the module that loads its members and the environment that its package lives in.
+"""The families of potentials: for each, the module that loads them and the environment that its package lives in.
 
 To add a family:
 1. Write a module here with `load(entry, *, device) -> Potential`. Its imports may be as heavy as it needs: it is imported when a
@@ -7,9 +7,9 @@ To add a family:
 2. Fill in the card truthfully: version, elements that it was trained on, whether its energy is a total or an OC20 adsorption
    energy.
 3. On a CPU evaluate each structure in a forward of its own: the answer must not depend on batch-mates to the last bit
-   (docs/decisions/0003). On a GPU batch, and turn the device's errors into ours; `forwards.TorchMember` does both.
+   (docs/decisions/0003). On a GPU batch, and turn the device's errors into ours; `forwards.TorchPotential` does both.
 4. Add a row to the table below, and an entry to the administrator's file (or to members.toml, for weights that come in a wheel).
-tests/worker/potentials compares every member with its package's own calculator: give it that calculator.
+tests/worker/potentials compares every potential with its package's own calculator: give it that calculator.
 """
 
 from __future__ import annotations
@@ -25,21 +25,27 @@ POTENTIALS, UMA, MACE = "potentials", "uma", "mace"
 
 @dataclass(frozen=True)
 class Family:
-    """module: under worker.potentials. distribution, major: the installed package that it needs, and how its version starts.
-    package: what that distribution is imported as. in_wheel: whether checkpoints come inside the package; checkpoint: whether there
-    are any. elements: of entries that name none. options: the names that an entry's options may have."""
+    """What the potentials of one architecture have in common."""
 
     title: str
     module: str
+    """Under worker.potentials."""
     environment: str
     distribution: str
+    """The installed package that it needs."""
     package: str
+    """What that distribution is imported as."""
     major: str = ""
+    """How the distribution's version starts."""
     in_wheel: bool = False
+    """Whether checkpoints come inside the package."""
     checkpoint: bool = True
+    """Whether there are any."""
     precisions: tuple[str, ...] = ("float32",)
     elements: frozenset[int] | None = None
+    """Of registry entries that name none."""
     options: frozenset[str] = frozenset()
+    """The names that an entry's options may have."""
 
     def absence(self) -> str | None:
         """Why this process can't load the family; None where its package is installed. Imports nothing."""
@@ -57,7 +63,7 @@ class Family:
 
 
 def _oc20(title: str) -> Family:
-    return Family(title, "oc20.member", POTENTIALS, "fairchem-core", "fairchem", major="1.", elements=OC20)
+    return Family(title, "oc20.potential", POTENTIALS, "fairchem-core", "fairchem", major="1.", elements=OC20)
 
 
 FAMILIES = {

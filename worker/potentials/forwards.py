@@ -1,4 +1,4 @@
-"""How members on torch run: one thread a process, one structure a forward on a CPU, batches on a GPU."""
+"""How potentials on torch run: one thread a process, one structure a forward on a CPU, batches on a GPU."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from worker.potentials.inputs import refuse_unknown_elements
 Forward = Callable[[Sequence[Structure]], list[Evaluation]]
 
 
-class TorchMember:
-    """A resident model behind the protocol of potentials."""
+class TorchPotential:
+    """A network on torch behind the protocol of potentials."""
 
     def __init__(self, card: Card, forward: Forward, *, device: str) -> None:
-        # Several worker processes share the cores: threads of one model would only wait for those of another.
+        # Several worker processes share the cores: threads of one would only wait for those of another.
         torch.set_num_threads(1)
         self.card = card
         self._forward = forward

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shared.errors import MachineryFailure, Misconfigured
 from worker.potentials.elements import words
-from worker.potentials.entry import Entry
+from worker.potentials.entry import RegistryEntry
 from worker.potentials.families import FAMILIES
 
 _CHUNK = 1 << 20
@@ -34,7 +34,7 @@ def verified(*files: Path, expected: str) -> str:
     return found
 
 
-def location(entry: Entry) -> Path:
+def location(entry: RegistryEntry) -> Path:
     """Where the checkpoint lies: the entry's path, or inside its family's installed package. Raises Misconfigured."""
     if entry.path is not None:
         return entry.path
@@ -44,12 +44,12 @@ def location(entry: Entry) -> Path:
     return Path(spec.origin).parent / inside
 
 
-def fingerprint(entry: Entry) -> str:
-    """What the member's results are filed under: the registered checksum, or that of the code which stands in for a checkpoint."""
+def fingerprint(entry: RegistryEntry) -> str:
+    """What the member's results are filed under: the entry's checksum, or that of the code which stands in for a checkpoint."""
     return entry.sha256 or sha256(location(entry))
 
 
-def checkpoint(entry: Entry) -> Path:
+def checkpoint(entry: RegistryEntry) -> Path:
     """The entry's checkpoint, which is the registered one. Raises Misconfigured where there is no file, MachineryFailure where it is
     another one."""
     file = location(entry)
@@ -60,7 +60,7 @@ def checkpoint(entry: Entry) -> Path:
     return file
 
 
-def agreed(entry: Entry, of_checkpoint: frozenset[int]) -> frozenset[int]:
+def agreed(entry: RegistryEntry, of_checkpoint: frozenset[int]) -> frozenset[int]:
     """The member's elements: those of its entry, or the checkpoint's where that names none. Raises Misconfigured where the entry
     promises more than the checkpoint knows."""
     if entry.elements is None:

@@ -1,4 +1,4 @@
-"""What every member does with a structure before its own code sees it."""
+"""What every potential does with a structure before its own code sees it."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ import torch
 from services.forces.potential import Card, Evaluation
 from shared.errors import Misconfigured
 from shared.structures import Structure
-from worker.potentials.entry import Entry
-from worker.potentials.forwards import TorchMember
+from worker.potentials.entry import RegistryEntry
+from worker.potentials.forwards import TorchPotential
 from worker.potentials.identity import agreed, checkpoint
 from worker.potentials.inputs import wrapped
 
@@ -32,8 +32,9 @@ with torch.serialization.safe_globals([slice]), warnings.catch_warnings():
     from mace.tools.torch_tools import default_dtype
 
 
-def load(entry: Entry, *, device: str) -> TorchMember:
-    """A MACE on `device`, in the entry's precision. options: `head` names the head of a model trained on several levels of theory."""
+def load(entry: RegistryEntry, *, device: str) -> TorchPotential:
+    """A MACE on `device`, in the entry's precision. options: `head` names the head of a checkpoint trained on several levels of
+    theory."""
     file = checkpoint(entry)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -55,10 +56,10 @@ def load(entry: Entry, *, device: str) -> TorchMember:
         license=entry.license,
     )
     forward = _Forward(model, device, entry.precision, AtomicNumberTable(numbers), head, heads)
-    return TorchMember(card, forward, device=device)
+    return TorchPotential(card, forward, device=device)
 
 
-def _head(entry: Entry, heads: list[str]) -> tuple[str, list[str]]:
+def _head(entry: RegistryEntry, heads: list[str]) -> tuple[str, list[str]]:
     """The head that the entry names, or the only one. Raises Misconfigured."""
     named = entry.options.get("head", heads[0] if len(heads) == 1 else None)
     if named not in heads:

@@ -3,10 +3,10 @@
 [[member]]
 name = "eqv2-31m-oc20-all-md"
 family = "equiformer_v2"
-path = "eq2_31M_ec4_allmd.pt"     # beside this file, or absolute; left out where the weights come in the wheel
+path = "eq2_31M_ec4_allmd.pt"     # beside this file, or absolute; omitted where the weights come in the wheel
 sha256 = "…"                      # a file with another checksum is refused
 energy_kind = "adsorption"        # or "total"
-elements = ["H-Bi", "Ac-Pu"]      # symbols and ranges; left out where the family is OC20's
+elements = ["H-Bi", "Ac-Pu"]      # symbols and ranges; omitted where the family is OC20's
 precision = "float32"
 trained_on = "OC20 S2EF All+MD"
 license = "CC-BY-4.0"
@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from services.forces.potential import EnergyKind
 from shared.errors import Misconfigured
 from worker.potentials import elements
-from worker.potentials.entry import Entry, Limits, Option
+from worker.potentials.entry import Limits, Option, RegistryEntry
 from worker.potentials.families import FAMILIES
 
 NAME = r"[a-z0-9][a-z0-9.+_-]{0,63}"
@@ -42,8 +42,8 @@ class _Limits(BaseModel):
     batch_atoms: Annotated[int, Field(ge=1)] | None = None
 
 
-class Member(BaseModel):
-    """One table of the file, checked. address: where the checkpoint is published."""
+class MemberTable(BaseModel):
+    """One `[[member]]` table of the file, checked."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -59,6 +59,7 @@ class Member(BaseModel):
     options: dict[str, Option] = {}
     limits: _Limits = _Limits()
     address: Annotated[str, Field(pattern="^https?://")] | None = None
+    """Where the checkpoint is published."""
 
     @field_validator("family")
     @classmethod
@@ -75,7 +76,7 @@ class Member(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _fits_family(self) -> Member:
+    def _fits_family(self) -> MemberTable:
         family = FAMILIES[self.family]
         if self.precision is not None and self.precision not in family.precisions:
             raise ValueError(f"precision of {family.title} is {' or '.join(family.precisions)}, not {self.precision!r}")
@@ -90,9 +91,9 @@ class Member(BaseModel):
             raise ValueError("sha256 is missing: `python -m worker.models add` writes it")
         return self
 
-    def entry(self, folder: Path) -> Entry:
-        """As the rest of the code knows it; a relative path starts at the file's own folder."""
-        return Entry(
+    def entry(self, folder: Path) -> RegistryEntry:
+        """The registry entry that it makes; a relative path starts at the file's own folder."""
+        return RegistryEntry(
             name=self.name,
             family=self.family,
             path=None if self.path is None else folder / self.path,
@@ -107,7 +108,7 @@ class Member(BaseModel):
         )
 
 
-def read(file: Path) -> list[Member]:
+def read(file: Path) -> list[MemberTable]:
     """The members of a file, in its order. Raises Misconfigured, which names the file, the member and what to change."""
     try:
         if file.stat().st_size > _MOST_BYTES:
@@ -128,10 +129,10 @@ def read(file: Path) -> list[Member]:
     return members
 
 
-def _member(file: Path, index: int, table: object) -> Member:
+def _member(file: Path, index: int, table: object) -> MemberTable:
     name = table.get("name", f"number {index + 1}") if isinstance(table, dict) else f"number {index + 1}"
     try:
-        return Member.model_validate(table)
+        return MemberTable.model_validate(table)
     except ValidationError as error:
         raise Misconfigured(f"{file}: member {name}: {'; '.join(reasons(error))}") from error
 

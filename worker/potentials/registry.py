@@ -16,21 +16,23 @@ from typing import Protocol, cast
 from services.forces.potential import Potential
 from shared.errors import InvalidInput, Misconfigured
 from worker.potentials import members_file
-from worker.potentials.entry import Entry
+from worker.potentials.entry import RegistryEntry
 from worker.potentials.families import FAMILIES
-from worker.potentials.members_file import Member
+from worker.potentials.members_file import MemberTable
 
 SHIPPED = Path(__file__).with_name("members.toml")
 
 
 @dataclass(frozen=True)
 class Registry:
-    """entries: the members, by name. published: checkpoints that may be fetched, by the name they get."""
+    """The members that there are, and those that there could be."""
 
-    entries: Mapping[str, Entry]
-    published: Mapping[str, Member]
+    entries: Mapping[str, RegistryEntry]
+    """By the member's name."""
+    published: Mapping[str, MemberTable]
+    """Checkpoints that may be fetched, by the name their member gets."""
 
-    def __getitem__(self, name: str) -> Entry:
+    def __getitem__(self, name: str) -> RegistryEntry:
         """Raises InvalidInput for a name that isn't there, with what to do."""
         if name in self.entries:
             return self.entries[name]
@@ -43,7 +45,7 @@ class Registry:
 
 
 class _Module(Protocol):
-    def load(self, entry: Entry, *, device: str) -> Potential: ...
+    def load(self, entry: RegistryEntry, *, device: str) -> Potential: ...
 
 
 @lru_cache(maxsize=1)
@@ -79,8 +81,8 @@ def names() -> tuple[str, ...]:
     return tuple(shipped().entries)
 
 
-def load(member: str | Entry, *, device: str = "cpu") -> Potential:
-    """The member, resident on `device` ("cpu" or "cuda"). member: an entry, or the name of one that needs no file.
+def load(member: str | RegistryEntry, *, device: str = "cpu") -> Potential:
+    """The member's potential, on `device` ("cpu" or "cuda"). member: its entry, or the name of one that needs no file.
 
     Raises InvalidInput for a name that isn't in `names()`, Misconfigured where its package or its file isn't here or it may not run
     on this device, and MachineryFailure for a file that isn't the registered one.
@@ -93,7 +95,7 @@ def load(member: str | Entry, *, device: str = "cpu") -> Potential:
     return module.load(entry, device=device)
 
 
-def absence(entry: Entry, device: str) -> str | None:
+def absence(entry: RegistryEntry, device: str) -> str | None:
     """Why this process can't host the member on this kind of device; None where it can. Imports nothing, hashes nothing."""
     if device not in entry.limits.devices:
         return f"its entry allows {' and '.join(sorted(entry.limits.devices))}, and this worker runs on {device}"
@@ -102,5 +104,5 @@ def absence(entry: Entry, device: str) -> str | None:
     return FAMILIES[entry.family].absence()
 
 
-def _frozen(entries: Iterable[Entry]) -> Mapping[str, Entry]:
+def _frozen(entries: Iterable[RegistryEntry]) -> Mapping[str, RegistryEntry]:
     return MappingProxyType({entry.name: entry for entry in entries})

@@ -18,8 +18,8 @@ import torch
 from services.forces.potential import Card, Evaluation
 from shared.errors import Misconfigured
 from shared.structures import Structure
-from worker.potentials.entry import Entry
-from worker.potentials.forwards import TorchMember
+from worker.potentials.entry import RegistryEntry
+from worker.potentials.forwards import TorchPotential
 from worker.potentials.identity import agreed, checkpoint
 from worker.potentials.inputs import wrapped
 
@@ -33,8 +33,9 @@ with warnings.catch_warnings():
     from torch_geometric.data import Batch
 
 
-def load(entry: Entry, *, device: str) -> TorchMember:
-    """A SevenNet on `device`: from its wheel, or from a file. options: `head` names the fidelity of a model trained on several."""
+def load(entry: RegistryEntry, *, device: str) -> TorchPotential:
+    """A SevenNet on `device`: from its wheel, or from a file. options: `head` names the fidelity of a checkpoint trained on
+    several."""
     file = checkpoint(entry)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"`torch\.jit\.script` is deprecated", category=DeprecationWarning)
@@ -55,10 +56,10 @@ def load(entry: Entry, *, device: str) -> TorchMember:
         trained_on=entry.trained_on,
         license=entry.license,
     )
-    return TorchMember(card, _Forward(model, torch.device(device), head), device=device)
+    return TorchPotential(card, _Forward(model, torch.device(device), head), device=device)
 
 
-def _head(entry: Entry, heads: Collection[str] | None) -> str | None:
+def _head(entry: RegistryEntry, heads: Collection[str] | None) -> str | None:
     """The fidelity that the entry names. Raises Misconfigured where the checkpoint lacks it, or has several and none is named."""
     head, known = entry.options.get("head"), sorted(heads or ())
     if head is None and not known:

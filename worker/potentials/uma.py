@@ -20,8 +20,8 @@ from fairchem.core.units.mlip_unit.api.inference import InferenceSettings
 from services.forces.potential import Card, Evaluation
 from shared.errors import Misconfigured
 from shared.structures import Structure
-from worker.potentials.entry import Entry
-from worker.potentials.forwards import TorchMember
+from worker.potentials.entry import RegistryEntry
+from worker.potentials.forwards import TorchPotential
 from worker.potentials.identity import agreed, checkpoint
 from worker.potentials.inputs import wrapped
 from worker.potentials.oc20.generators import SEED, undisturbed
@@ -29,7 +29,7 @@ from worker.potentials.oc20.generators import SEED, undisturbed
 TASK = "oc20"
 
 
-def load(entry: Entry, *, device: str) -> TorchMember:
+def load(entry: RegistryEntry, *, device: str) -> TorchPotential:
     """A UMA on `device`. options: `task_name`, `oc20` where it isn't given."""
     file, task = checkpoint(entry), str(entry.options.get("task_name", TASK))
     with undisturbed():  # loading seeds every global generator
@@ -49,7 +49,7 @@ def load(entry: Entry, *, device: str) -> TorchMember:
         trained_on=entry.trained_on,
         license=entry.license,
     )
-    return TorchMember(card, _Forward(unit, task, getattr(torch, entry.precision)), device=device)
+    return TorchPotential(card, _Forward(unit, task, getattr(torch, entry.precision)), device=device)
 
 
 def _settings(precision: str) -> InferenceSettings:

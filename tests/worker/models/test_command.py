@@ -14,7 +14,7 @@ from worker.models import __main__ as command
 from worker.models.download import Offline, download
 from worker.models.writing import append, block
 from worker.potentials import members_file, registry
-from worker.potentials.members_file import Member
+from worker.potentials.members_file import MemberTable
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -22,7 +22,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 @dataclass
 class Server:
-    """What the server does. cuts: after how many bytes of an answer it hangs up, in turn; ranges: what it was asked for."""
+    """What the server does."""
 
     url: str = ""
     content: bytes = CONTENT
@@ -30,8 +30,10 @@ class Server:
     knows_ranges: bool = True
     says_length: bool = True
     cuts: list[int] = field(default_factory=list)
+    """After how many bytes of an answer it hangs up, in turn."""
     status: int = 200
     ranges: list[str | None] = field(default_factory=list)
+    """What it was asked for."""
 
 
 def handler_of(server: Server) -> type[BaseHTTPRequestHandler]:
@@ -271,14 +273,14 @@ def test_what_a_person_wrote_in_the_file_stays(tmp_path):
         "sha256": "0" * 64,
         "energy_kind": "total",
     }
-    member = Member.model_validate(
+    member = MemberTable.model_validate(
         {**values, "limits": {"devices": ["cuda"], "memory_gib": 4}, "trained_on": 'a "b"\n\x7f'}
     )
     append(file, member)
-    append(file, Member.model_validate(values | {"name": "two"}))
+    append(file, MemberTable.model_validate(values | {"name": "two"}))
     assert file.read_text().startswith("# our members\n")
     assert members_file.read(file)[0] == member
     assert [one.name for one in members_file.read(file)] == ["one", "two"]
-    assert "limits" not in block(Member.model_validate(values))
+    assert "limits" not in block(MemberTable.model_validate(values))
     with pytest.raises(Misconfigured, match="already"):
         append(file, member)

@@ -29,7 +29,7 @@ def torch():
 
 @pytest.fixture(scope="module", params=NAMES)
 def pair(request, torch):
-    """The member on the CPU and on the device."""
+    """The potential on the CPU and on the device."""
     entry = ENTRIES[request.param]
     return registry.load(entry, device="cpu"), registry.load(entry, device="cuda")
 

@@ -26,7 +26,7 @@ MEMBERS = [name for name in registry.names() if name != "emt"]
 
 
 @pytest.fixture(scope="module", params=MEMBERS)
-def member(request):
+def potential(request):
     return registry.load(request.param)
 
 
@@ -46,11 +46,13 @@ def adslab(pbc=True):
 
 # The packages' own calculators warn of the accelerators we leave out, and of a lost gradient that we avoid.
 @pytest.mark.filterwarnings("ignore:No tensor product accelerator", "ignore:Converting a tensor with requires_grad")
-def test_answers_are_those_of_the_packages_own_calculator_alone_and_in_a_batch(member):
+def test_answers_are_those_of_the_packages_own_calculator_alone_and_in_a_batch(potential):
     """Twenty structures, four metals. A batched forward is what a GPU runs; here it runs on the CPU."""
-    structures, calculator = twenty(), own_calculator(registry.shipped()[member.card.name], "cpu")
-    answers = member.evaluate(structures)
-    batched = import_module("worker.potentials.forwards").TorchMember(member.card, member._forward, device="cuda")
+    structures, calculator = twenty(), own_calculator(registry.shipped()[potential.card.name], "cpu")
+    answers = potential.evaluate(structures)
+    batched = import_module("worker.potentials.forwards").TorchPotential(
+        potential.card, potential._forward, device="cuda"
+    )
     for structure, answer, in_batch in zip(structures, answers, batched.evaluate(structures), strict=True):
         atoms = structure.to_atoms()
         atoms.calc = calculator
@@ -66,39 +68,39 @@ def test_answers_are_those_of_the_packages_own_calculator_alone_and_in_a_batch(m
     assert batched.evaluate([]) == []
 
 
-def test_forces_are_the_gradient_of_the_energy(member):
+def test_forces_are_the_gradient_of_the_energy(potential):
     """Central differences at 0.003 Å: shorter drowns in float32, longer in the curvature."""
     structure, step = structure_of(adslab()), 3e-3
-    forces = member.evaluate([structure])[0].forces
+    forces = potential.evaluate([structure])[0].forces
     for atom in (-2, -1, 9):
         for axis in range(3):
             shift = np.zeros_like(structure.positions)
             shift[atom, axis] = step
-            plus, minus = member.evaluate(
+            plus, minus = potential.evaluate(
                 [structure.moved(structure.positions + shift), structure.moved(structure.positions - shift)]
             )
             numerical = (minus.energy - plus.energy) / (2 * step)
             assert forces[atom, axis] == pytest.approx(numerical, abs=0.02)
 
 
-def test_batch_mates_and_history_change_no_bit(member):
+def test_batch_mates_and_history_change_no_bit(potential):
     structure = structure_of(adslab())
     gas = molecule("CO", cell=[15.0] * 3, pbc=True)
-    alone = member.evaluate([structure])[0]
+    alone = potential.evaluate([structure])[0]
     for mates in ([structure_of(gas), structure], [structure.moved(structure.positions * 1.01), structure]):
-        again = member.evaluate(mates)[1]
+        again = potential.evaluate(mates)[1]
         assert again.energy == alone.energy
         assert np.array_equal(again.forces, alone.forces)
 
 
-def test_another_process_gives_the_same_bits(member):
-    if member.card.name not in Settings.model_fields["default_score_members"].default:
+def test_another_process_gives_the_same_bits(potential):
+    if potential.card.name not in Settings.model_fields["default_score_members"].default:
         pytest.skip("each process takes ten seconds: one member of each module, and those of the default ensemble")
     structure = structure_of(adslab())
     script = (
         "import json, sys; from shared.structures import Structure; from worker.potentials import registry\n"
         "structure = Structure.from_document(json.loads(sys.stdin.read()))\n"
-        f"answer = registry.load({member.card.name!r}).evaluate([structure])[0]\n"
+        f"answer = registry.load({potential.card.name!r}).evaluate([structure])[0]\n"
         "print(json.dumps([answer.energy, answer.forces.tolist()]))"
     )
     finished = subprocess.run(
@@ -110,12 +112,12 @@ def test_another_process_gives_the_same_bits(member):
         check=True,
         timeout=300,
     )
-    here = member.evaluate([structure])[0]
+    here = potential.evaluate([structure])[0]
     assert json.loads(finished.stdout) == [here.energy, here.forces.tolist()]
     assert finished.stderr == ""
 
 
-def test_forces_come_in_the_order_of_the_atoms(member):
+def test_forces_come_in_the_order_of_the_atoms(potential):
     structure = structure_of(adslab())
     order = np.random.default_rng(0).permutation(len(structure))
     mixed = Structure(
@@ -125,60 +127,62 @@ def test_forces_come_in_the_order_of_the_atoms(member):
             "positions": structure.positions[order],
         }
     )
-    first, second = member.evaluate([structure, mixed])
+    first, second = potential.evaluate([structure, mixed])
     assert second.energy == pytest.approx(first.energy, abs=1e-4)
     assert np.abs(second.forces - first.forces[order]).max() < 1e-3
 
 
-def test_lattice_shifts_change_nothing(member):
+def test_lattice_shifts_change_nothing(potential):
     structure = structure_of(adslab())
     positions = structure.positions.copy()
     positions[3] += structure.cell[0]
     positions[-1] -= 40 * structure.cell[1]
-    here, there = member.evaluate([structure, structure.moved(positions)])
+    here, there = potential.evaluate([structure, structure.moved(positions)])
     assert there.energy == pytest.approx(here.energy, abs=1e-4)
     assert np.abs(there.forces - here.forces).max() < 1e-3
 
 
 @pytest.mark.parametrize("pbc", [True, (True, True, False)])
 @pytest.mark.parametrize("name", ["H2", "CO", "N2", "H2O"])
-def test_gas_molecules_in_a_box(member, name, pbc):
+def test_gas_molecules_in_a_box(potential, name, pbc):
     """The same molecule wherever it lies in a box, across the boundary included; no net force."""
     centred = molecule(name, cell=[15.0] * 3, pbc=pbc)
     centred.center()
     across = centred.copy()
     across.positions[:, :2] -= 7.5
-    first, second = member.evaluate([structure_of(centred), structure_of(across)])
+    first, second = potential.evaluate([structure_of(centred), structure_of(across)])
     assert np.isfinite(first.forces).all()
     assert np.abs(first.forces.sum(axis=0)).max() < 1e-4
     assert second.energy == pytest.approx(first.energy, abs=1e-4)
     assert np.abs(second.forces - first.forces).max() < 1e-3
 
 
-def test_lone_atoms_feel_no_force_and_add_up(member):
+def test_lone_atoms_feel_no_force_and_add_up(potential):
     one = Atoms("O", positions=[[7.0, 7.0, 7.0]], cell=[15.0] * 3, pbc=True)
     two = Atoms("O2", positions=[[3.0, 3.0, 3.0], [11.0, 11.0, 11.0]], cell=[17.0] * 3, pbc=True)
-    single, pair = member.evaluate([structure_of(one), structure_of(two)])
+    single, pair = potential.evaluate([structure_of(one), structure_of(two)])
     assert single.forces.tolist() == [[0.0, 0.0, 0.0]]
     assert pair.energy == pytest.approx(2 * single.energy, abs=1e-4)
 
 
-def test_no_structures_no_answers(member):
-    assert member.evaluate([]) == []
+def test_no_structures_no_answers(potential):
+    assert potential.evaluate([]) == []
 
 
-def test_card(member):
-    assert member.card.name in MEMBERS
-    assert member.card.energy_kind is EnergyKind.TOTAL
-    assert len(member.card.sha256) == 64
-    assert member.card.cutoff == {"CHGNet": 6.0, "SevenNet": 5.0}[member.card.family]
-    assert len(member.card.elements) == 89
-    assert not member.card.elements & {84, 85, 86, 87, 88, 95}
+def test_card(potential):
+    assert potential.card.name in MEMBERS
+    assert potential.card.energy_kind is EnergyKind.TOTAL
+    assert len(potential.card.sha256) == 64
+    assert potential.card.cutoff == {"CHGNet": 6.0, "SevenNet": 5.0}[potential.card.family]
+    assert len(potential.card.elements) == 89
+    assert not potential.card.elements & {84, 85, 86, 87, 88, 95}
 
 
-def test_unknown_element_is_named(member):
-    with pytest.raises(InvalidInput, match=f"{member.card.name} doesn't know Po, Am"):
-        member.evaluate([structure_of(Atoms(["Po", "Am", "O"], positions=np.eye(3) * 2.0, cell=[9.0] * 3, pbc=True))])
+def test_unknown_element_is_named(potential):
+    with pytest.raises(InvalidInput, match=f"{potential.card.name} doesn't know Po, Am"):
+        potential.evaluate(
+            [structure_of(Atoms(["Po", "Am", "O"], positions=np.eye(3) * 2.0, cell=[9.0] * 3, pbc=True))]
+        )
 
 
 def test_another_file_under_a_members_name_is_refused(tmp_path):
@@ -190,7 +194,7 @@ def test_another_file_under_a_members_name_is_refused(tmp_path):
         verified(file, expected="ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
 
 
-def test_device_out_of_memory_becomes_ours(member):
+def test_device_out_of_memory_becomes_ours(potential):
     """torch's own error, raised where a forward would; a CUDA device isn't at hand in every test run."""
     torch = import_module("torch")
     forwards = import_module("worker.potentials.forwards")
@@ -198,7 +202,7 @@ def test_device_out_of_memory_becomes_ours(member):
     def full(structures):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-    on_gpu = forwards.TorchMember(member.card, full, device="cuda")
+    on_gpu = forwards.TorchPotential(potential.card, full, device="cuda")
     with pytest.raises(OutOfMemory, match="Tried to allocate") as caught:
         on_gpu.evaluate([structure_of(adslab())])
     assert caught.value.__context__ is None

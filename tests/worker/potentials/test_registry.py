@@ -10,7 +10,7 @@ from services.forces.potential import EnergyKind
 from shared.errors import InvalidInput, MachineryFailure, Misconfigured
 from shared.settings import Settings
 from worker.potentials import elements, identity, registry
-from worker.potentials.entry import Entry, Limits
+from worker.potentials.entry import Limits, RegistryEntry
 from worker.potentials.families import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -78,7 +78,7 @@ def test_published_members_are_known_and_say_how_to_get_them():
 def test_a_site_adds_members_of_its_own(tmp_path):
     more = 'elements = ["H", "C-O", "Pt"]\nlimits = { devices = ["cuda"], memory_gib = 6, batch_atoms = 4000 }\n'
     entry = registry.read(written(tmp_path, OWN + more))["site-eqv2"]
-    assert entry == Entry(
+    assert entry == RegistryEntry(
         name="site-eqv2",
         family="equiformer_v2",
         path=tmp_path / "eqv2.pt",
@@ -158,7 +158,7 @@ def test_elements_are_written_shortest_and_read_back():
 
 
 def test_an_entry_may_not_promise_elements_that_its_checkpoint_lacks():
-    entry = Entry("x", "sevennet", None, ABC, EnergyKind.TOTAL, elements=frozenset({1, 8, 92}))
+    entry = RegistryEntry("x", "sevennet", None, ABC, EnergyKind.TOTAL, elements=frozenset({1, 8, 92}))
     assert identity.agreed(entry, frozenset(range(1, 93))) == {1, 8, 92}
     with pytest.raises(Misconfigured, match="names U, which its checkpoint doesn't know"):
         identity.agreed(entry, frozenset(range(1, 84)))

@@ -1,4 +1,4 @@
-"""Random numbers of a member's own: drawn anew from one seed for each structure, so that nothing remembers what came before."""
+"""Random numbers of a potential's own: drawn anew from one seed for each structure, so that nothing remembers what came before."""
 
 from __future__ import annotations
 

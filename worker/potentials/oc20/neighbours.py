@@ -25,14 +25,18 @@ _OBLIQUE = (0.4143e-8, 0.7321e-8, 0.5408e-8)
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Edges sorted by target, then source, then image. source, target [n_edges]; image: whole cells that the source is moved by
-    [n_edges, 3]; distance: Å, float64 [n_edges]; key: the distance with its bias, by which the nearest are chosen [n_edges]."""
+    """Edges sorted by target, then source, then image."""
 
     source: Tensor
+    """[n_edges]"""
     target: Tensor
+    """[n_edges]"""
     image: Tensor
+    """Whole cells that the source is moved by [n_edges, 3]."""
     distance: Tensor
+    """Å, float64 [n_edges]."""
     key: Tensor
+    """The distance with its bias, by which the nearest are chosen [n_edges]."""
 
     def only(self, kept: Tensor) -> Neighbours:
         """The edges that the mask selects [n_edges]."""

@@ -57,10 +57,11 @@ def _seeded_frames(original: Callable[..., Tensor], data: Any, edge_index: Tenso
 
 @dataclass(frozen=True)
 class _Edges:
-    """All structures' neighbours, atoms counted through the batch. counts: edges of each structure."""
+    """All structures' neighbours, atoms counted through the batch."""
 
     neighbours: Neighbours
     counts: Tensor
+    """Edges of each structure."""
 
 
 def _edges(data: Any, cutoff: float, most: int, *, strict: bool) -> _Edges:

@@ -12,27 +12,27 @@ import numpy as np
 
 from shared.structures import Structure
 from worker.potentials import registry
-from worker.potentials.forwards import TorchMember
-from worker.potentials.members_file import Member
+from worker.potentials.forwards import TorchPotential
+from worker.potentials.members_file import MemberTable
 
 STEP = 1e-3
 
 
 def main() -> None:
-    entry = Member.model_validate(json.loads(sys.argv[1])).entry(Path())
+    entry = MemberTable.model_validate(json.loads(sys.argv[1])).entry(Path())
     structures = [Structure.from_document(one) for one in json.load(sys.stdin)]
-    member = registry.load(entry, device="cpu")
-    on_gpu = TorchMember(
-        member.card, member._forward, device="cuda"
+    potential = registry.load(entry, device="cpu")
+    on_gpu = TorchPotential(
+        potential.card, potential._forward, device="cuda"
     )  # batches as on a GPU; computes where the model is
     calculator = {"mace": mace_calculator, "uma": uma_calculator}[entry.family](entry)
     answers = {
-        "single": [plain(one) for one in member.evaluate(structures)],
-        "again": [plain(one) for one in member.evaluate(structures[:3][::-1])][::-1],
+        "single": [plain(one) for one in potential.evaluate(structures)],
+        "again": [plain(one) for one in potential.evaluate(structures[:3][::-1])][::-1],
         "batched": [plain(one) for one in on_gpu.evaluate(structures)],
         "native": [native(calculator, one) for one in structures],
-        "differences": differences(member, structures[-1]),
-        "card": asdict(member.card) | {"elements": sorted(member.card.elements)},
+        "differences": differences(potential, structures[-1]),
+        "card": asdict(potential.card) | {"elements": sorted(potential.card.elements)},
     }
     sys.stdout.write(f"{json.dumps(answers)}\n")
 
@@ -49,14 +49,14 @@ def native(calculator, structure: Structure) -> list:
     return [float(atoms.get_potential_energy()), atoms.get_forces().tolist()]
 
 
-def differences(member, structure: Structure) -> list:
+def differences(potential, structure: Structure) -> list:
     """Numerical forces on the last atom, eV/Å [3]."""
     forces = []
     for axis in range(3):
         shift = np.zeros_like(structure.positions)
         shift[-1, axis] = STEP
         ends = [structure.moved(structure.positions + sign * shift) for sign in (1, -1)]
-        plus, minus = (one.energy for one in member.evaluate(ends))
+        plus, minus = (one.energy for one in potential.evaluate(ends))
         forces.append((minus - plus) / (2 * STEP))
     return forces
 

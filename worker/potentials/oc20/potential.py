@@ -21,9 +21,9 @@ import torch
 from services.forces.potential import Card, Evaluation
 from shared.structures import Integers, Structure
 from worker.potentials.elements import OC20
-from worker.potentials.entry import Entry
+from worker.potentials.entry import RegistryEntry
 from worker.potentials.families import FAMILIES
-from worker.potentials.forwards import TorchMember
+from worker.potentials.forwards import TorchPotential
 from worker.potentials.identity import agreed, checkpoint
 from worker.potentials.inputs import wrapped
 from worker.potentials.oc20 import networks
@@ -32,8 +32,8 @@ from worker.potentials.oc20.fairchem import Data, data_list_collater, quiet
 from worker.potentials.oc20.networks import Unconnected
 
 
-def load(entry: Entry, *, device: str) -> TorchMember:
-    """The member on `device` ("cpu" or "cuda"). Raises MachineryFailure for a file that isn't the registered one, or is no
+def load(entry: RegistryEntry, *, device: str) -> TorchPotential:
+    """The entry's network on `device` ("cpu" or "cuda"). Raises MachineryFailure for a file that isn't the registered one, or is no
     checkpoint of the entry's family."""
     made = trainer(checkpoint(entry), entry.family, device)
     networks.settle(made.model)
@@ -51,7 +51,7 @@ def load(entry: Entry, *, device: str) -> TorchMember:
         trained_on=entry.trained_on,
         license=entry.license,
     )
-    return TorchMember(card, _Forward(made), device=device)
+    return TorchPotential(card, _Forward(made), device=device)
 
 
 @dataclass(frozen=True)

@@ -39,21 +39,21 @@ torch = import_module("torch")
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def member(request):
+def potential(request):
     return registry.load(ENTRIES[request.param])
 
 
 @pytest.fixture(scope="module")
-def batched(member):
+def batched(potential):
     """What a GPU runs, here on the CPU: one forward for all."""
-    return import_module("worker.potentials.forwards").TorchMember(member.card, member._forward, device="cuda")
+    return import_module("worker.potentials.forwards").TorchPotential(potential.card, potential._forward, device="cuda")
 
 
 @pytest.fixture(scope="module")
-def calculator(member):
+def calculator(potential):
     """fairchem's OCPCalculator of the same file; what it does to the process's logging is undone."""
     handlers, level = logging.root.handlers[:], logging.root.level
-    made = import_module("benchmarks.calculators").own_calculator(ENTRIES[member.card.name], "cpu")
+    made = import_module("benchmarks.calculators").own_calculator(ENTRIES[potential.card.name], "cpu")
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
     return made
@@ -82,15 +82,15 @@ TWENTY = [
 
 
 def said_by(calculator, structure):
-    """fairchem's answer, its frames drawn from the member's seed."""
+    """fairchem's answer, its frames drawn from the potential's seed."""
     torch.manual_seed(import_module("worker.potentials.oc20.generators").SEED)
     calculator.calculate(structure.to_atoms(), ["energy", "forces"], ["positions"])
     return calculator.results["energy"], calculator.results["forces"]
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.cuda.amp:FutureWarning")
-def test_twenty_structures_of_five_metals_get_the_answers_of_fairchems_calculator(member, calculator):
-    for structure, answer in zip(TWENTY, member.evaluate(TWENTY), strict=True):
+def test_twenty_structures_of_five_metals_get_the_answers_of_fairchems_calculator(potential, calculator):
+    for structure, answer in zip(TWENTY, potential.evaluate(TWENTY), strict=True):
         energy, forces = said_by(calculator, structure)
         assert answer.energy == pytest.approx(energy, abs=1e-5)
         assert np.abs(answer.forces - forces).max() < 1e-5
@@ -98,31 +98,31 @@ def test_twenty_structures_of_five_metals_get_the_answers_of_fairchems_calculato
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.cuda.amp:FutureWarning")
-def test_a_slab_without_periodicity_across_the_vacuum(member, calculator):
+def test_a_slab_without_periodicity_across_the_vacuum(potential, calculator):
     structure = replace(TWENTY[3], pbc=[True, True, False])
     energy, forces = said_by(calculator, structure)
-    answer = member.evaluate([structure])[0]
+    answer = potential.evaluate([structure])[0]
     assert answer.energy == pytest.approx(energy, abs=1e-5)
     assert np.abs(answer.forces - forces).max() < 1e-5
 
 
-def test_batched_is_single(member, batched):
+def test_batched_is_single(potential, batched):
     """Different sizes, and different directions of periodicity, which fairchem's own graphs refuse to mix."""
     several = [*TWENTY, replace(TWENTY[0], pbc=[True, True, False]), adslab(size=(2, 2, 3), seed=7)]
-    for one, other in zip(member.evaluate(several), batched.evaluate(several), strict=True):
+    for one, other in zip(potential.evaluate(several), batched.evaluate(several), strict=True):
         assert other.energy == pytest.approx(one.energy, abs=2e-5)
         assert np.abs(other.forces - one.forces).max() < 2e-5
     assert batched.evaluate([]) == []
 
 
-def test_nothing_before_or_beside_changes_a_bit(member):
+def test_nothing_before_or_beside_changes_a_bit(potential):
     """And nobody else's random numbers are touched, nor is anything taken from them."""
-    alone = member.evaluate([TWENTY[3]])[0]
+    alone = potential.evaluate([TWENTY[3]])[0]
     torch.manual_seed(5)
     random.seed(5)
     np.random.seed(5)  # noqa: NPY002
     before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
-    again = member.evaluate([TWENTY[8], TWENTY[3], TWENTY[1]])[1]
+    again = potential.evaluate([TWENTY[8], TWENTY[3], TWENTY[1]])[1]
     assert again.energy == alone.energy
     assert np.array_equal(again.forces, alone.forces)
     assert torch.equal(torch.get_rng_state(), before[0])
@@ -140,10 +140,10 @@ def test_loading_disturbs_no_generator_and_no_logger():
 
 
 @pytest.mark.parametrize("size", [(2, 2, 3), (3, 3, 2)])
-def test_batch_mates_change_nothing_on_an_ideal_lattice(member, batched, size):
+def test_batch_mates_change_nothing_on_an_ideal_lattice(potential, batched, size):
     """Where every choice of neighbours is a tie. Left to rounding, GemNet-OC's answer moves with its batch."""
     ideal = adslab(size=size, shake=0)
-    alone = member.evaluate([ideal])[0]
+    alone = potential.evaluate([ideal])[0]
     for mates in ([TWENTY[0]], [adslab("Cu", size=size, shake=0)], TWENTY[:5]):
         answer = batched.evaluate([*mates, ideal])[-1]
         assert answer.energy == pytest.approx(alone.energy, abs=2e-5)
@@ -151,59 +151,59 @@ def test_batch_mates_change_nothing_on_an_ideal_lattice(member, batched, size):
 
 
 @pytest.mark.parametrize("size", [(2, 2, 3), (3, 3, 2)])
-def test_equivalent_sites_of_an_ideal_lattice_are_equal(member, size):
+def test_equivalent_sites_of_an_ideal_lattice_are_equal(potential, size):
     """As far as the networks are: EquiformerV2 and eSCN up to their frames, GemNet-OC up to edges that only one of two atoms
     counts among its nearest, of which fairchem keeps those from the lower to the higher index. docs/oc20.md has the figures."""
     moved = [adslab(size=size, shake=0, offset=(i, j)) for i in range(size[0]) for j in range(size[1])]
-    energies = [answer.energy for answer in member.evaluate(moved)]
+    energies = [answer.energy for answer in potential.evaluate(moved)]
     assert np.ptp(energies) < 0.02
 
 
-def test_lattice_shifts_change_nothing(member):
+def test_lattice_shifts_change_nothing(potential):
     structure = TWENTY[3]
     positions = structure.positions.copy()
     positions[4] += structure.cell[0]
     positions[-1] -= 40 * structure.cell[1]
-    here, there = member.evaluate([structure, structure.moved(positions)])
+    here, there = potential.evaluate([structure, structure.moved(positions)])
     assert there.energy == pytest.approx(here.energy, abs=1e-5)
     assert np.abs(there.forces - here.forces).max() < 1e-5
 
 
-def test_what_is_too_lonely_for_a_network_has_no_number(member, batched):
+def test_what_is_too_lonely_for_a_network_has_no_number(potential, batched):
     """An atom in a box has no edges; its batch-mates are answered all the same."""
     lonely = Atoms("O", positions=[[7.0, 7.0, 7.0]], cell=[15.0] * 3, pbc=True)
     alone = Structure.from_atoms(lonely, adsorbate=[True], surface=[False])
     answers = batched.evaluate([TWENTY[0], alone, TWENTY[1]])
     assert np.isnan(answers[1].energy)
     assert np.isnan(answers[1].forces).all()
-    single = member.evaluate([TWENTY[0], TWENTY[1]])
+    single = potential.evaluate([TWENTY[0], TWENTY[1]])
     assert [answers[0].energy, answers[2].energy] == pytest.approx([one.energy for one in single], abs=2e-5)
 
 
-def test_a_structure_without_roles_is_taken_for_a_molecule(member):
+def test_a_structure_without_roles_is_taken_for_a_molecule(potential):
     methane = molecule("CH4", cell=[15.0] * 3, pbc=True)
-    answer = member.evaluate([Structure.from_atoms(methane, adsorbate=[False] * 5, surface=[False] * 5)])[0]
+    answer = potential.evaluate([Structure.from_atoms(methane, adsorbate=[False] * 5, surface=[False] * 5)])[0]
     assert np.isfinite(answer.energy)
     assert np.isfinite(answer.forces).all()
 
 
-def test_card(member):
-    entry = ENTRIES[member.card.name]
-    assert member.card.energy_kind is EnergyKind.ADSORPTION
-    assert member.card.family in ("EquiformerV2", "GemNet-OC", "eSCN")
-    assert member.card.sha256 == entry.sha256
-    assert member.card.cutoff == 6.0
-    assert member.card.elements == {1, 6, 8, 28, 29, 46, 47, 78}
+def test_card(potential):
+    entry = ENTRIES[potential.card.name]
+    assert potential.card.energy_kind is EnergyKind.ADSORPTION
+    assert potential.card.family in ("EquiformerV2", "GemNet-OC", "eSCN")
+    assert potential.card.sha256 == entry.sha256
+    assert potential.card.cutoff == 6.0
+    assert potential.card.elements == {1, 6, 8, 28, 29, 46, 47, 78}
     with pytest.raises(InvalidInput, match="doesn't know Au"):
-        member.evaluate([adslab("Au")])
+        potential.evaluate([adslab("Au")])
 
 
-def test_another_process_gives_the_same_bits(member):
+def test_another_process_gives_the_same_bits(potential):
     script = (
         "import json, sys; from pathlib import Path; from shared.structures import Structure\n"
         "from worker.potentials import registry\n"
         "structure = Structure.from_document(json.loads(sys.stdin.read()))\n"
-        f"entry = registry.read(Path({str(CHECKPOINTS / 'members.toml')!r}))[{member.card.name!r}]\n"
+        f"entry = registry.read(Path({str(CHECKPOINTS / 'members.toml')!r}))[{potential.card.name!r}]\n"
         "answer = registry.load(entry).evaluate([structure])[0]\n"
         "print(json.dumps([answer.energy, answer.forces.tolist()]))"
     )
@@ -216,7 +216,7 @@ def test_another_process_gives_the_same_bits(member):
         check=True,
         timeout=300,
     )
-    here = member.evaluate([TWENTY[3]])[0]
+    here = potential.evaluate([TWENTY[3]])[0]
     assert json.loads(finished.stdout) == [here.energy, here.forces.tolist()]
     assert finished.stderr == ""
 
@@ -320,7 +320,7 @@ def test_checkpoints_of_2022_are_read(name, tmp_path):
 # Searches
 
 
-def test_a_search_finds_an_intact_bound_molecule(member):
+def test_a_search_finds_an_intact_bound_molecule(potential):
     """CO on Pt(111): a placement relaxed and hopped from, by the same code as in a job."""
     slab = fcc111("Pt", (2, 2, 3), vacuum=7.0, periodic=True)
     slab.set_tags(0)
@@ -330,7 +330,7 @@ def test_a_search_finds_an_intact_bound_molecule(member):
     restraints = Restraints.build(placed.structure, made.slab, parameters.restraints)
     walker, minima = hopping.begin(placed.structure, parameters.hopping, (0, 0)), []
     for _ in range(2):
-        hop = run(hopping.hop(walker, [], restraints, parameters), member)
+        hop = run(hopping.hop(walker, [], restraints, parameters), potential)
         walker = hop.walker
         if hop.found is not None and not anomalies.find(placed.structure, hop.found.structure, made.slab):
             minima.append(hop.found)
