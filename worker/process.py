@@ -13,7 +13,7 @@ from shared.database.session import Sessions, connect, sessions
 from shared.settings import Settings
 from worker.lifecycle.heartbeat import Heartbeat
 from worker.lifecycle.lease_keeper import LeaseKeeper
-from worker.members.cache import Residents
+from worker.members.cache import MemberCache
 from worker.tasks.member_task import MemberTask
 from worker.tasks.stage_task import StageTask
 
@@ -25,7 +25,7 @@ class Process:
     settings: Settings
     engine: Engine
     sessions: Sessions
-    residents: Residents
+    cache: MemberCache
     heartbeat: Heartbeat
     notifier: Notifier
 
@@ -34,13 +34,13 @@ class Process:
         """Make the members known and start the heartbeat; each is loaded when it is first needed."""
         engine = connect(settings.database_url.get_secret_value())
         opened = sessions(engine)
-        residents = Residents.of(settings, opened)
-        heartbeat = Heartbeat(opened, settings, residents)
+        cache = MemberCache.of(settings, opened)
+        heartbeat = Heartbeat(opened, settings, cache)
         heartbeat.start()
         notifier = Notifier(app)
-        for member in residents.hosted:
+        for member in cache.hosted:
             notifier.notify_member(member)  # work may be waiting since before this process lived
-        return cls(settings, engine, opened, residents, heartbeat, notifier)
+        return cls(settings, engine, opened, cache, heartbeat, notifier)
 
     def stop(self) -> None:
         self.heartbeat.stop()
@@ -48,11 +48,11 @@ class Process:
 
     def run_member_task(self, member: str) -> None:
         """Work for every hosted member until none is claimable, or the slice of time is over."""
-        if member not in self.residents.hosted:
+        if member not in self.cache.hosted:
             log.warning("ignored a message for %s, which this worker does not host", member)
             return
         with LeaseKeeper(self.sessions, self.settings.lease_s) as keeper:
-            MemberTask(self.settings, self.sessions, self.residents, keeper, self.notifier).run(member)
+            MemberTask(self.settings, self.sessions, self.cache, keeper, self.notifier).run(member)
 
     def run_stage_task(self) -> None:
         """CPU stages, one at a time, until none is claimable."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import redis
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.context import Context
@@ -17,11 +17,11 @@ _CANARY = "adhop:ready"
 
 
 class Check(BaseModel):
-    """One thing that is needed. reason: why it is missing, or what was found."""
+    """One thing that is needed."""
 
     name: str
     ok: bool
-    reason: str
+    reason: str = Field(description="why it is missing, or what was found")
 
 
 def checks(context: Context) -> Iterator[Check]:

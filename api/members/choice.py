@@ -11,11 +11,12 @@ from shared.parameters import JobParameters
 
 @dataclass(frozen=True)
 class KnownMember:
-    """What validation needs to know of a member. energy_kind: `total` or `adsorption`."""
+    """What validation needs to know of a member."""
 
     name: str
     elements: frozenset[int]
     energy_kind: str
+    """`total` or `adsorption`."""
 
 
 def members_for(

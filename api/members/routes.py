@@ -24,16 +24,15 @@ class Host(Hosted):
 
 
 class ModelView(BaseModel):
-    """A member. cutoff in Å. sha256: of its checkpoint. energy_kind: what its energy means (`total` or `adsorption`).
-    version, cutoff: empty until a worker has loaded it."""
+    """A member."""
 
     name: str
     family: str
-    version: str
-    sha256: str
-    energy_kind: str
+    version: str = Field(description="empty until a worker has loaded it")
+    sha256: str = Field(description="of its checkpoint")
+    energy_kind: str = Field(description="what its energy means: `total` or `adsorption`")
     elements: list[str]
-    cutoff: float | None
+    cutoff: float | None = Field(description="Å; null until a worker has loaded it")
     trained_on: str
     license: str
     workers: int = Field(description="ready workers that host it now")
@@ -71,7 +70,7 @@ def list_models(caller: Caller, session: UseSession, context: UseContext) -> Mod
                 default_score=row.name in settings.default_score_members,
                 hosts=hosts.get(row.name, []),
             )
-            for row in fleet.models(session)
+            for row in fleet.registered_members(session)
         ]
     )
 

@@ -49,14 +49,14 @@ class WorkerView(BaseModel):
 
 
 class Workers(BaseModel):
-    """The workers heard of within the last minute."""
+    """The workers with a heartbeat within the last minute."""
 
     workers: list[WorkerView]
 
 
 def hosted(worker: Worker) -> list[Hosted]:
     """What a worker says of its members."""
-    return [Hosted.model_validate(one) for one in worker.residents]
+    return [Hosted.model_validate(one) for one in worker.member_states]
 
 
 @router.get("", responses=responses(401))

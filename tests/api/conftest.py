@@ -14,8 +14,8 @@ import uvicorn
 
 from api.app import create_app
 from local.postgres import Postgres
+from shared.database.repositories.members import Registration, register
 from shared.database.repositories.users import Role, create_key
-from shared.database.repositories.workers import Registration, register
 from shared.database.session import Sessions, connect, sessions
 from shared.settings import Settings
 

@@ -34,7 +34,7 @@ def worker(service: Service) -> str:
             kind="potentials",
             device="NVIDIA H100 (GPU-abc)",
             members=["alpha", "beta"],
-            residents=[RESIDENT, UNFIT],
+            member_states=[RESIDENT, UNFIT],
             ready=True,
             reason="",
             memory_bytes=5_000_000_000,
@@ -52,9 +52,9 @@ def test_models_say_who_hosts_them_and_at_what_cost(service: Service, client, wo
 
 
 def test_a_member_that_no_worker_has_loaded_is_listed(service: Service, client):
-    service.register(replace(ALPHA, name="announced", version="", cutoff=None))
+    service.register(replace(ALPHA, name="unloaded", version="", cutoff=None))
     shown = {one["name"]: one for one in client.get("/v1/models").json()["models"]}
-    assert (shown["announced"]["version"], shown["announced"]["cutoff"]) == ("", None)
+    assert (shown["unloaded"]["version"], shown["unloaded"]["cutoff"]) == ("", None)
 
 
 def test_workers_say_what_they_hold(service: Service, worker: str):

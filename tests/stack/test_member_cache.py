@@ -72,7 +72,7 @@ def energies(opened: Sessions, job: Job) -> list[float]:
 
 def test_members_are_loaded_when_needed_and_evicted_when_memory_is_short(stack: Stack, opened: Sessions, folder: Path):
     start(stack, folder, ADHOP_MEMBERS_MEMORY_GIB="3")
-    wait_until(lambda: residents(opened), 60, "a worker")
+    wait_until(lambda: member_states(opened), 60, "a worker")
     assert not (folder / "loads").exists()
     for members in (["first"], ["first"], ["second"], ["first", "second"]):
         assert wait_for_end(opened, submit(opened, members, hops=1).id).state == State.SUCCEEDED
@@ -81,7 +81,7 @@ def test_members_are_loaded_when_needed_and_evicted_when_memory_is_short(stack: 
     assert 3 <= len(loads) <= 12  # both in one job share the room, and take turns in it
     with opened() as session:
         assert not session.scalars(select(Attempt.id)).all()
-    shown = wait_until(lambda: [one for one in residents(opened) if one["hits"]], 10, "a heartbeat with hits")
+    shown = wait_until(lambda: [one for one in member_states(opened) if one["hits"]], 10, "a heartbeat with hits")
     assert all(one["evaluations"] > 0 for one in shown)
 
 
@@ -118,9 +118,9 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_size_kept(stack: Stack, ope
         assert not session.scalars(select(Attempt.id)).all()
 
 
-def residents(opened: Sessions) -> list[dict]:
+def member_states(opened: Sessions) -> list[dict]:
     with opened() as session:
-        return [one for row in session.scalars(select(Worker)) for one in row.residents]
+        return [one for row in session.scalars(select(Worker)) for one in row.member_states]
 
 
 def pids(opened: Sessions) -> set[int]:

@@ -10,11 +10,11 @@ import threading
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.database import revision
-from shared.database.repositories.workers import beat, leave
+from shared.database.repositories.workers import beat, sign_off
 from shared.database.session import Sessions
 from shared.settings import Settings
 from shared.states import WorkerKind
-from worker.members.cache import Residents
+from worker.members.cache import MemberCache
 from worker.members.devices import resident_bytes
 
 log = logging.getLogger(__name__)
@@ -30,11 +30,11 @@ def worker_name() -> str:
 class Heartbeat:
     """Written from `start` until `stop`, which signs the worker off."""
 
-    def __init__(self, sessions: Sessions, settings: Settings, residents: Residents) -> None:
+    def __init__(self, sessions: Sessions, settings: Settings, cache: MemberCache) -> None:
         self._sessions = sessions
         self._members = settings.members
-        self._residents = residents
-        self._device = residents.device.title if settings.members else "none"
+        self._cache = cache
+        self._device = cache.device.title if settings.members else "none"
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -46,7 +46,7 @@ class Heartbeat:
         self._stopped.set()
         try:
             with self._sessions.begin() as session:
-                leave(session, worker_name())
+                sign_off(session, worker_name())
         except SQLAlchemyError as error:
             log.warning("could not sign off: %s", error)
 
@@ -58,7 +58,7 @@ class Heartbeat:
                 log.warning("heartbeat not written: %s", error)
 
     def _beat(self) -> None:
-        unfit = self._residents.absence() if self._members else ""
+        unfit = self._cache.absence() if self._members else ""
         with self._sessions.begin() as session:
             version = revision.found(session)
             reason = unfit if version == revision.expected() else revision.mismatch(version)
@@ -70,7 +70,7 @@ class Heartbeat:
                 kind=WorkerKind.POTENTIALS if self._members else WorkerKind.CPU,
                 device=self._device,
                 members=self._members,
-                residents=self._residents.report(),
+                member_states=self._cache.report(),
                 ready=not reason,
                 reason=reason,
                 memory_bytes=resident_bytes(),

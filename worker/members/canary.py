@@ -16,7 +16,7 @@ from ase.data import chemical_symbols
 from services.forces.potential import Evaluation, Potential
 from shared.errors import MachineryFailure
 from shared.structures import Structure
-from worker.members.device_records import Shown
+from worker.members.device_records import DeviceRecord
 
 ENERGY_TOLERANCE = 2e-3
 """eV, on 13 atoms. The float32 noise of our members is below a tenth of it (docs/decisions/0005)."""
@@ -40,7 +40,7 @@ def structure(elements: frozenset[int]) -> Structure:
     return Structure.from_oc_atoms(atoms)
 
 
-def check(potential: Potential, known: Sequence[Shown], device: str) -> Evaluation:
+def check(potential: Potential, known: Sequence[DeviceRecord], device: str) -> Evaluation:
     """The member's answer. Raises MachineryFailure where it isn't finite, or isn't the known one."""
     asked = structure(potential.card.elements)
     answer = potential.evaluate([asked])[0]
@@ -49,7 +49,7 @@ def check(potential: Potential, known: Sequence[Shown], device: str) -> Evaluati
     expected = next((one for one in known if one.device == device), next(iter(known), None))
     if expected is None:
         again = potential.evaluate([asked])[0]
-        expected = Shown(device, 0.0, 0, again.energy, again.forces)
+        expected = DeviceRecord(device, 0.0, 0, again.energy, again.forces)
     energy = abs(answer.energy - expected.energy)
     force = float(np.abs(answer.forces - expected.forces).max())
     if energy > ENERGY_TOLERANCE or force > FORCE_TOLERANCE:

@@ -17,19 +17,21 @@ BATCH_LASTS = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A checkpoint on one device. load_s: s. energy, forces: its answer to the canary, eV and eV/Å [n_atoms, 3]. batch_atoms: most
-    atoms of one forward, None where every batch fitted."""
+class DeviceRecord:
+    """What a checkpoint has shown on one device."""
 
     device: str
     load_s: float
     memory_bytes: int
     energy: float
+    """Of its answer to the canary, eV."""
     forces: Floats
+    """Of its answer to the canary, eV/Å [n_atoms, 3]."""
     batch_atoms: int | None = None
+    """Most atoms of one forward; None where every batch fitted."""
 
 
-def shown(session: Session, member: str, sha256: str) -> list[Shown]:
+def records_of(session: Session, member: str, sha256: str) -> list[DeviceRecord]:
     """What this checkpoint has shown, on any device."""
     lasting = MemberDevice.batch_learned_at > func.now() - BATCH_LASTS
     rows = session.execute(
@@ -38,7 +40,7 @@ def shown(session: Session, member: str, sha256: str) -> list[Shown]:
         .order_by(MemberDevice.loaded_at)
     )
     return [
-        Shown(
+        DeviceRecord(
             device=row.device,
             load_s=row.load_s,
             memory_bytes=row.memory_bytes,
@@ -50,7 +52,7 @@ def shown(session: Session, member: str, sha256: str) -> list[Shown]:
     ]
 
 
-def keep(session: Session, member: str, sha256: str, now: Shown) -> None:
+def keep(session: Session, member: str, sha256: str, now: DeviceRecord) -> None:
     """A member was loaded. The answer to the canary is kept from the first time on, and never overwritten."""
     cost = {"load_s": now.load_s, "memory_bytes": now.memory_bytes}
     statement = insert(MemberDevice).values(

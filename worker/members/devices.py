@@ -32,10 +32,12 @@ class Cuda:
 
 @dataclass(frozen=True)
 class Device:
-    """What one worker process computes on. kind: "cpu" or "cuda". id: what results of the device are filed under."""
+    """What one worker process computes on."""
 
     kind: str
+    """"cpu" or "cuda"."""
     id: str
+    """What results of the device are filed under."""
     title: str
 
     def free_bytes(self) -> int:

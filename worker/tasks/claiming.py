@@ -13,7 +13,7 @@ from shared.database.session import Sessions
 from shared.database.tables import MemberEnergy, Reference, Walker, WorkRow
 from shared.settings import Settings
 from worker.lifecycle.heartbeat import worker_name
-from worker.members.cache import Residents
+from worker.members.cache import MemberCache
 from worker.queue import claims, eligible
 from worker.tasks.evaluation import EvaluationItem
 from worker.tasks.hop import HopItem
@@ -27,7 +27,7 @@ class Claiming:
 
     settings: Settings
     sessions: Sessions
-    residents: Residents
+    cache: MemberCache
 
     def claim(self, member: str, room: int, trial: claims.Trial) -> list[WorkItem]:
         """Up to `room` items. References come before evaluations, evaluations before hops: what unblocks others goes first.
@@ -73,7 +73,7 @@ class Claiming:
         if isinstance(row, Reference):
             return ReferenceItem.load(session, row)
         if isinstance(row, MemberEnergy):
-            return EvaluationItem.load(session, row, self.residents.entry(member).energy_kind)
+            return EvaluationItem.load(session, row, self.cache.entry(member).energy_kind)
         if isinstance(row, Walker):
             return HopItem.load(session, row)
         raise TypeError(f"no item for {row}")

@@ -23,7 +23,7 @@ from worker.lifecycle import shutdown
 from worker.lifecycle.heartbeat import worker_name
 from worker.lifecycle.lease_keeper import LeaseKeeper
 from worker.lifecycle.shutdown import exit_process
-from worker.members.cache import Residents
+from worker.members.cache import MemberCache
 from worker.queue import backlog, claims
 from worker.tasks.claiming import Claiming
 from worker.tasks.committing import commit_while_held
@@ -42,7 +42,7 @@ class MemberTask:
         self,
         settings: Settings,
         sessions: Sessions,
-        residents: Residents,
+        cache: MemberCache,
         keeper: LeaseKeeper,
         notifier: Notifier,
     ) -> None:
@@ -51,17 +51,17 @@ class MemberTask:
         self._keeper = keeper
         self._notifier = notifier
         self._stepping = ""
-        self._residents = residents
-        self._claiming = Claiming(settings, sessions, residents)
+        self._cache = cache
+        self._claiming = Claiming(settings, sessions, cache)
         self._engines: dict[str, Engine] = {}
         self._items: dict[claims.Lease, WorkItem] = {}
-        self._looked = dict.fromkeys(residents.hosted, 0.0)
+        self._looked = dict.fromkeys(cache.hosted, 0.0)
         self._alone = False
 
     def run(self, first: str) -> None:
         """Until nothing is claimable, a stop is requested, or the slice is over; `first` is the member that the message named. Does
         not return where the device is beyond use. An error that nobody foresaw is raised again once what was held is requeued."""
-        members = sorted(self._residents.hosted, key=lambda member: member != first)
+        members = sorted(self._cache.hosted, key=lambda member: member != first)
         until = time.monotonic() + self._settings.task_slice_s
         try:
             self._run(members, until)
@@ -91,7 +91,7 @@ class MemberTask:
                     self._commit(member, outcome)
         self._release_all()
         for member, engine in self._engines.items():
-            self._residents.used(member, engine.force_calls, engine.batch_atoms)
+            self._cache.used(member, engine.force_calls, engine.batch_atoms)
 
     def _take(self, members: list[str]) -> None:
         """New work. A row on its last attempt is taken by a worker that holds nothing, and nothing is taken beside it. Nor does a
@@ -137,18 +137,18 @@ class MemberTask:
             return None
         busy = {name for name, engine in self._engines.items() if len(engine)}
         try:
-            for evicted in self._residents.make_room(member, busy):
+            for evicted in self._cache.make_room(member, busy):
                 if evicted in self._engines:
                     engine = self._engines.pop(evicted)
-                    self._residents.used(evicted, engine.force_calls, engine.batch_atoms)
+                    self._cache.used(evicted, engine.force_calls, engine.batch_atoms)
                     del engine
-            potential = self._residents.get(member)
+            potential = self._cache.get(member)
         except DeviceFault:
             raise
         except MachineryFailure as failure:
             log.warning("member %s can't be used: %s", member, failure)
             return None
-        self._engines[member] = Engine(potential, batch_atoms=self._residents.batch_atoms(member))
+        self._engines[member] = Engine(potential, batch_atoms=self._cache.batch_atoms(member))
         return self._engines[member]
 
     def _exit_process(self, fault: DeviceFault) -> None:
@@ -236,7 +236,7 @@ class MemberTask:
             if choose:
                 self._notifier.notify_cpu()
             for other in members:
-                if other not in self._residents.hosted:
+                if other not in self._cache.hosted:
                     self._notifier.notify_member(other)
 
     def _release_all(self) -> None:

@@ -15,7 +15,7 @@ from services.scoring import references, selection
 from services.scoring.ensemble import summarise
 from services.systems.assembly import System, assemble
 from services.systems.placement import Placed, place
-from shared.database.repositories import selections, workers
+from shared.database.repositories import members, selections
 from shared.database.repositories.references import GAS, SLAB, Wanted, want
 from shared.database.repositories.structures import keep
 from shared.database.tables import Candidate, Job, Placement, Walker
@@ -58,7 +58,7 @@ def store_placements(session: Session, lease: claims.Lease, job: Job, system: Sy
         session.add(row)
         session.flush()
         session.add_all(Walker(job_id=job.id, placement_id=row.id, member=member) for member in job.search_members)
-    kinds = workers.energy_kinds(session)
+    kinds = members.energy_kinds(session)
     scoring = set(job.score_members)
     for member in sorted({*job.search_members, *job.refine_members, *scoring}):
         total = member in scoring and kinds.get(member, EnergyKind.TOTAL) == EnergyKind.TOTAL

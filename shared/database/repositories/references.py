@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.database.repositories.structures import keep, restore
-from shared.database.tables import JobReference, Model, Reference
+from shared.database.tables import JobReference, Reference, RegisteredMember
 from shared.states import State
 from shared.structures import Structure
 
@@ -39,7 +39,7 @@ class Wanted:
 
 def want(session: Session, job_id: UUID, member: str, wanted: Iterable[Wanted]) -> None:
     """Let a job rest on references of this member; those that nobody asked for before are queued."""
-    sha256 = session.scalar(select(Model.sha256).where(Model.name == member)) or ""
+    sha256 = session.scalar(select(RegisteredMember.sha256).where(RegisteredMember.name == member)) or ""
     for one in wanted:
         # Another checkpoint under the same name is another reference.
         digest = hashlib.sha256(f"{sha256}|{one.digest}".encode()).hexdigest()

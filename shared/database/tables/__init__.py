@@ -7,7 +7,7 @@ jobs 1-n selections 1-n scores, minima -> candidates; candidates 1-n reference_e
 from shared.database.tables.accounts import ApiKey, User
 from shared.database.tables.base import Base, WorkRow, claim_tokens
 from shared.database.tables.jobs import Job, JobReference, Placement, Reference, StageRow, StructureRow, Walker
-from shared.database.tables.machinery import Attempt, MemberDevice, Model, Worker
+from shared.database.tables.machinery import Attempt, MemberDevice, RegisteredMember, Worker
 from shared.database.tables.results import (
     Calibration,
     Candidate,
@@ -29,10 +29,10 @@ __all__ = [
     "MemberDevice",
     "MemberEnergy",
     "Minimum",
-    "Model",
     "Placement",
     "Reference",
     "ReferenceEnergy",
+    "RegisteredMember",
     "Score",
     "Selection",
     "StageRow",

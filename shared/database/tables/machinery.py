@@ -19,18 +19,20 @@ from shared.states import Work
 from shared.structures import Floats
 
 
-class Model(Base):
-    """A member that some worker's registry names. version, cutoff: as some worker loaded it; empty until then."""
+class RegisteredMember(Base):
+    """A member that some worker's registry names."""
 
-    __tablename__ = "models"
+    __tablename__ = "members"
 
     name: Mapped[str] = mapped_column(primary_key=True)
     family: Mapped[str]
     version: Mapped[str]
+    """As some worker loaded it; empty until then."""
     sha256: Mapped[str]
     energy_kind: Mapped[str]
     elements: Mapped[list[int]]
     cutoff: Mapped[float | None]
+    """Å, as some worker loaded it; null until then."""
     trained_on: Mapped[str]
     license: Mapped[str]
     registered_at: Mapped[Now]
@@ -59,7 +61,7 @@ class MemberDevice(Base):
 
 
 class Worker(Base):
-    """A worker process, as it last reported. residents: one document for each member it hosts (worker/members/cache.py)."""
+    """A worker process, as it last reported."""
 
     __tablename__ = "workers"
 
@@ -69,7 +71,8 @@ class Worker(Base):
     kind: Mapped[str]
     device: Mapped[str]
     members: Mapped[list[str]]
-    residents: Mapped[list[Any]] = mapped_column(JSONB, default=list, server_default="[]")
+    member_states: Mapped[list[Any]] = mapped_column(JSONB, default=list, server_default="[]")
+    """One document for each member it hosts (worker/members/slot.py)."""
     ready: Mapped[bool]
     reason: Mapped[str]
     memory_bytes: Mapped[int | None] = mapped_column(BigInteger)

@@ -175,7 +175,7 @@ class Lab(Service):
                     session.delete(worker)
 
     def worker_pid(self, name: str) -> int:
-        """The child that computes, of the worker of this name; waits until it has announced itself."""
+        """The child that computes, of the worker of this name; waits for its first heartbeat."""
         supervisor = self.stack.child(name).process.pid
 
         def found() -> int | None:
@@ -183,7 +183,7 @@ class Lab(Service):
                 pids = session.scalars(select(Worker.pid)).all()
             return next((pid for pid in pids if parent(pid) == supervisor), None)
 
-        return int(self.until(found, f"the announcement of {name}", watch=False))
+        return int(self.until(found, f"the first heartbeat of {name}", watch=False))
 
     def stop_postgres(self) -> None:
         """`pg_ctl stop -m immediate`: no checkpoint, every session cut."""

@@ -1,4 +1,4 @@
-"""Members that stay, members that leave, and canaries, on a real database. EMT stands for members of any size."""
+"""Members that stay, members that are evicted, and canaries, on a real database. EMT stands for members of any size."""
 
 from dataclasses import replace
 
@@ -10,12 +10,12 @@ from api.members import fleet
 from services.forces.potential import Evaluation
 from shared.database.repositories.workers import beat
 from shared.database.session import Sessions, sessions
-from shared.database.tables import MemberDevice, Model
+from shared.database.tables import MemberDevice, RegisteredMember
 from shared.errors import DeviceFault, MachineryFailure
 from shared.settings import Settings
 from worker.members import canary, device_records, devices, registration
-from worker.members.cache import Residents
-from worker.members.device_records import Shown
+from worker.members.cache import MemberCache
+from worker.members.device_records import DeviceRecord
 from worker.potentials import registry
 from worker.potentials.entry import Limits
 
@@ -31,72 +31,72 @@ def settings(**values) -> Settings:
     return Settings(database_url="postgresql://nowhere", broker_url="redis://nowhere", **values)
 
 
-def hosting(opened: Sessions, *names: str, gib: float | None = 2.0, **values) -> Residents:
-    """Residents with an EMT under each of these names, which says it takes 2 GiB."""
+def hosting(opened: Sessions, *names: str, gib: float | None = 2.0, **values) -> MemberCache:
+    """A cache with an EMT under each of these names, which says it takes 2 GiB."""
     entries = [replace(EMT, name=name, limits=Limits(memory_gib=gib)) for name in names]
-    return Residents(entries, devices.CPU, opened, settings(min_free_gib=0, **values), {})
+    return MemberCache(entries, devices.CPU, opened, settings(min_free_gib=0, **values), {})
 
 
-def states(residents: Residents) -> dict[str, str]:
-    return {one["member"]: one["state"] for one in residents.report()}
+def states(cache: MemberCache) -> dict[str, str]:
+    return {one["member"]: one["state"] for one in cache.report()}
 
 
 def test_a_member_is_loaded_when_first_needed_and_once(opened):
-    residents = hosting(opened, "a", "b")
-    assert states(residents) == {"a": "absent", "b": "absent"}
-    potential = residents.get("a")
-    assert residents.get("a") is potential
-    assert states(residents) == {"a": "resident", "b": "absent"}
-    residents.used("a", 17, None)
-    shown = residents.report()[0]
-    assert (shown["loads"], shown["hits"], shown["evaluations"]) == (1, 1, 17)
-    assert 0 < shown["load_s"] < 60
-    assert shown["memory_bytes"] >= 0
+    cache = hosting(opened, "a", "b")
+    assert states(cache) == {"a": "absent", "b": "absent"}
+    potential = cache.get("a")
+    assert cache.get("a") is potential
+    assert states(cache) == {"a": "resident", "b": "absent"}
+    cache.used("a", 17, None)
+    reported = cache.report()[0]
+    assert (reported["loads"], reported["hits"], reported["evaluations"]) == (1, 1, 17)
+    assert 0 < reported["load_s"] < 60
+    assert reported["memory_bytes"] >= 0
     with opened() as session:
-        row = session.get_one(Model, "a")
+        row = session.get_one(RegisteredMember, "a")
         assert (row.version, row.family) == (potential.card.version, "EMT")
 
 
-def test_those_used_longest_ago_leave_when_memory_runs_short(opened):
-    residents = hosting(opened, "a", "b", "c", members_memory_gib=4.5)
+def test_those_used_longest_ago_are_evicted_when_memory_runs_short(opened):
+    cache = hosting(opened, "a", "b", "c", members_memory_gib=4.5)
     for name in ("a", "b"):
-        assert residents.make_room(name, busy=()) == []
-        residents.get(name)
-    residents.get("a")
-    assert residents.make_room("c", busy=()) == ["b"]
-    residents.get("c")
-    assert states(residents) == {"a": "resident", "b": "absent", "c": "resident"}
-    assert residents.make_room("b", busy={"a"}) == ["c"]
+        assert cache.make_room(name, busy=()) == []
+        cache.get(name)
+    cache.get("a")
+    assert cache.make_room("c", busy=()) == ["b"]
+    cache.get("c")
+    assert states(cache) == {"a": "resident", "b": "absent", "c": "resident"}
+    assert cache.make_room("b", busy={"a"}) == ["c"]
 
 
-def test_a_member_with_work_in_flight_never_leaves(opened):
-    residents = hosting(opened, "a", "b", members_memory_gib=3)
-    residents.get("a")
+def test_a_member_with_work_in_flight_is_never_evicted(opened):
+    cache = hosting(opened, "a", "b", members_memory_gib=3)
+    cache.get("a")
     with pytest.raises(MachineryFailure, match=r"b takes 2\.0 GiB, and on CPU 1\.0 GiB too little is free"):
-        residents.make_room("b", busy={"a"})
-    assert states(residents) == {"a": "resident", "b": "unfit"}
-    assert residents.make_room("b", busy=()) == ["a"]
-    residents.get("b")
-    assert states(residents) == {"a": "absent", "b": "resident"}
+        cache.make_room("b", busy={"a"})
+    assert states(cache) == {"a": "resident", "b": "unfit"}
+    assert cache.make_room("b", busy=()) == ["a"]
+    cache.get("b")
+    assert states(cache) == {"a": "absent", "b": "resident"}
 
 
-def test_one_that_left_is_only_as_many_as_needed(opened, monkeypatch):
-    """Memory of those that leave is counted as free at once: whoever still refers to them lets go only afterwards."""
+def test_no_more_are_evicted_than_needed(opened, monkeypatch):
+    """Memory of those evicted is counted as free at once: whoever still refers to them lets go only afterwards."""
     free = devices.GIB
     monkeypatch.setattr(devices, "free_memory", lambda: free)
-    residents = hosting(opened, "a", "b", "c")
+    cache = hosting(opened, "a", "b", "c")
     free = 100 * devices.GIB
     for name in ("a", "b"):
-        residents.get(name)
+        cache.get(name)
     free = devices.GIB
-    assert residents.make_room("c", busy=()) == ["a"]
+    assert cache.make_room("c", busy=()) == ["a"]
 
 
 def test_a_device_that_others_fill_is_not_ready_and_says_so(opened, monkeypatch):
-    residents = Residents([EMT], devices.CPU, opened, settings(min_free_gib=4), {})
-    assert residents.absence() == ""
+    cache = MemberCache([EMT], devices.CPU, opened, settings(min_free_gib=4), {})
+    assert cache.absence() == ""
     monkeypatch.setattr(devices, "free_memory", lambda: devices.GIB)
-    assert "CPU: 3.0 GiB less than 4 GiB is free" in residents.absence()
+    assert "CPU: 3.0 GiB less than 4 GiB is free" in cache.absence()
 
 
 def test_what_cannot_be_hosted_is_reported_with_the_reason(opened, tmp_path):
@@ -105,45 +105,45 @@ def test_what_cannot_be_hosted_is_reported_with_the_reason(opened, tmp_path):
         f'[[member]]\nname = "ours"\nfamily = "mace"\npath = "ours.model"\nsha256 = "{"0" * 64}"\n'
         'energy_kind = "total"\nelements = ["H", "Cu"]\n'
     )
-    residents = Residents.of(settings(members="emt,nobody,ours", models_file=file), opened)
-    assert residents.hosted == ("emt",)
-    reasons = {one["member"]: one["reason"] for one in residents.report()}
+    cache = MemberCache.of(settings(members="emt,nobody,ours", models_file=file), opened)
+    assert cache.hosted == ("emt",)
+    reasons = {one["member"]: one["reason"] for one in cache.report()}
     assert "no member is called 'nobody'" in reasons["nobody"]
     assert "ours.model isn't there" in reasons["ours"]
-    assert residents.absence() == ""
+    assert cache.absence() == ""
     with opened() as session:  # jobs may name it all the same, and wait for a worker that can
         known = fleet.known_members(session)
         assert known["ours"].elements == {1, 29}
-        assert session.get_one(Model, "ours").cutoff is None
+        assert session.get_one(RegisteredMember, "ours").cutoff is None
 
 
-def test_a_broken_file_of_members_leaves_the_process_up_and_says_so(opened, tmp_path):
+def test_a_broken_file_of_members_keeps_the_process_up_and_says_so(opened, tmp_path):
     (tmp_path / "members.toml").write_text("[[member")
-    residents = Residents.of(settings(members="emt", models_file=tmp_path / "members.toml"), opened)
-    assert residents.hosted == ()
-    assert "is not TOML" in residents.absence()
+    cache = MemberCache.of(settings(members="emt", models_file=tmp_path / "members.toml"), opened)
+    assert cache.hosted == ()
+    assert "is not TOML" in cache.absence()
 
 
 def test_without_its_device_a_worker_hosts_nothing_and_says_so(opened, monkeypatch):
     monkeypatch.setattr(devices, "cuda_devices", list)
-    residents = Residents.of(settings(members="emt", device="cuda"), opened)
-    assert residents.hosted == ()
-    assert "the driver reports none" in residents.absence()
+    cache = MemberCache.of(settings(members="emt", device="cuda"), opened)
+    assert cache.hosted == ()
+    assert "the driver reports none" in cache.absence()
 
 
-def test_the_announcement_forgets_nothing_that_was_learned(opened):
-    residents = hosting(opened, "emt")
-    registration.announce(registry.read(None), opened)
+def test_registering_all_forgets_nothing_that_was_learned(opened):
+    cache = hosting(opened, "emt")
+    registration.register_all(registry.read(None), opened)
     with opened() as session:
-        assert session.get_one(Model, "emt").cutoff is None
-    residents.get("emt")
-    registration.announce(registry.read(None), opened)
+        assert session.get_one(RegisteredMember, "emt").cutoff is None
+    cache.get("emt")
+    registration.register_all(registry.read(None), opened)
     with opened() as session:
-        assert session.get_one(Model, "emt").cutoff == pytest.approx(5.876, abs=1e-3)
+        assert session.get_one(RegisteredMember, "emt").cutoff == pytest.approx(5.876, abs=1e-3)
 
 
 def test_a_member_that_cannot_be_loaded_is_not_tried_again_at_once(opened, monkeypatch):
-    residents = hosting(opened, "a")
+    cache = hosting(opened, "a")
     tries = []
 
     def broken(entry, *, device):
@@ -153,10 +153,10 @@ def test_a_member_that_cannot_be_loaded_is_not_tried_again_at_once(opened, monke
     monkeypatch.setattr(registry, "load", broken)
     for _ in range(2):
         with pytest.raises(MachineryFailure, match="the file is gone"):
-            residents.get("a")
+            cache.get("a")
     assert tries == ["a"]
-    assert states(residents) == {"a": "unfit"}
-    assert "the file is gone" in residents.absence()
+    assert states(cache) == {"a": "unfit"}
+    assert "the file is gone" in cache.absence()
 
 
 @pytest.mark.parametrize("wrong", ["energy", "forces", "nan"])
@@ -184,7 +184,7 @@ def test_a_device_that_miscomputes_is_caught_by_the_canary(opened, monkeypatch, 
 def test_the_first_answer_on_a_device_must_be_that_of_the_others(opened):
     emt = registry.load(EMT)
     answer = canary.check(emt, [], "GPU-1")
-    known = [Shown("GPU-1", 1.0, 0, answer.energy, answer.forces)]
+    known = [DeviceRecord("GPU-1", 1.0, 0, answer.energy, answer.forces)]
     canary.check(emt, known, "GPU-2")
     elsewhere = [replace(known[0], energy=answer.energy + 0.01)]
     with pytest.raises(MachineryFailure, match=r"on GPU-2 answers its canary 0\.01 eV and 0 eV/Å away .* on GPU-1"):
@@ -230,18 +230,18 @@ def test_batches_learned_on_a_device_outlive_the_process_and_are_forgotten_after
 
 def test_an_entry_may_limit_batches_too(opened):
     entry = replace(EMT, limits=Limits(batch_atoms=100))
-    residents = Residents([entry], devices.CPU, opened, settings(), {})
-    residents.get("emt")
-    assert residents.batch_atoms("emt") == 100
-    residents.used("emt", 1, 50)
-    assert residents.batch_atoms("emt") == 50
+    cache = MemberCache([entry], devices.CPU, opened, settings(), {})
+    cache.get("emt")
+    assert cache.batch_atoms("emt") == 100
+    cache.used("emt", 1, 50)
+    assert cache.batch_atoms("emt") == 50
 
 
 def test_another_checkpoint_under_a_name_has_a_canary_of_its_own(opened):
     hosting(opened, "a").get("a")
     with opened.begin() as session:
-        device_records.keep(session, "a", "other", Shown("cpu", 1.0, 5, 3.0, np.zeros((13, 3))))
-        assert len(device_records.shown(session, "a", "other")) == 1
+        device_records.keep(session, "a", "other", DeviceRecord("cpu", 1.0, 5, 3.0, np.zeros((13, 3))))
+        assert len(device_records.records_of(session, "a", "other")) == 1
         assert len(session.scalars(select(MemberDevice)).all()) == 2
 
 
@@ -255,10 +255,10 @@ def test_a_sticky_error_while_loading_is_passed_on(opened, monkeypatch):
 
 
 def test_a_worker_whose_member_is_unfit_does_not_count_as_its_host(opened):
-    residents = hosting(opened, "a", "b", members_memory_gib=3)
-    residents.get("a")
+    cache = hosting(opened, "a", "b", members_memory_gib=3)
+    cache.get("a")
     with pytest.raises(MachineryFailure):
-        residents.make_room("b", busy={"a"})
+        cache.make_room("b", busy={"a"})
     common = {
         "host": "h",
         "pid": 1,
@@ -269,7 +269,7 @@ def test_a_worker_whose_member_is_unfit_does_not_count_as_its_host(opened):
         "memory_bytes": 1,
     }
     with opened.begin() as session:
-        beat(session, name="w", members=["a", "b"], residents=residents.report(), **common)
+        beat(session, name="w", members=["a", "b"], member_states=cache.report(), **common)
     with opened() as session:
         there = fleet.fleet(session)
     assert there.members == {"a": 1}

@@ -1,0 +1,66 @@
+"""What the database knows of members: what workers register of those in their registries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import and_, case, literal, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from shared.database.tables import RegisteredMember
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What a worker tells the database of a member."""
+
+    name: str
+    family: str
+    version: str
+    """Empty for one that no worker has loaded yet."""
+    sha256: str
+    energy_kind: str
+    elements: tuple[int, ...]
+    cutoff: float | None
+    """Å; None for one that no worker has loaded yet."""
+    trained_on: str
+    license: str
+
+
+def register(session: Session, member: Registration) -> None:
+    """Make a member known, or bring what is known of it up to date. What a worker learned by loading a checkpoint outlives the
+    registration of the same checkpoint by one that didn't load it."""
+    values = {
+        "name": member.name,
+        "family": member.family,
+        "version": member.version,
+        "sha256": member.sha256,
+        "energy_kind": member.energy_kind,
+        "elements": list(member.elements),
+        "cutoff": member.cutoff,
+        "trained_on": member.trained_on,
+        "license": member.license,
+    }
+    statement = insert(RegisteredMember).values(**values)
+    keeps = and_(
+        RegisteredMember.sha256 == member.sha256,
+        RegisteredMember.cutoff.is_not(None),
+        literal(member.cutoff is None),
+    )
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[RegisteredMember.name],
+            set_=values
+            | {
+                name: case((keeps, getattr(RegisteredMember, name)), else_=getattr(statement.excluded, name))
+                for name in ("version", "cutoff", "elements")
+            },
+        )
+    )
+
+
+def energy_kinds(session: Session) -> dict[str, str]:
+    """`total` or `adsorption`, by member."""
+    rows = session.execute(select(RegisteredMember.name, RegisteredMember.energy_kind))
+    return {name: kind for name, kind in rows}
