@@ -13,9 +13,9 @@ from services.evaluation.calibration import FEWEST, Target, calibrate
 from services.evaluation.challenge import THRESHOLD
 from services.evaluation.labelled import Labelled, pairs
 from services.evaluation.shares import Share, interval, share
-from services.evaluation.tables import KINDS
 from services.scoring.ensemble import summarise
 from shared.parameters import Spread
+from shared.soundness import Anomaly
 from shared.structures import Integers, Mask
 
 LIMIT = 0.3
@@ -50,7 +50,7 @@ def labelled(found: dict[str, list[Found]], held_out: str) -> Labelled:
     lowest: dict[str, float] = {}
     for system, ones in found.items():
         for index, one in enumerate(ones):
-            if one.converged and not one.anomalies and held_out in one.adsorption:
+            if one.sound and held_out in one.adsorption:
                 lowest[system] = min(lowest.get(system, np.inf), one.adsorption[held_out])
             if one.member != held_out:
                 rows += [(system, str(index), one, method) for method in methods_of(one)]
@@ -64,7 +64,7 @@ def labelled(found: dict[str, list[Found]], held_out: str) -> Labelled:
         reference=np.array([row[2].adsorption.get(held_out, np.nan) for row in rows]),
         methods=METHODS,
         method=np.array([row[3] for row in rows]),
-        sound=np.array([row[2].converged and not row[2].anomalies for row in rows]),
+        sound=np.array([row[2].sound for row in rows]),
         anomalies=[", ".join(row[2].anomalies) for row in rows],
         lowest=lowest,
     )
@@ -85,7 +85,7 @@ def anomalies(found: dict[str, list[Found]]) -> tuple[dict[str, dict[str, Share]
     any_of = np.array([bool(row[1].anomalies) for row in flat])
     for index, name in enumerate(METHODS):
         mine = method == index
-        hits = {kind: np.array([kind in row[1].anomalies for row in flat]) for kind in KINDS} | {"any": any_of}
+        hits = {kind: np.array([kind in row[1].anomalies for row in flat]) for kind in Anomaly} | {"any": any_of}
         table[name] = {kind: share(hit[mine], system[mine]) for kind, hit in hits.items()}
     return table, [_gain("fewer anomalies by restraints", any_of, method == 0, method == 1, system)]
 
@@ -98,7 +98,7 @@ def searches(found: dict[str, list[Found]]) -> tuple[dict[str, dict[str, Share]]
         for member in MEMBERS:
             mine = [one for one in ones if one.member == member]
             for index, name in enumerate(METHODS):
-                here = [one for one in mine if index in methods_of(one) and one.converged and not one.anomalies]
+                here = [one for one in mine if index in methods_of(one) and one.sound]
                 for view, hit in _hits(ones, mine, here, member):
                     hits[name].setdefault(view, []).append((number, hit))
     table = {
@@ -121,7 +121,7 @@ def searches(found: dict[str, list[Found]]) -> tuple[dict[str, dict[str, Share]]
 
 def _hits(ones: list[Found], mine: list[Found], here: list[Found], member: str) -> list[tuple[str, bool]]:
     """Whether what one method of one member has reaches the lowest, by each view."""
-    sound = [one for one in ones if one.converged and not one.anomalies]
+    sound = [one for one in ones if one.sound]
     answer = []
     for reference in MEMBERS:
         if reference == member or not any(reference in one.adsorption for one in sound):
@@ -134,7 +134,7 @@ def _hits(ones: list[Found], mine: list[Found], here: list[Found], member: str) 
             ("reference's energy", theirs < lowest + THRESHOLD),
         ]
     answer += [("each placement alone", hit) for hit in _alone(mine, here)]
-    known = [one.energy for one in mine if one.converged and not one.anomalies]
+    known = [one.energy for one in mine if one.sound]
     if known:
         best = min((one.energy for one in here), default=np.inf)
         answer += [("own energy", best < min(known) + THRESHOLD), ("own energy, 0.02 eV", best < min(known) + 0.02)]
@@ -143,7 +143,7 @@ def _hits(ones: list[Found], mine: list[Found], here: list[Found], member: str) 
 
 def _alone(mine: list[Found], here: list[Found]) -> list[bool]:
     """Of each placement alone, whether the first relaxation reaches the lowest that the member knows of + 0.1 eV."""
-    known = [one.energy for one in mine if one.converged and not one.anomalies]
+    known = [one.energy for one in mine if one.sound]
     starts = sorted({one.start for one in mine if one.method == 0})
     first = {one.start: one.energy for one in reversed(here)}
     return [first.get(start, np.inf) < min(known, default=-np.inf) + THRESHOLD for start in starts]

@@ -31,6 +31,7 @@ from services.systems.assembly import System, assemble
 from shared.adsorbates import lookup
 from shared.errors import Failure
 from shared.parameters import Hopping, JobParameters, Restraints
+from shared.soundness import is_sound
 from shared.structures import Structure
 from shared.submissions import SlabSubmission
 from worker.potentials import registry
@@ -89,6 +90,10 @@ class Found:
     anomalies: list[str]
     positions: list[list[float]]
     adsorption: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def sound(self) -> bool:
+        return is_sound(self.converged, self.anomalies)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from services.search.curvature import model_hessian
 from services.search.minimisation import relax
 from shared.errors import Failure
 from shared.parameters import Similarity
+from shared.soundness import is_sound
 from worker.potentials import registry
 
 METALS = ("Cu", "Ag", "Au", "Ni", "Pd", "Pt")
@@ -46,7 +47,7 @@ def screen(potential: Potential, case: Case) -> tuple[int, int]:
             done = run(relax(start, fmax=0.05, max_steps=120, hessian=model_hessian(start)), potential)
         except Failure:
             continue
-        if done.converged and not anomalies.find(start, done.structure, slab):
+        if is_sound(done.converged, anomalies.find(start, done.structure, slab)):
             structures.append(done.structure)
             energies.append(done.energy)
     return len(structures), len(set(representatives(structures, energies, Similarity())))

@@ -20,10 +20,11 @@ import numpy as np
 from benchmarks import report
 from benchmarks.search_runs import BUDGET, LEVERS, LOOSE_METHODS, METHODS, Result, Task, run
 from benchmarks.systems import CHGNET_CASES, EMT_CASES, LEVER_CASES, LOOSE_CASES, Case
+from shared.soundness import Anomaly
 
 SHARES = (0.25, 0.5, 1.0)
 TOLERANCES = (0.1, 0.02)
-KINDS = ("dissociated", "desorbed", "intercalated", "reconstructed", "any")
+KINDS = (*Anomaly, "any")
 
 
 def paired_ratio(ours: Result, theirs: Result) -> float | None:

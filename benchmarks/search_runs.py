@@ -21,6 +21,7 @@ from benchmarks.systems import Case, build, starts
 from services.geometry import anomalies
 from services.geometry.similarity import equivalents, fingerprint
 from shared.parameters import Hopping, JobParameters, Masses, Restraints, Similarity
+from shared.soundness import is_sound
 from shared.structures import Structure
 from worker.potentials import registry
 
@@ -108,7 +109,7 @@ def _judged(found: Search, begun: list[Structure], slab: Structure) -> tuple[lis
         names = anomalies.find(begun[event.start], event.structure, slab)
         labels.update(names or ())
         labels["any"] += bool(names)
-        if not event.converged or names:
+        if not is_sound(event.converged, names):
             continue
         own = fingerprint(event.structure)
         if prints and equivalents(own, event.energy, np.array(prints), np.array(energies), tolerances).any():

@@ -21,8 +21,9 @@ from evaluation.report import PUBLISHED
 from services.evaluation.challenge import success
 from services.evaluation.labelled import Labelled, pairs
 from services.evaluation.shares import Share
-from services.evaluation.tables import KINDS, correlate, evaluate
+from services.evaluation.tables import correlate, evaluate
 from shared.parameters import Spread
+from shared.soundness import Anomaly
 from shared.structures import Floats
 
 
@@ -81,7 +82,7 @@ def _show(found: dict[str, list[Found]], sets: list[Labelled]) -> dict[str, Any]
 
 
 def _show_anomalies(table: dict[str, dict[str, Share]]) -> None:
-    kinds = [*KINDS, "any"]
+    kinds = [*Anomaly, "any"]
     rows = [[method, *(str(row[kind]) for kind in kinds)] for method, row in table.items()]
     for name, published in PUBLISHED["anomalies"].items():
         rows.append([f"published, {name}", *(f"{published[kind]} %" for kind in kinds)])

@@ -14,14 +14,15 @@ from ase.io import iread
 
 from services.evaluation.labelled import Labelled
 from shared.errors import InvalidInput
+from shared.soundness import Anomaly, is_sound
 
-COLUMNS = """\
+COLUMNS = f"""\
 system, candidate     names
 energy:MEMBER         adsorption energy by a member, eV; one column for each
 reference             reference energy of the same structure, eV
 lowest                lowest reference energy known of the system, eV (optional)
 method                search method that found it first (optional)
-anomalies             dissociated, desorbed, intercalated, reconstructed (optional)
+anomalies             {", ".join(Anomaly)} (optional)
 converged             true or false (optional)
 In extxyz: the same as keys of the comment line, members' energies as adsorption_energy_MEMBER."""
 
@@ -49,7 +50,7 @@ def table(path: Path, reference_name: str | None = None) -> Labelled:
         reference=np.array([_number(path, row, "reference") for row in rows]),
         methods=methods if methods != ("",) else (),
         method=np.array([methods.index(row.get("method", "")) for row in rows]),
-        sound=np.array([not row.get("anomalies") and _true(row.get("converged", "true")) for row in rows]),
+        sound=np.array([is_sound(_true(row.get("converged", "true")), row.get("anomalies", "")) for row in rows]),
         anomalies=[row.get("anomalies", "") for row in rows],
         lowest=lowest,
     )
@@ -101,7 +102,7 @@ def jobs(client: Client, ids: Sequence[str], functional: str | None = None) -> L
         members=tuple(members),
         energies=np.array([_energies(one, members) for _, one in rows]),
         reference=np.array([_fed_back(one, functional) for _, one in rows]),
-        sound=np.array([one["converged"] and not one["anomalies"] for _, one in rows]),
+        sound=np.array([is_sound(one["converged"], one["anomalies"]) for _, one in rows]),
         anomalies=[", ".join(one["anomalies"]) for _, one in rows],
     )
 

@@ -6,18 +6,26 @@ Units: eV, Å, eV/Å, fs, K. Defaults of the hopping are the published ones: Goe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
 from ase.data import atomic_numbers
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from shared.references import CHEMICAL_POTENTIALS, GAS, in_gas
+
+# What may stand in a field is said once here, for jobs and for requests to choose again.
 MemberName = Annotated[str, Field(min_length=1, max_length=100)]
-Weight = Annotated[float, Field(gt=0, le=1000)]
+ScoringMembers = Annotated[tuple[MemberName, ...], Field(min_length=1, max_length=10)]
+Weights = Annotated[dict[MemberName, Annotated[float, Field(gt=0, le=1000)]], Field(max_length=10)]
 Limit = Annotated[float, Field(gt=0, le=10)] | Literal["calibrated"]
 """eV, or what the newest calibration for the same members says."""
 CALIBRATED = "calibrated"
 Functional = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[ -~]+$")]
+Count = Annotated[int, Field(ge=1, le=100)]
+Window = Annotated[float, Field(gt=0, le=20)]
 
 
 class _Parameters(BaseModel):
@@ -130,7 +138,9 @@ class Similarity(_Parameters):
     """Largest difference between the sorted contact and internal distances of the adsorbate (services.geometry.similarity), Å."""
 
 
-class Ensemble(_Parameters):
+class _Members(_Parameters):
+    """Which member does what."""
+
     search_members: Annotated[tuple[MemberName, ...], Field(max_length=10)] = ()
     """Members that run walkers; empty means the server's default."""
     refine_members: Annotated[tuple[MemberName, ...], Field(max_length=10)] = ()
@@ -138,7 +148,12 @@ class Ensemble(_Parameters):
     scored. Empty: what the search members found is scored as it is."""
     score_members: Annotated[tuple[MemberName, ...], Field(max_length=10)] = ()
     """Members that score every candidate; empty means the server's default."""
-    weights: Annotated[dict[MemberName, Weight], Field(max_length=10)] = {}
+
+
+class _Judging(_Parameters):
+    """What is made of the members' energies."""
+
+    weights: Weights = {}
     """For a weighted mean; 1 for a member that isn't named. The spread knows no weights."""
     spread: Spread = Spread.STD
     limit: Limit = 0.3
@@ -147,27 +162,25 @@ class Ensemble(_Parameters):
     """Of the calibration that is asked for."""
 
 
+# Fields stand in the order of the bases, the last one first.
+class Ensemble(_Judging, _Members):
+    pass
+
+
 class Selection(_Parameters):
-    count: Annotated[int, Field(ge=1, le=100)] = 5
-    window: Annotated[float, Field(gt=0, le=20)] | None = None
+    count: Count = 5
+    window: Window | None = None
     """Nothing further above the lowest minimum is chosen, eV."""
     include_anomalous: bool = False
 
 
-class Choosing(_Parameters):
-    """How candidates are scored, filtered and chosen: what a finished job can be asked again with, no new search.
+class _ScoredBy(_Parameters):
+    members: ScoringMembers
+    """Those that the mean and the spread are taken over."""
 
-    Fields as in Ensemble and Selection; members: those that the mean and the spread are taken over.
-    """
 
-    members: Annotated[tuple[MemberName, ...], Field(min_length=1, max_length=10)]
-    weights: Annotated[dict[MemberName, Weight], Field(max_length=10)] = {}
-    spread: Spread = Spread.STD
-    limit: Limit = 0.3
-    functional: Functional = "RPBE"
-    count: Annotated[int, Field(ge=1, le=100)] = 5
-    window: Annotated[float, Field(gt=0, le=20)] | None = None
-    include_anomalous: bool = False
+class Choosing(Selection, _Judging, _ScoredBy):
+    """How candidates are scored, filtered and chosen: what a finished job can be asked again with, no new search."""
 
 
 class OwnReference(_Parameters):
@@ -179,6 +192,9 @@ class OwnReference(_Parameters):
     """How many atoms the energies are of; 1 where they are chemical potentials."""
     energies: Annotated[dict[MemberName, float], Field(min_length=1, max_length=20)]
     """Total energy, eV, by member: each member's own, since members have no common scale."""
+
+
+NO_REFERENCES: Mapping[str, OwnReference] = MappingProxyType({})
 
 
 class JobParameters(_Parameters):
@@ -211,23 +227,14 @@ class JobParameters(_Parameters):
         for symbol in references:
             if atomic_numbers.get(symbol, 0) < 1:
                 raise ValueError(f"{symbol[:10]} is no element: name references by element symbol, such as S")
-            if symbol in ("H", "C", "N", "O"):
-                raise ValueError(f"the reference of {symbol} is that of OC20 (CO, H2, H2O, N2) and can't be replaced")
+            if symbol in CHEMICAL_POTENTIALS:
+                raise ValueError(f"the reference of {symbol} is that of OC20 ({', '.join(GAS)}) and can't be replaced")
         labels = [reference.label for reference in references.values()]
-        if len(set(labels)) < len(labels) or {"CO(g)", "H2(g)", "H2O(g)", "N2(g)"} & set(labels):
+        if len(set(labels)) < len(labels) or set(map(in_gas, GAS)) & set(labels):
             raise ValueError("each reference needs a label of its own")
         return references
 
     def choosing(self, members: tuple[str, ...]) -> Choosing:
         """How this job chooses, with the members that score it."""
-        ensemble, selection = self.ensemble, self.selection
-        return Choosing(
-            members=members,
-            weights=ensemble.weights,
-            spread=ensemble.spread,
-            limit=ensemble.limit,
-            functional=ensemble.functional,
-            count=selection.count,
-            window=selection.window,
-            include_anomalous=selection.include_anomalous,
-        )
+        judging = {name: getattr(self.ensemble, name) for name in _Judging.model_fields}
+        return Choosing(members=members, **judging, **dict(self.selection))

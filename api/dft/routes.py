@@ -23,7 +23,7 @@ from shared.database.repositories import calibrations, selections
 from shared.database.repositories.references import clean_slab
 from shared.database.tables import Candidate, Job, ReferenceEnergy
 from shared.errors import Conflict, InvalidInput, NotFound
-from shared.parameters import JobParameters
+from shared.references import GAS
 from shared.structures import Structure
 
 router = APIRouter(tags=["reference energies"])
@@ -55,19 +55,18 @@ def dft_inputs(
     chosen = results.minima(session, selections.find(session, job.id, selection))
     if not chosen:
         raise Conflict(f"job {job.id} has no minima to hand over: it is {job.state}")
-    structures = [(one.minimum, one.finding) for one in chosen]
     pieces = [
-        handoff.Piece(f"rank{minimum.rank}-candidate{finding.candidate.id}", finding.structure)
-        for minimum, finding in structures
+        handoff.Piece(f"rank{one.minimum.rank}-candidate{one.finding.candidate.id}", one.finding.structure)
+        for one in chosen
     ]
-    lowest = structures[0][1]
+    lowest = chosen[0].finding
     pieces.append(handoff.Piece("slab", clean_slab(session, job.id, lowest.candidate.member), relaxed=True))
     counts = _coefficients(job, lowest.structure)
     x, y, z = (bool(periodic) for periodic in lowest.structure.pbc)
     pieces += [
         handoff.Piece(f"gas-{name}", references.gas_start(name, (x, y, z)), periodic=False, relaxed=True)
         for name in counts
-        if name in references.GAS
+        if name in GAS
     ]
     packed = _zip(handoff.inputs(pieces, code, counts))
     name = f'attachment; filename="{job.id}-{code}.zip"'
@@ -118,7 +117,7 @@ def _candidate(session: Session, caller: Caller, candidate_id: int) -> tuple[Can
 
 
 def _coefficients(job: Job, structure: Structure) -> dict[str, float]:
-    own = JobParameters.model_validate(job.parameters).references
+    own = job.read_parameters().references
     return references.coefficients(structure.numbers[structure.adsorbate].tolist(), own)
 
 

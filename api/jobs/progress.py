@@ -82,11 +82,10 @@ def progress(session: Session, jobs: Sequence[Job]) -> dict[UUID, Progress]:
     _count_search(session, ids, found)
     _count_results(session, ids, found)
     for job in jobs:
-        hopping = job.parameters["hopping"]
+        hopping = job.read_parameters().hopping
         walkers = sum(found[job.id].walkers.values())
-        searching = found[job.id].placements * len(job.search_members)
-        going = min(searching, len(job.search_members) * int(hopping.get("walkers", searching)))
-        found[job.id].hops_most = walkers + int(hopping["hops"]) * going
+        going = min(found[job.id].placements, hopping.walkers) * len(job.search_members)
+        found[job.id].hops_most = walkers + hopping.hops * going
     for row in session.execute(_best(ids)):
         found[row.job_id].best = _as_best(row)
     for row in session.execute(_chosen(ids)):
@@ -165,14 +164,13 @@ def _means(ids: Iterable[UUID]) -> Subquery:
 def _best(ids: list[UUID]) -> Select[Any]:
     """The lowest plain mean among each job's sound, distinct candidates that pass its filter so far."""
     means = _means(ids)
-    ensemble = Job.parameters["ensemble"]
-    spread = case((ensemble["spread"].as_string() == Spread.RANGE, means.c.range), else_=means.c.std)
+    spread = case((Job.spread == Spread.RANGE, means.c.range), else_=means.c.std)
     return (
         select(Candidate.job_id, means.c.mean, means.c.n, means.c.member, means.c.reference)
         .ext(distinct_on(Candidate.job_id))
         .join(means, means.c.candidate_id == Candidate.id)
         .join(Job, Job.id == Candidate.job_id)
-        .where(Candidate.duplicate_of.is_(None), Candidate.converged, func.cardinality(Candidate.anomalies) == 0)
+        .where(Candidate.duplicate_of.is_(None), Candidate.sound())
         .where((means.c.n == 1) | (spread <= _limit()))
         .order_by(Candidate.job_id, means.c.mean, Candidate.id)
     )
@@ -180,21 +178,20 @@ def _best(ids: list[UUID]) -> Select[Any]:
 
 def _limit() -> ColumnElement[float]:
     """A job's limit of the spread, eV: a number, or the newest calibration's."""
-    ensemble = Job.parameters["ensemble"]
     calibrated = (
         select(Calibration.limit)
         .where(
             Calibration.members.contains(Job.score_members),
             Calibration.members.contained_by(Job.score_members),
-            Calibration.functional == ensemble["functional"].as_string(),
-            Calibration.spread == ensemble["spread"].as_string(),
+            Calibration.functional == Job.functional,
+            Calibration.spread == Job.spread,
         )
         .order_by(Calibration.id.desc())
         .limit(1)
         .correlate(Job)
         .scalar_subquery()
     )
-    return case((func.jsonb_typeof(ensemble["limit"]) == "number", ensemble["limit"].as_float()), else_=calibrated)
+    return func.coalesce(Job.own_limit, calibrated)
 
 
 def _chosen(ids: list[UUID]) -> Select[Any]:

@@ -6,7 +6,6 @@ Pure checks on arrays: no database, no HTTP. Lengths in Å.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 
 import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
@@ -14,7 +13,8 @@ from ase.neighborlist import primitive_neighbor_list
 
 from api.members.choice import KnownMember
 from shared.errors import InvalidInput
-from shared.parameters import OwnReference
+from shared.parameters import NO_REFERENCES, OwnReference
+from shared.references import CHEMICAL_POTENTIALS, COVERED, GAS, EnergyKind, in_words
 from shared.structures import Floats, Integers, Mask, Structure
 from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, SlabSubmission, Submission
 
@@ -26,10 +26,7 @@ THINNEST_CELL = 1.0
 """Least distance between opposite faces of a cell, along periodic directions."""
 CLEARANCE = 2.0
 """Least empty space between the adsorbate and the next image of the slab's bottom."""
-REFERENCED = frozenset({1, 6, 7, 8})
-"""Elements that the gas references CO, H2, H2O and N2 cover."""
 MAX_MILLER = 8
-NONE: Mapping[str, OwnReference] = MappingProxyType({})
 
 
 def check_submission(
@@ -37,7 +34,7 @@ def check_submission(
     members: Iterable[KnownMember],
     *,
     max_atoms: int,
-    references: Mapping[str, OwnReference] = NONE,
+    references: Mapping[str, OwnReference] = NO_REFERENCES,
 ) -> None:
     """Raise InvalidInput for an (adsorbate, surface) pair that can't be computed by these members.
 
@@ -161,14 +158,14 @@ def _check_referenced(
     """Every element of the adsorbate has a reference, the same one for every member."""
     field, own = "parameters.references", {atomic_numbers[symbol] for symbol in references}
     elements = _adsorbate_elements(submission)
-    total = sorted({member.name for member in members if member.energy_kind == "total"})
-    direct = sorted({member.name for member in members if member.energy_kind != "total"})
-    missing = _symbols(elements - REFERENCED - own)
+    total = sorted({member.name for member in members if member.energy_kind == EnergyKind.TOTAL})
+    direct = sorted({member.name for member in members if member.energy_kind != EnergyKind.TOTAL})
+    missing = _symbols(elements - COVERED - own)
     if missing:
         hint = ", or give the total energies of a reference of your own in parameters.references" if total else ""
         raise InvalidInput(
-            f"the adsorbate holds {missing}, but the gas references (CO, H2, H2O, N2) of {', '.join(total or direct)} cover "
-            f"H, C, N and O only: use an adsorbate of these{hint}",
+            f"the adsorbate holds {missing}, but the gas references ({', '.join(GAS)}) of {', '.join(total or direct)} cover "
+            f"{in_words(CHEMICAL_POTENTIALS)} only: use an adsorbate of these{hint}",
             field="input.structure" if isinstance(submission, AdslabSubmission) else "input.adsorbate",
         )
     needed = elements & own

@@ -91,7 +91,7 @@ def _findings(session: Session, rows: Sequence[Candidate], selection: Selection 
     if selection is not None:
         judged = select(Score).where(Score.selection_id == selection.id, Score.candidate_id.in_(ids))
         scores = {row.candidate_id: row for row in session.scalars(judged)}
-    members = () if selection is None else tuple(selection.rules["members"])
+    members = () if selection is None else selection.read_rules().members
     return [
         Finding(
             row,

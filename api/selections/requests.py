@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.database.tables import Job
 from shared.errors import InvalidInput
-from shared.parameters import Choosing, Functional, JobParameters, Limit, MemberName, Spread, Weight
+from shared.parameters import Choosing, Count, Functional, Limit, ScoringMembers, Spread, Weights, Window
 
 
 class SelectionRequest(BaseModel):
@@ -23,21 +23,19 @@ class SelectionRequest(BaseModel):
         },
     )
 
-    members: Annotated[tuple[MemberName, ...], Field(min_length=1, max_length=10)] | None = Field(
-        default=None, description="some of the job's score members"
-    )
-    weights: Annotated[dict[MemberName, Weight], Field(max_length=10)] | None = None
+    members: ScoringMembers | None = Field(default=None, description="some of the job's score members")
+    weights: Weights | None = None
     spread: Spread | None = None
     limit: Limit | None = Field(default=None, description="eV, or `calibrated`")
     functional: Functional | None = Field(default=None, description="of the calibration that is asked for")
-    count: Annotated[int, Field(ge=1, le=100)] | None = None
-    window: Annotated[float, Field(gt=0, le=20)] | None = Field(default=None, description="eV above the lowest")
+    count: Count | None = None
+    window: Window | None = Field(default=None, description="eV above the lowest")
     include_anomalous: bool | None = None
 
 
 def rules(request: SelectionRequest, job: Job) -> Choosing:
     """The job's own rules with what was asked for in their place. Raises InvalidInput for members that didn't score it."""
-    own = JobParameters.model_validate(job.parameters).choosing(tuple(job.score_members))
+    own = job.read_parameters().choosing(tuple(job.score_members))
     asked: dict[str, Any] = request.model_dump(exclude_none=True)
     members = tuple(dict.fromkeys(request.members or own.members))
     strange = sorted(set(members) - set(own.members))

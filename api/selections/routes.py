@@ -34,7 +34,7 @@ def select_again(job_id: UUID, request: SelectionRequest, caller: Submitter, ses
     asked = rules(request, job)
     limit = selections.limit_of(session, asked)
     pool = selections.pool(session, job.id, asked.members)
-    outcome = choose(pool, asked, limit[0])
+    outcome = choose(pool, asked, limit.value)
     return _answer(session, selections.store(session, job.id, asked, limit, pool, outcome, user_id=caller.user_id))
 
 

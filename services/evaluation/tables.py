@@ -15,9 +15,8 @@ from services.evaluation.challenge import THRESHOLD, Verdict, judge
 from services.evaluation.labelled import Labelled, pairs
 from services.evaluation.shares import Share, correlation, interval, share
 from shared.parameters import Spread
+from shared.soundness import Anomaly
 from shared.structures import Floats, Integers, Mask
-
-KINDS = ("dissociated", "desorbed", "intercalated", "reconstructed")
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def anomaly_table(labelled: Labelled, *, seed: int = 0) -> list[AnomalyRow]:
         mine = labelled.method == index
         names = np.array(labelled.anomalies, dtype=object)[mine]
         system = labelled.groups[mine]
-        hits = {kind: np.array([kind in name for name in names], dtype=np.bool_) for kind in KINDS}
+        hits = {str(kind): np.array([kind in name for name in names], dtype=np.bool_) for kind in Anomaly}
         hits["any"] = np.array([bool(name) for name in names], dtype=np.bool_)
         rows.append(AnomalyRow(method, {kind: share(hit, system, seed=seed) for kind, hit in hits.items()}))
     return rows

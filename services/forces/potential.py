@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol, TypeAlias, TypeVar
 
+from shared.references import EnergyKind as EnergyKind
 from shared.structures import Floats, Structure
 
 T = TypeVar("T")
-
-
-class EnergyKind(StrEnum):
-    """What a potential's energy means."""
-
-    TOTAL = "total"
-    ADSORPTION = "adsorption"  # OC20: relative to the relaxed clean slab and CO, H2, H2O, N2
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,8 @@ from fairchem.data.oc.utils import DetectTrajAnomaly
 
 from services.geometry.contacts import neighbours, radius_sums
 from shared.errors import InvalidInput
+from shared.soundness import Anomaly
 from shared.structures import Structure
-
-DISSOCIATED = "dissociated"
-DESORBED = "desorbed"
-INTERCALATED = "intercalated"
-RECONSTRUCTED = "reconstructed"
 
 _SKIN = 0.6
 """Å: the detector's neighbour list adds 0.3 Å for each of the two atoms."""
@@ -39,14 +35,14 @@ def find(start: Structure, relaxed: Structure, clean_slab: Structure) -> tuple[s
     )
     anomalies = []
     if detector.is_adsorbate_dissociated():
-        anomalies.append(DISSOCIATED)
+        anomalies.append(Anomaly.DISSOCIATED)
     left = _left_across_the_vacuum(relaxed)
     if detector.is_adsorbate_desorbed() or left:
-        anomalies.append(DESORBED)
+        anomalies.append(Anomaly.DESORBED)
     if detector.is_adsorbate_intercalated() and not left:
-        anomalies.append(INTERCALATED)
+        anomalies.append(Anomaly.INTERCALATED)
     if detector.has_surface_changed():
-        anomalies.append(RECONSTRUCTED)
+        anomalies.append(Anomaly.RECONSTRUCTED)
     return tuple(anomalies)
 
 

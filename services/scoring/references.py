@@ -9,44 +9,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 import numpy as np
 from ase.build import molecule
 from ase.data import atomic_numbers, chemical_symbols
 
 from shared.errors import InvalidInput
-from shared.parameters import OwnReference
+from shared.parameters import NO_REFERENCES, OwnReference
+from shared.references import CHEMICAL_POTENTIALS, COVERED, GAS, in_gas, in_words
 from shared.structures import Structure
 
-GAS = ("CO", "H2", "H2O", "N2")
-"""The reference molecules."""
 BOX = 15.0
 """Å: edge of the box that holds a gas molecule; no potential in use sees across it."""
 
-_CHEMICAL_POTENTIALS: dict[int, dict[str, float]] = {
-    1: {"H2": 0.5},
-    6: {"CO": 1.0, "H2O": -1.0, "H2": 1.0},
-    7: {"N2": 0.5},
-    8: {"H2O": 1.0, "H2": -1.0},
-}
 
-
-NONE: Mapping[str, OwnReference] = MappingProxyType({})
-
-
-def coefficients(numbers: Sequence[int], own: Mapping[str, OwnReference] = NONE) -> dict[str, float]:
+def coefficients(numbers: Sequence[int], own: Mapping[str, OwnReference] = NO_REFERENCES) -> dict[str, float]:
     """How many of each reference the adsorbate's atoms are worth; zeros left out, in the order of GAS, then one's own by label.
 
     own: references by element symbol, for what the gas molecules don't cover. Raises InvalidInput for an element without a reference.
     """
     counts = Counter(int(number) for number in numbers)
     extra = {atomic_numbers[symbol]: reference for symbol, reference in own.items()}
-    unknown = sorted(chemical_symbols[number] for number in counts.keys() - _CHEMICAL_POTENTIALS.keys() - extra.keys())
+    unknown = sorted(chemical_symbols[number] for number in counts.keys() - COVERED - extra.keys())
     if unknown:
         raise InvalidInput(
-            f"no reference for {', '.join(unknown)}: adsorption energies are on the scale of CO, H2, H2O and N2, which cover C, H, N "
-            "and O; give one of your own in parameters.references",
+            f"no reference for {', '.join(unknown)}: adsorption energies are on the scale of {in_words(GAS)}, which cover "
+            f"{in_words(sorted(CHEMICAL_POTENTIALS))}; give one of your own in parameters.references",
             field="adsorbate",
         )
     totals = dict.fromkeys(GAS, 0.0)
@@ -54,7 +42,7 @@ def coefficients(numbers: Sequence[int], own: Mapping[str, OwnReference] = NONE)
     for number, count in counts.items():
         if number in extra:
             theirs[extra[number].label] = count / extra[number].atoms
-        for gas, share in _CHEMICAL_POTENTIALS.get(number, {}).items():
+        for gas, share in CHEMICAL_POTENTIALS.get(chemical_symbols[number], {}).items():
             totals[gas] += count * share
     return {name: total for name, total in (totals | dict(sorted(theirs.items()))).items() if total != 0.0}
 
@@ -97,5 +85,5 @@ def statement(coefficients: Mapping[str, float]) -> str:
         count = coefficients.get(name, 0.0)
         if count:
             size = "" if abs(count) == 1 else f"{abs(count):g} "
-            words.append(f"{'+' if count > 0 else '-'} {size}{name}{'(g)' if name in GAS else ''}")
+            words.append(f"{'+' if count > 0 else '-'} {size}{in_gas(name) if name in GAS else name}")
     return " ".join(words)

@@ -14,12 +14,13 @@ import numpy as np
 from services.scoring.ensemble import Summaries, one_reference, summarise, weights_of
 from shared.parameters import Choosing, Spread
 from shared.scored import Outcome, Pool
+from shared.soundness import spoils
 from shared.structures import Floats, Integers, Mask
 
 
 @dataclass(frozen=True, eq=False)
 class _Filtered:
-    """Masks over candidates [n]: what keeps each from being trusted."""
+    """Masks over candidates [n]: what keeps each from being trusted. The first two keep it from being sound (shared.soundness)."""
 
     summaries: Summaries
     anomalous: Mask
@@ -74,7 +75,9 @@ def _filter(pool: Pool, summaries: Summaries, rules: Choosing, limit: float) -> 
         too_wide = summaries.spread(rules.spread) > limit
     return _Filtered(
         summaries=summaries,
-        anomalous=np.array([bool(names) and not rules.include_anomalous for names in pool.anomalies], dtype=np.bool_),
+        anomalous=np.array(
+            [spoils(names, include_anomalous=rules.include_anomalous) for names in pool.anomalies], dtype=np.bool_
+        ),
         unconverged=~pool.converged,
         too_few=summaries.n < 2,
         too_wide=too_wide,

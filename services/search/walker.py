@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from shared.parameters import Selection
+from shared.soundness import is_sound
 from shared.structures import Floats, Structure
 
 
@@ -77,8 +78,8 @@ class Found:
     force_calls: int
 
     def sound(self, selection: Selection) -> bool:
-        """Whether it may be chosen: converged, and without anomaly unless the job asks for those too."""
-        return self.converged and (not self.anomalies or selection.include_anomalous)
+        """Whether it may be chosen."""
+        return is_sound(self.converged, self.anomalies, include_anomalous=selection.include_anomalous)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from api.jobs.validation import CLOSEST, REFERENCED
+from api.jobs.validation import CLOSEST
 from shared.adsorbates import lookup, names
 from shared.errors import InvalidInput
+from shared.references import COVERED
 
 
 def test_there_are_oc20s_86_with_names_of_their_own():
@@ -20,7 +21,7 @@ def test_each_is_a_molecule_that_a_job_may_use(name):
     positions = np.array(adsorbate.positions)
     assert positions.shape == (len(adsorbate.numbers), 3)
     assert np.isfinite(positions).all()
-    assert set(adsorbate.numbers) <= REFERENCED
+    assert set(adsorbate.numbers) <= COVERED
     assert len(positions) == 1 or pdist(positions).min() > CLOSEST
     assert len(adsorbate.binding) == name.count("*")
     assert set(adsorbate.binding) <= set(range(len(adsorbate.numbers)))

@@ -69,7 +69,6 @@ def walkers(member: str) -> Subquery:
         )
         .scalar_subquery()
     )
-    lag = Job.parameters["hopping"]["lag"].as_integer()
     standing = _standing(Walker)
     return (
         select(Walker.id, *_fair(Walker, standing), Walker.hop, Placement.index)
@@ -83,7 +82,7 @@ def walkers(member: str) -> Subquery:
             _references_done(Walker.job_id, member),
             or_(
                 Walker.refines.is_not(None),
-                and_(Walker.hop < slowest + lag, or_(Walker.hop == 0, slowest > 0)),
+                and_(Walker.hop < slowest + Job.lag, or_(Walker.hop == 0, slowest > 0)),
             ),
         )
         .subquery()

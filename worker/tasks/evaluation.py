@@ -8,12 +8,12 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy.orm import Session
 
-from services.forces.potential import EnergyKind, Evaluation, Request, Walk
+from services.forces.potential import Evaluation, Request, Walk
 from services.scoring import references
-from shared.database.repositories.references import GAS, SLAB, of_job
+from shared.database.repositories.references import of_job
 from shared.database.repositories.structures import restore
 from shared.database.tables import Candidate, Job, MemberEnergy
-from shared.parameters import JobParameters
+from shared.references import EnergyKind, ReferenceKind
 from shared.states import State
 from shared.structures import Structure
 from worker.queue import claims
@@ -21,26 +21,30 @@ from worker.queue import claims
 
 @dataclass(frozen=True, eq=False)
 class EvaluationItem:
-    """slab: energy of the relaxed clean slab, eV; gas: energies of the gas molecules and of the job's own references, eV, by name;
-    None and empty where the member predicts adsorption energies itself. coefficients: how many of each."""
+    """An evaluation that was claimed, with the references that bring its energy to the common scale."""
 
     lease: claims.Lease
     job_ids: tuple[UUID, ...]
     structure: Structure
     slab: float | None
+    """Energy of the relaxed clean slab, eV; None where the member predicts adsorption energies itself."""
     gas: dict[str, float]
+    """Energies of the gas molecules and of the job's own references, eV, by name; empty where the member predicts adsorption
+    energies itself."""
     coefficients: dict[str, float]
+    """How many of each."""
 
     @classmethod
     def load(cls, session: Session, row: MemberEnergy, kind: EnergyKind) -> EvaluationItem:
         candidate = session.get_one(Candidate, row.candidate_id)
-        own = JobParameters.model_validate(session.get_one(Job, row.job_id).parameters).references
+        own = session.get_one(Job, row.job_id).read_parameters().references
         structure = restore(candidate.structure, candidate.positions)
         slab, gas = None, {}
         if kind is EnergyKind.TOTAL:
             known = of_job(session, row.job_id, row.member)
-            slab = next(one.energy for one in known if one.kind == SLAB)
-            gas = {one.label: one.energy for one in known if one.kind == GAS and one.energy is not None}
+            slab = next(one.energy for one in known if one.kind == ReferenceKind.SLAB)
+            relaxed = [one for one in known if one.kind == ReferenceKind.GAS]
+            gas = {one.label: one.energy for one in relaxed if one.energy is not None}
             gas |= references.own_energies(own, row.member)
         return cls(
             lease=claims.lease_of(row),

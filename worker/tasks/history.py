@@ -58,8 +58,7 @@ def best_by_round(session: Session, job_id: UUID, member: str, last: int) -> lis
             Candidate.member == member,
             Walker.refines.is_(None),
             Candidate.hop <= last,
-            Candidate.converged,
-            func.cardinality(Candidate.anomalies) == 0,
+            Candidate.sound(),
         )
         .group_by(Candidate.hop)
     )

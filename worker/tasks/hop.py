@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
@@ -30,26 +29,29 @@ from worker.tasks import history
 
 @dataclass(frozen=True, eq=False)
 class HopItem:
-    """ended: why the walker stops before this hop, or None. share: force calls it may use in all, or None. recipients: whom a new
-    sound minimum goes to."""
+    """A hop that was claimed, with all that it may know."""
 
     lease: claims.Lease
     job_ids: tuple[UUID, ...]
     member: str
     parameters: JobParameters
     recipients: Recipients
+    """Whom a new sound minimum goes to."""
     placement_id: int
     placement: Structure
     slab: Structure
+    """The clean slab, as this member relaxed it."""
     walker: WalkerState
     known: list[history.KnownMinimum]
     share: int | None
+    """Force calls that the walker may use in all; None without a budget."""
     ended: WalkerEnd | None
+    """Why the walker stops before this hop, or None."""
 
     @classmethod
     def load(cls, session: Session, row: Walker) -> HopItem:
         job = session.get_one(Job, row.job_id)
-        parameters = JobParameters.model_validate(job.parameters)
+        parameters = job.read_parameters()
         if row.refines is not None:
             alone = parameters.hopping.model_copy(update={"hops": 0})
             parameters = parameters.model_copy(update={"hopping": alone})
@@ -60,9 +62,10 @@ class HopItem:
             else WalkerState.from_document(row.memory, placement)
         )
         lag = parameters.hopping.lag
-        # settled before the first escape; later hops ask again only to know their share of a budget
+        # decided before the first escape; later hops ask again only to know their share of a budget
         asks = walker.hop == 1 or (walker.hop > 1 and parameters.max_force_calls is not None)
-        share, ended = _allotted(session, row, parameters, len(job.search_members)) if asks else (None, None)
+        allotted = _allotted(session, row, parameters, len(job.search_members)) if asks else _Allotment()
+        ended = allotted.ended
         in_time = row.refines is not None or (walker.hop == 0 and row.placement.index == 0)
         if not in_time and history.out_of_time(session, job, parameters):
             ended = WalkerEnd.WALL_TIME
@@ -80,8 +83,8 @@ class HopItem:
             slab=clean_slab(session, row.job_id, row.member),
             walker=walker,
             known=history.known_minima(session, row, lag),
-            share=share,
-            ended=ended or hopping.ended(walker, best, parameters, share),
+            share=allotted.force_calls,
+            ended=ended or hopping.ended(walker, best, parameters, allotted.force_calls),
         )
 
     def walk(self) -> Walk[Hop | None]:
@@ -148,10 +151,17 @@ def _start(session: Session, row: Walker, placement: Structure) -> Structure:
     return placement.moved(session.get_one(Candidate, row.refines).positions)
 
 
-def _allotted(
-    session: Session, row: Walker, parameters: JobParameters, n_members: int
-) -> tuple[int | None, WalkerEnd | None]:
-    """Force calls that a walker past its first relaxation may use, and why it goes no further, if so."""
+@dataclass(frozen=True)
+class _Allotment:
+    """What the job grants a walker past its first relaxation."""
+
+    force_calls: int | None = None
+    """That it may use in all; None where there is no budget."""
+    ended: WalkerEnd | None = None
+    """Why it goes no further, if so."""
+
+
+def _allotted(session: Session, row: Walker, parameters: JobParameters, n_members: int) -> _Allotment:
     firsts = [
         None if one is None else _first(one, parameters)
         for one in history.first_candidates(session, row.job_id, row.member)
@@ -159,16 +169,13 @@ def _allotted(
     going, index = promising(firsts, parameters), row.placement.index
     budget = parameters.max_force_calls
     allotted = None if budget is None else share(budget, n_members, firsts, going, index)
-    return allotted, None if index in going else WalkerEnd.NOT_PROMISING
+    return _Allotment(allotted, None if index in going else WalkerEnd.NOT_PROMISING)
 
 
 def _first(row: Candidate, parameters: JobParameters) -> First:
     minimum = Minimum(restore(row.structure, row.positions), row.energy)
-    return First(minimum, _sound(row.converged, row.anomalies, parameters), row.force_calls)
-
-
-def _sound(converged: bool, anomalies: Sequence[str], parameters: JobParameters) -> bool:
-    return converged and (not anomalies or parameters.selection.include_anomalous)
+    sound = row.sound(include_anomalous=parameters.selection.include_anomalous)
+    return First(minimum, sound, row.force_calls)
 
 
 def _seed(parameters: JobParameters, row: Walker) -> tuple[int, ...]:

@@ -9,18 +9,18 @@ from pydantic import TypeAdapter
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from services.forces.potential import EnergyKind
 from services.geometry import similarity
 from services.scoring import references, selection
 from services.scoring.ensemble import summarise
 from services.systems.assembly import System, assemble
 from services.systems.placement import Placed, place
 from shared.database.repositories import members, selections
-from shared.database.repositories.references import GAS, SLAB, Wanted, want
+from shared.database.repositories.references import Wanted, want
 from shared.database.repositories.structures import keep
 from shared.database.tables import Candidate, Job, Placement, Walker
 from shared.database.workflow import transitions
 from shared.parameters import JobParameters
+from shared.references import GAS, EnergyKind, ReferenceKind
 from shared.states import Stage, State
 from shared.submissions import Submission
 from worker.queue import claims
@@ -33,7 +33,7 @@ _PLACEMENT_STREAM = 1
 
 def find_placements(job: Job) -> tuple[System, list[Placed]]:
     """The system that was submitted, and where its walkers start. Raises InvalidInput."""
-    parameters = JobParameters.model_validate(job.parameters)
+    parameters = job.read_parameters()
     system = assemble(_SUBMISSION.validate_python(job.submission))
     rng = np.random.default_rng([parameters.seed, _PLACEMENT_STREAM])
     placed = [Placed(system.first, "submitted", "submitted")] if system.first is not None else []
@@ -70,27 +70,27 @@ def store_placements(session: Session, lease: claims.Lease, job: Job, system: Sy
 def _wanted(job: Job, system: System, *, gas: bool) -> list[Wanted]:
     """A member needs the clean slab relaxed by itself, for restraints and anomalies; one that scores with total energies needs
     the gas molecules too."""
-    parameters = JobParameters.model_validate(job.parameters)
+    parameters = job.read_parameters()
     hopping, slab = parameters.hopping, system.slab
-    wanted = [Wanted(SLAB, slab.formula, slab, hopping.fmax, hopping.max_relaxation_steps)]
+    wanted = [Wanted(ReferenceKind.SLAB, slab.formula, slab, hopping.fmax, hopping.max_relaxation_steps)]
     if gas:
         pbc = (bool(slab.pbc[0]), bool(slab.pbc[1]), bool(slab.pbc[2]))
         wanted += [
-            Wanted(GAS, name, references.gas_start(name, pbc), hopping.fmax, hopping.max_relaxation_steps)
+            Wanted(ReferenceKind.GAS, name, references.gas_start(name, pbc), hopping.fmax, hopping.max_relaxation_steps)
             for name in references.coefficients(system.adsorbate.numbers, parameters.references)
-            if name in references.GAS
+            if name in GAS
         ]
     return wanted
 
 
 def choose_minima(session: Session, lease: claims.Lease, job: Job) -> None:
     """Mark duplicates across walkers and members, score every candidate, and store the job's own selection."""
-    parameters = JobParameters.model_validate(job.parameters)
+    parameters = job.read_parameters()
     rules = parameters.choosing(tuple(job.score_members))
     _mark_duplicates(session, job, parameters)
     limit = selections.limit_of(session, rules)
     pool = selections.pool(session, job.id, rules.members)
-    outcome = selection.choose(pool, rules, limit[0])
+    outcome = selection.choose(pool, rules, limit.value)
     selections.store(session, job.id, rules, limit, pool, outcome, user_id=job.user_id)
     claims.finish(session, lease, State.SUCCEEDED)
     if (outcome.rank >= 0).any():

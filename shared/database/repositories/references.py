@@ -13,21 +13,21 @@ from sqlalchemy.orm import Session
 
 from shared.database.repositories.structures import keep, restore
 from shared.database.tables import JobReference, Reference, RegisteredMember
+from shared.references import ReferenceKind
 from shared.states import State
 from shared.structures import Structure
-
-SLAB = "slab"
-GAS = "gas"
 
 
 @dataclass(frozen=True, eq=False)
 class Wanted:
-    """A reference that a job rests on. label: the molecule, or the slab's formula. fmax: eV/Å."""
+    """A reference that a job rests on."""
 
-    kind: str
+    kind: ReferenceKind
     label: str
+    """The molecule, or the slab's formula."""
     start: Structure
     fmax: float
+    """eV/Å."""
     max_steps: int
 
     @property
@@ -78,7 +78,7 @@ def of_job(session: Session, job_id: UUID, member: str) -> list[Reference]:
 
 def clean_slab(session: Session, job_id: UUID, member: str) -> Structure:
     """The job's clean slab as relaxed by this member."""
-    row = next(row for row in of_job(session, job_id, member) if row.kind == SLAB)
+    row = next(row for row in of_job(session, job_id, member) if row.kind == ReferenceKind.SLAB)
     if row.state != State.SUCCEEDED or row.positions is None:
         raise LookupError(f"the clean slab by {member} is not there yet")
     return restore(row.structure, row.positions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
@@ -59,10 +60,20 @@ def _energies(
     return table
 
 
-def limit_of(session: Session, rules: Choosing) -> tuple[float, int | None]:
-    """The limit of the spread, eV, and the calibration it comes from, if any. Raises InvalidInput where there is none."""
+@dataclass(frozen=True)
+class SpreadLimit:
+    """The limit of the spread that a choice goes by."""
+
+    value: float
+    """eV."""
+    calibration_id: int | None
+    """The calibration it comes from, if any."""
+
+
+def limit_of(session: Session, rules: Choosing) -> SpreadLimit:
+    """The number that the rules give, or the newest calibration's. Raises InvalidInput where there is none."""
     if rules.limit != CALIBRATED:
-        return float(rules.limit), None
+        return SpreadLimit(float(rules.limit), None)
     found = newest(session, rules.members, rules.functional, rules.spread)
     what = f"{', '.join(sorted(rules.members))} ({rules.spread}, against {rules.functional})"
     if found is None:
@@ -75,20 +86,20 @@ def limit_of(session: Session, rules: Choosing) -> tuple[float, int | None]:
             f"no limit reached the target in the newest calibration for {what} (number {found.id}): give a limit in eV",
             field="limit",
         )
-    return found.limit, found.id
+    return SpreadLimit(found.limit, found.id)
 
 
 def store(
     session: Session,
     job_id: UUID,
     rules: Choosing,
-    limit: tuple[float, int | None],
+    limit: SpreadLimit,
     pool: Pool,
     outcome: Outcome,
     *,
     user_id: int | None = None,
 ) -> Selection:
-    """Keep an answer, beside those that the job has. limit: as `limit_of` gives it."""
+    """Keep an answer, beside those that the job has."""
     # one at a time: two would take the same number
     session.execute(select(Job.id).where(Job.id == job_id).with_for_update(key_share=True))
     last = session.scalar(select(func.max(Selection.number)).where(Selection.job_id == job_id))
@@ -96,8 +107,8 @@ def store(
         job_id=job_id,
         number=0 if last is None else last + 1,
         rules=rules.model_dump(mode="json"),
-        limit=limit[0],
-        calibration_id=limit[1],
+        limit=limit.value,
+        calibration_id=limit.calibration_id,
         reference="; ".join(pool.references),
         n_candidates=len(pool),
         n_passing=int(outcome.passes.sum()),

@@ -9,26 +9,18 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from enum import StrEnum
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.database.tables import ApiKey, User
+from shared.database.tables.accounts import Role as Role
 from shared.errors import Unauthorised
 
 _MARK = "adhop"
 _PREFIX_BYTES = 4
 _SECRET_BYTES = 32
-
-
-class Role(StrEnum):
-    """What a key allows: `read` its user's jobs, `submit` and cancel them, or everything of everybody (`admin`)."""
-
-    ADMIN = "admin"
-    SUBMIT = "submit"
-    READ = "read"
 
 
 @dataclass(frozen=True)

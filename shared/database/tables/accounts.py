@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
-from sqlalchemy import (
-    ForeignKey,
-)
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shared.database.tables.base import Base
 from shared.database.tables.columns import Key, Now, one_of
+
+
+class Role(StrEnum):
+    """What a key allows: `read` its user's jobs, `submit` and cancel them, or everything of everybody (`admin`)."""
+
+    ADMIN = "admin"
+    SUBMIT = "submit"
+    READ = "read"
 
 
 class User(Base):
@@ -36,4 +43,4 @@ class ApiKey(Base):
 
     user: Mapped[User] = relationship(lazy="joined")
 
-    __table_args__ = (one_of("role", ["admin", "submit", "read"], "role"),)
+    __table_args__ = (one_of("role", [role.value for role in Role], "role"),)

@@ -8,15 +8,21 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import (
     CheckConstraint,
+    ColumnElement,
     ForeignKey,
     Index,
     UniqueConstraint,
+    case,
+    func,
     text,
 )
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shared.database.tables.base import Base, WorkRow, of_job
 from shared.database.tables.columns import Key, Now, Vectors, claimable_checks, one_of
+from shared.parameters import CALIBRATED, JobParameters
+from shared.references import ReferenceKind
 from shared.states import Stage, State, Work
 from shared.structures import Floats
 
@@ -58,6 +64,61 @@ class Job(Base):
         Index("ix_jobs_keyset", "user_id", text("created_at DESC"), text("id DESC")),
         Index("ix_jobs_open", "state", "stage", postgresql_where=text("state IN ('queued', 'running')")),
     )
+
+    def read_parameters(self) -> JobParameters:
+        """What steers the job; the document is read anew by every call."""
+        return JobParameters.model_validate(self.parameters)
+
+    @hybrid_property
+    def lag(self) -> int:
+        return self.read_parameters().hopping.lag
+
+    @lag.inplace.expression
+    @classmethod
+    def _lag(cls) -> ColumnElement[int]:
+        lag: ColumnElement[int] = _stored(cls.parameters, "hopping", "lag").as_integer()
+        return lag
+
+    @hybrid_property
+    def spread(self) -> str:
+        return self.read_parameters().ensemble.spread
+
+    @spread.inplace.expression
+    @classmethod
+    def _spread(cls) -> ColumnElement[str]:
+        spread: ColumnElement[str] = _stored(cls.parameters, "ensemble", "spread").as_string()
+        return spread
+
+    @hybrid_property
+    def functional(self) -> str:
+        return self.read_parameters().ensemble.functional
+
+    @functional.inplace.expression
+    @classmethod
+    def _functional(cls) -> ColumnElement[str]:
+        functional: ColumnElement[str] = _stored(cls.parameters, "ensemble", "functional").as_string()
+        return functional
+
+    @hybrid_property
+    def own_limit(self) -> float | None:
+        """The limit of the spread, eV, where the job gives a number; None where the calibration's is asked for."""
+        limit = self.read_parameters().ensemble.limit
+        return None if limit == CALIBRATED else float(limit)
+
+    @own_limit.inplace.expression
+    @classmethod
+    def _own_limit(cls) -> ColumnElement[float | None]:
+        limit = _stored(cls.parameters, "ensemble", "limit")
+        return case((func.jsonb_typeof(limit) == "number", limit.as_float()))
+
+
+def _stored(parameters: Any, *path: str) -> Any:
+    """A value of the stored parameters, in SQL. Raises KeyError where JobParameters have no such field: one that is renamed
+    can't be forgotten here."""
+    model: Any = JobParameters
+    for name in path:
+        model, parameters = model.model_fields[name].annotation, parameters[name]
+    return parameters
 
 
 class StageRow(WorkRow):
@@ -135,7 +196,7 @@ class Reference(WorkRow):
 
     __table_args__ = (
         *claimable_checks(),
-        one_of("kind", ["slab", "gas"], "kind"),
+        one_of("kind", [kind.value for kind in ReferenceKind], "kind"),
         UniqueConstraint("member", "digest"),
         CheckConstraint("state <> 'succeeded' OR energy IS NOT NULL", name="succeeded_has_energy"),
         Index(None, "token"),

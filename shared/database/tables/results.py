@@ -8,16 +8,22 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     ForeignKey,
     Index,
     UniqueConstraint,
+    and_,
+    func,
     text,
 )
+from sqlalchemy.ext.hybrid import hybrid_method
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shared.database.tables.base import Base, WorkRow, of_job
 from shared.database.tables.columns import Key, Now, Vectors, claimable_checks, one_of
 from shared.database.tables.jobs import StructureRow
+from shared.parameters import Choosing, Spread
+from shared.soundness import is_sound
 from shared.structures import Floats
 
 
@@ -52,6 +58,18 @@ class Candidate(Base):
         UniqueConstraint("walker_id", "hop"),
         Index("ix_candidates_job", "job_id", "member", "hop"),
     )
+
+    @hybrid_method
+    def sound(self, *, include_anomalous: bool = False) -> bool:
+        """Whether it may be chosen."""
+        return is_sound(self.converged, self.anomalies, include_anomalous=include_anomalous)
+
+    @sound.expression
+    @classmethod
+    def _sound(cls, *, include_anomalous: bool = False) -> ColumnElement[bool]:
+        """`shared.soundness.is_sound` in SQL; a test holds the two equal."""
+        converged = cls.converged.expression
+        return converged if include_anomalous else and_(converged, func.cardinality(cls.anomalies) == 0)
 
 
 class MemberEnergy(WorkRow):
@@ -109,6 +127,10 @@ class Selection(Base):
     created_at: Mapped[Now]
 
     __table_args__ = (UniqueConstraint("job_id", "number"),)
+
+    def read_rules(self) -> Choosing:
+        """How was chosen; the document is read anew by every call."""
+        return Choosing.model_validate(self.rules)
 
 
 def _selection() -> Mapped[int]:
@@ -195,6 +217,6 @@ class Calibration(Base):
     created_at: Mapped[Now]
 
     __table_args__ = (
-        one_of("spread", ["std", "range"], "spread"),
+        one_of("spread", [spread.value for spread in Spread], "spread"),
         Index("ix_calibrations_members", "members", "functional", "spread"),
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.scoring.references import GAS, adsorption_energy, coefficients, gas_start, own_energies, statement
+from services.scoring.references import adsorption_energy, coefficients, gas_start, own_energies, statement
 from shared.errors import InvalidInput
 from shared.parameters import OwnReference
+from shared.references import GAS
 
 # adsorbate atoms, molecules they are worth (worked by balancing the formation reaction), and the words for it
 CASES = [

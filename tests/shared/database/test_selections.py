@@ -23,7 +23,9 @@ RULES = Choosing(members=MEMBERS)
 
 def decided(session, job, rules=RULES, limit=0.3):
     pool = selections.pool(session, job.id, rules.members)
-    return selections.store(session, job.id, rules, (limit, None), pool, choose(pool, rules, limit))
+    return selections.store(
+        session, job.id, rules, selections.SpreadLimit(limit, None), pool, choose(pool, rules, limit)
+    )
 
 
 def test_the_pool_has_what_succeeded_and_nothing_in_place_of_the_rest(session):
@@ -83,7 +85,7 @@ def test_a_calibrated_limit_is_the_newest_of_the_same_members(session):
     for members, limit in ((["c", "b", "a"], 0.2), (["a", "b", "c"], 0.1), (["a", "b"], 0.9)):
         calibrations.add(session, members, "RPBE", Spread.STD, limit, {}, job.user_id)
     newest = session.scalars(select(Calibration).where(Calibration.limit == 0.1)).one()
-    assert selections.limit_of(session, rules) == (0.1, newest.id)
+    assert selections.limit_of(session, rules) == selections.SpreadLimit(0.1, newest.id)
     calibrations.add(session, MEMBERS, "RPBE", Spread.STD, None, {}, job.user_id)
     with pytest.raises(InvalidInput, match="no limit reached the target"):
         selections.limit_of(session, rules)

@@ -187,7 +187,7 @@ def test_work_waits_for_its_references(session):
 
 def test_no_walker_runs_further_ahead_than_the_lag(session):
     job = add_job(session, walkers=2)
-    lag = job.parameters["hopping"]["lag"]
+    lag = job.lag
     ahead = session.scalars(select(Walker).order_by(Walker.id)).first()
     ahead.hop = lag
     session.flush()

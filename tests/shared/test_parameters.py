@@ -1,0 +1,48 @@
+"""A field stands once: what jobs, choices and requests to choose again have in common is the same."""
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from api.selections.requests import SelectionRequest
+from shared.parameters import Choosing, Ensemble, JobParameters, OwnReference, Selection, Spread
+from shared.references import CHEMICAL_POTENTIALS, GAS, in_gas
+
+MEMBERS = ("a", "b")
+
+
+def test_a_job_s_choice_has_each_field_of_its_ensemble_and_selection():
+    ensemble = Ensemble(
+        weights={"a": 2.0}, spread=Spread.RANGE, limit="calibrated", functional="PBE", score_members=("c",)
+    )
+    selection = Selection(count=3, window=0.5, include_anomalous=True)
+    choosing = JobParameters(ensemble=ensemble, selection=selection).choosing(MEMBERS)
+    left = ensemble.model_dump() | selection.model_dump() | {"members": MEMBERS}
+    assert choosing.model_dump().items() <= left.items()
+    assert left.keys() - choosing.model_fields_set == {"search_members", "refine_members", "score_members"}
+
+
+def test_every_field_of_a_choice_may_be_asked_for_within_its_bounds():
+    assert list(SelectionRequest.model_fields) == list(Choosing.model_fields)
+    for name in Choosing.model_fields:
+        own, asked = _schema(Choosing, name), _schema(SelectionRequest, name)
+        accepted = own["anyOf"] if "anyOf" in own else [own]
+        assert [part for part in asked["anyOf"] if part != {"type": "null"}] == [
+            part for part in accepted if part != {"type": "null"}
+        ]
+
+
+def _schema(model: type[BaseModel], name: str) -> dict:
+    whole = model.model_json_schema()["properties"][name]
+    return {key: value for key, value in whole.items() if key not in ("default", "title", "description")}
+
+
+@pytest.mark.parametrize("symbol", CHEMICAL_POTENTIALS)
+def test_elements_of_the_gas_references_have_no_other_reference(symbol):
+    with pytest.raises(ValidationError, match=f"the reference of {symbol} is that of OC20 \\(CO, H2, H2O, N2\\)"):
+        JobParameters(references={symbol: OwnReference(label="x", energies={"a": -1.0})})
+
+
+@pytest.mark.parametrize("molecule", GAS)
+def test_names_of_the_gas_references_are_taken(molecule):
+    with pytest.raises(ValidationError, match="each reference needs a label of its own"):
+        JobParameters(references={"S": OwnReference(label=in_gas(molecule), energies={"a": -1.0})})
