@@ -42,7 +42,7 @@ class ModelView(BaseModel):
 
 
 class Models(BaseModel):
-    """All members that some worker's registry names."""
+    """All members that workers have registered."""
 
     models: list[ModelView]
 

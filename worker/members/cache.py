@@ -116,7 +116,7 @@ class MemberCache:
             slot.potential = None
 
     def get(self, member: str) -> Potential:
-        """The member, loaded and with its canary alive. Raises MachineryFailure with the reason where it can't be had now; it is
+        """The member's potential, loaded and with its canary alive. Raises MachineryFailure with the reason where it can't be had now; it is
         tried again later."""
         slot = self._slots[member]
         if slot.potential is not None:

@@ -1,4 +1,4 @@
-"""The place that a hosted member has in the cache, filled or not, and what the front end shows of it."""
+"""A hosted member's slot in the cache, which its potential fills while it is resident, and what the front end shows of it."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class _Forward:
 
     def __call__(self, structures: Sequence[Structure]) -> list[Evaluation]:
         graphs = [self._graph(structure) for structure in structures]
-        # "ef" leaves out stress and magnetic moments, a third of the time.
+        # "ef" omits stress and magnetic moments, a third of the time.
         predicted = self.model(graphs, task="ef")
         return [
             Evaluation(

@@ -28,7 +28,7 @@ class TorchPotential:
         """One evaluation per structure, in order.
 
         On a CPU each structure is a forward of its own, so the answer is the same to the last bit whoever shares the
-        call; batching gains nothing there. Raises InvalidInput for an element that the member doesn't know, OutOfMemory when the
+        call; batching gains nothing there. Raises InvalidInput for an element that it doesn't know, OutOfMemory when the
         batch doesn't fit the device, and DeviceFault when the device is beyond use for this process.
         """
         refuse_unknown_elements(self.card, structures)

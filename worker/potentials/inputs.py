@@ -14,7 +14,7 @@ from shared.structures import Structure
 
 
 def refuse_unknown_elements(card: Card, structures: Sequence[Structure]) -> None:
-    """Raises InvalidInput that names the elements this member was never trained on."""
+    """Raises InvalidInput that names the elements this potential was never trained on."""
     asked = {int(number) for structure in structures for number in structure.numbers}
     if unknown := sorted(asked - card.elements):
         symbols = ", ".join(chemical_symbols[number] if 0 < number < 119 else str(number) for number in unknown)

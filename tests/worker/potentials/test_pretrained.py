@@ -44,7 +44,7 @@ def adslab(pbc=True):
     return slab
 
 
-# The packages' own calculators warn of the accelerators we leave out, and of a lost gradient that we avoid.
+# The packages' own calculators warn of the accelerators we do without, and of a lost gradient that we avoid.
 @pytest.mark.filterwarnings("ignore:No tensor product accelerator", "ignore:Converting a tensor with requires_grad")
 def test_answers_are_those_of_the_packages_own_calculator_alone_and_in_a_batch(potential):
     """Twenty structures, four metals. A batched forward is what a GPU runs; here it runs on the CPU."""
