@@ -168,9 +168,7 @@ def slab_with_co() -> Structure:
     slab.rattle(0.05, seed=0)
     adsorbate = [False] * len(layers) + [True] * 2
     made = Structure.from_atoms(slab, adsorbate=adsorbate, surface=[*(layers == 1), False, False])
-    document = made.to_document()
-    document["fixed"] = [*(layers > 2).tolist(), False, False]
-    return Structure.from_document(document)
+    return made.with_roles(fixed=[*(layers > 2), False, False])
 
 
 def peak_mib() -> float:

@@ -159,15 +159,13 @@ def _rows(session: Session, table: Any, n: int, row: Any) -> list[int]:
 def _adslab() -> Structure:
     grid = np.stack(np.meshgrid(*[np.arange(4) * 2.8] * 2, np.arange(3) * 2.3), axis=-1).reshape(-1, 3)
     positions = np.concatenate([grid, [[0, 0, 6.5], [0, 0, 7.65]]])
-    return Structure.from_document(
-        {
-            "numbers": [78] * 48 + [6, 8],
-            "positions": positions,
-            "cell": [[11.2, 0, 0], [0, 11.2, 0], [0, 0, 22]],
-            "pbc": [True] * 3,
-            "tags": [0] * 48 + [2, 2],
-            "fixed": [z < 3 for z in positions[:, 2]],
-        }
+    return Structure.from_tags(
+        numbers=[78] * 48 + [6, 8],
+        positions=positions,
+        cell=np.diag([11.2, 11.2, 22.0]),
+        pbc=[True] * 3,
+        tags=[0] * 48 + [2, 2],
+        fixed=[z < 3 for z in positions[:, 2]],
     )
 
 

@@ -33,20 +33,22 @@ def _frozen(values: ArrayLike, dtype: type[Any], shape: tuple[int, ...], name: s
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """Atoms with explicit roles. Arrays are read-only copies.
-
-    numbers: atomic numbers [n_atoms]. positions: Å [n_atoms, 3]. cell: rows are lattice vectors, Å [3, 3].
-    pbc: periodic along each lattice vector [3]. adsorbate, surface, fixed: masks [n_atoms]; `surface` is the
-    slab's outermost layer as OC20 marks it, `fixed` atoms never move.
-    """
+    """Atoms with explicit roles. Arrays are read-only copies."""
 
     numbers: Integers
+    """Atomic numbers [n_atoms]."""
     positions: Floats
+    """Å [n_atoms, 3]."""
     cell: Floats
+    """Rows are lattice vectors, Å [3, 3]."""
     pbc: Mask
+    """Periodic along each lattice vector [3]."""
     adsorbate: Mask
+    """[n_atoms]."""
     surface: Mask
+    """The slab's outermost layer as OC20 marks it [n_atoms]."""
     fixed: Mask
+    """Atoms that never move [n_atoms]."""
 
     def __post_init__(self) -> None:
         n_atoms = np.shape(self.numbers)[0] if np.ndim(self.numbers) == 1 else -1
@@ -97,15 +99,23 @@ class Structure:
         there.__dict__.update(self.__dict__, positions=frozen)
         return there
 
-    def only(self, mask: Mask) -> Structure:
-        """The atoms that the mask selects [n_atoms]."""
+    def only(self, which: Mask | Integers) -> Structure:
+        """The atoms that a mask selects [n_atoms], or those of these indices in their order [n]."""
         return replace(
             self,
-            numbers=self.numbers[mask],
-            positions=self.positions[mask],
-            adsorbate=self.adsorbate[mask],
-            surface=self.surface[mask],
-            fixed=self.fixed[mask],
+            numbers=self.numbers[which],
+            positions=self.positions[which],
+            adsorbate=self.adsorbate[which],
+            surface=self.surface[which],
+            fixed=self.fixed[which],
+        )
+
+    def with_roles(self, *, surface: ArrayLike | None = None, fixed: ArrayLike | None = None) -> Structure:
+        """The same atoms with other masks [n_atoms]; those not given stay."""
+        return replace(
+            self,
+            surface=self.surface if surface is None else np.asarray(surface, dtype=bool),
+            fixed=self.fixed if fixed is None else np.asarray(fixed, dtype=bool),
         )
 
     @property
@@ -135,6 +145,29 @@ class Structure:
                 field="tags",
             )
         return cls.from_atoms(atoms, adsorbate=tags == 2, surface=tags == 1)
+
+    @classmethod
+    def from_tags(
+        cls,
+        *,
+        numbers: ArrayLike,
+        positions: ArrayLike,
+        cell: ArrayLike,
+        pbc: ArrayLike,
+        tags: ArrayLike,
+        fixed: ArrayLike,
+    ) -> Structure:
+        """From arrays, with OC20 tags for the roles [n_atoms]."""
+        roles = np.asarray(tags, dtype=np.int64)
+        return cls(
+            numbers=np.asarray(numbers, dtype=np.int64),
+            positions=np.asarray(positions, dtype=np.float64).reshape(-1, 3),
+            cell=np.asarray(cell, dtype=np.float64),
+            pbc=np.asarray(pbc, dtype=bool),
+            adsorbate=roles == 2,
+            surface=roles == 1,
+            fixed=np.asarray(fixed, dtype=bool),
+        )
 
     @classmethod
     def from_atoms(cls, atoms: Atoms, *, adsorbate: ArrayLike, surface: ArrayLike) -> Structure:
@@ -171,14 +204,12 @@ class Structure:
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> Structure:
         """Inverse of `to_document`."""
-        tags = np.asarray(document["tags"], dtype=np.int64)
-        return cls(
+        return cls.from_tags(
             numbers=document["numbers"],
-            positions=np.asarray(document["positions"], dtype=np.float64).reshape(-1, 3),
+            positions=document["positions"],
             cell=document["cell"],
             pbc=document["pbc"],
-            adsorbate=tags == 2,
-            surface=tags == 1,
+            tags=document["tags"],
             fixed=document["fixed"],
         )
 

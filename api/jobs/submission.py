@@ -151,15 +151,13 @@ def _adsorbate(given: str | Molecule, read: _Reading) -> Adsorbate:
 
 
 def _structure(parsed: Parsed, tags: Integers) -> Structure:
-    return Structure.from_document(
-        {
-            "numbers": parsed.numbers,
-            "positions": parsed.positions,
-            "cell": parsed.cell,
-            "pbc": parsed.pbc,
-            "tags": tags,
-            "fixed": parsed.fixed,
-        }
+    return Structure.from_tags(
+        numbers=parsed.numbers,
+        positions=parsed.positions,
+        cell=parsed.cell,
+        pbc=parsed.pbc,
+        tags=tags,
+        fixed=parsed.fixed,
     )
 
 

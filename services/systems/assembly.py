@@ -15,11 +15,13 @@ from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, Subm
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """slab: clean. first: the submitted adslab, slab atoms first; None for the other kinds of submission."""
+    """An adsorbate, and the surface that it is put on."""
 
     slab: Structure
+    """Clean."""
     adsorbate: Adsorbate
     first: Structure | None
+    """The submitted adslab, slab atoms first; None for the other kinds of submission."""
 
 
 def assemble(submission: Submission) -> System:
@@ -35,7 +37,7 @@ def assemble(submission: Submission) -> System:
 def _from_adslab(submission: AdslabSubmission) -> System:
     given = Structure.from_document(submission.structure)
     order = np.concatenate([np.flatnonzero(given.slab), np.flatnonzero(given.adsorbate)])
-    first = anchored(with_surface(_reordered(given, order)))
+    first = anchored(with_surface(given.only(order)))
     molecule = np.flatnonzero(first.adsorbate)
     if not len(molecule):
         raise InvalidInput("no atom is marked as adsorbate", field="input.structure")
@@ -51,13 +53,6 @@ def _from_adslab(submission: AdslabSubmission) -> System:
         binding=binding,
     )
     return System(first.only(first.slab), adsorbate, first)
-
-
-def _reordered(structure: Structure, order: Integers) -> Structure:
-    document = structure.to_document()
-    for name in ("numbers", "positions", "tags", "fixed"):
-        document[name] = [document[name][index] for index in order]
-    return Structure.from_document(document)
 
 
 def _in_one_piece(structure: Structure, molecule: Integers) -> Floats:

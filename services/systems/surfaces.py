@@ -98,16 +98,14 @@ def with_surface(structure: Structure) -> Structure:
     slab = np.flatnonzero(structure.slab)
     surface = np.zeros(len(structure), dtype=bool)
     surface[slab[surface_mask(structure.only(structure.slab))]] = True
-    document = structure.to_document()
-    document["tags"] = np.where(structure.adsorbate, 2, np.where(surface, 1, 0)).tolist()
-    return Structure.from_document(document)
+    return structure.with_roles(surface=surface)
 
 
 def anchored(structure: Structure) -> Structure:
     """With OC20's constraint, the subsurface fixed, where nothing is fixed."""
     if structure.fixed.any():
         return structure
-    return Structure.from_document({**structure.to_document(), "fixed": (structure.slab & ~structure.surface).tolist()})
+    return structure.with_roles(fixed=structure.slab & ~structure.surface)
 
 
 def surface_mask(slab: Structure) -> Mask:

@@ -1,6 +1,7 @@
 """The structure: round trips, masks, refusals."""
 
 import json
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -62,9 +63,33 @@ def test_arrays_are_read_only_copies(atoms):
 
 def test_normal_points_out_even_for_a_left_handed_cell(atoms):
     structure = Structure.from_oc_atoms(atoms)
-    flipped = Structure.from_document({**structure.to_document(), "cell": structure.cell[[1, 0, 2]].tolist()})
+    flipped = replace(structure, cell=structure.cell[[1, 0, 2]])
     assert structure.normal == pytest.approx([0, 0, 1])
     assert flipped.normal == pytest.approx([0, 0, 1])
+
+
+def test_other_roles_are_checked_copies_and_all_else_stays(atoms):
+    structure = Structure.from_oc_atoms(atoms)
+    mask = ~structure.fixed
+    other = structure.with_roles(fixed=mask)
+    assert {
+        one.name for one in fields(Structure) if (getattr(other, one.name) != getattr(structure, one.name)).any()
+    } == {"fixed"}
+    mask[:] = False
+    assert (other.fixed != structure.fixed).all()
+    with pytest.raises(ValueError, match="read-only"):
+        other.fixed[0] = True
+    assert structure.with_roles(surface=np.zeros(len(structure))).surface.dtype == np.bool_
+    with pytest.raises(InvalidInput, match="surface has shape"):
+        structure.with_roles(surface=[True])
+
+
+def test_atoms_by_index_come_in_that_order(atoms):
+    structure = Structure.from_oc_atoms(atoms)
+    order = np.arange(len(structure))[::-1]
+    turned = structure.only(order)
+    assert turned.digest != structure.digest == turned.only(order).digest
+    assert turned.tags.tolist() == structure.tags.tolist()[::-1]
 
 
 def test_wrong_shape_names_the_field():

@@ -31,13 +31,6 @@ def keep(session: Session, structure: Structure) -> int:
 
 def restore(row: StructureRow, positions: Floats) -> Structure:
     """The structure at these positions, Å [n_atoms, 3]."""
-    return Structure.from_document(
-        {
-            "numbers": row.numbers,
-            "positions": positions,
-            "cell": row.cell,
-            "pbc": row.pbc,
-            "tags": row.tags,
-            "fixed": row.fixed,
-        }
+    return Structure.from_tags(
+        numbers=row.numbers, positions=positions, cell=row.cell, pbc=row.pbc, tags=row.tags, fixed=row.fixed
     )

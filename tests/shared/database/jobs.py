@@ -9,15 +9,13 @@ from shared.parameters import JobParameters
 from shared.states import Stage, State
 from shared.structures import Structure
 
-STRUCTURE = Structure.from_document(
-    {
-        "numbers": [78, 6],
-        "positions": [[0, 0, 0], [0, 0, 2]],
-        "cell": [[3, 0, 0], [0, 3, 0], [0, 0, 20]],
-        "pbc": [True, True, True],
-        "tags": [1, 2],
-        "fixed": [True, False],
-    }
+STRUCTURE = Structure.from_tags(
+    numbers=[78, 6],
+    positions=[[0, 0, 0], [0, 0, 2]],
+    cell=[[3, 0, 0], [0, 3, 0], [0, 0, 20]],
+    pbc=[True, True, True],
+    tags=[1, 2],
+    fixed=[True, False],
 )
 
 
