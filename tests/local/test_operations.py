@@ -95,5 +95,5 @@ def test_the_first_user_is_made_as_the_page_says(capsys):
 
 
 def test_the_page_explains_every_role_and_no_other():
-    (told,) = re.findall(r"^.*Roles: (.*)$", PAGE, re.MULTILINE)
+    (told,) = re.findall(r"Roles: (.*?)\.\s", PAGE, re.DOTALL)
     assert set(re.findall(r"`(\w+)`", told)) == {role.value for role in Role}
