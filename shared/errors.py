@@ -18,6 +18,7 @@ AdhopError
     ├── OutOfMemory       the structure doesn't fit the device, alone in its batch
     ├── DeviceFault       the device is in a state that this process can't leave; another process may work
     ├── WorkerLost        the process holding the row ended
+    ├── Broken            code of ours or of a potential raised what nobody foresaw
     └── Poison            the row was lost so often that it is given up
 """
 

@@ -1,1 +1,1 @@
-"""Celery workers: claims, tasks, and the potentials that they keep resident."""
+"""The dispatcher and the Celery workers: what may be claimed, the tasks, the members they host, and their life as processes."""

@@ -1,1 +1,1 @@
-"""Whether the process lives, and whether the service can work."""
+"""Whether the process lives, and whether a job submitted now would be worked on."""

@@ -1,1 +1,1 @@
-"""Jobs: submitted, listed, followed, cancelled."""
+"""Jobs: submitted, checked, stored, listed, followed, cancelled."""

@@ -1,1 +1,1 @@
-"""The members of the ensemble and who hosts them."""
+"""The members that jobs may name, who hosts them now, and which ones a job uses."""

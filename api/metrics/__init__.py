@@ -1,1 +1,1 @@
-"""Numbers for Prometheus."""
+"""Metrics of the whole service, in the text format of Prometheus."""

@@ -1,1 +1,1 @@
-"""The worker processes and what they hold."""
+"""The worker processes, and the members that they host."""

@@ -1,1 +1,1 @@
-"""PostgreSQL: tables, sessions, repositories, migrations."""
+"""PostgreSQL: tables, their workflow, repositories, sessions, migrations, and the command that makes users."""

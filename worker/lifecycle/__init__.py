@@ -1,1 +1,1 @@
-"""A worker process from its start to its end: supervisor, watchdog, heartbeat, leases kept, an orderly stop."""
+"""A worker process from its start to its end: supervisor, watchdog, heartbeat, leases renewed, an orderly stop."""

@@ -1,1 +1,1 @@
-"""The members that a worker process hosts: loaded when needed, checked by a canary, kept while memory lasts."""
+"""The members that a worker process hosts: registered, loaded when needed, checked by a canary, evicted when memory is short."""

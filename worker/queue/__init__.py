@@ -1,1 +1,1 @@
-"""The queue: which rows a worker may claim, and whose turn it is."""
+"""Rows of work as workers and dispatcher see them: which may be claimed, whose turn it is, and the claims themselves."""

@@ -1,1 +1,1 @@
-"""The two Celery tasks of workers, and the work items that they run: load, compute, store."""
+"""The two Celery tasks, and the stages and work items that they run: load, compute, store."""

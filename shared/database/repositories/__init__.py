@@ -1,1 +1,2 @@
-"""All SQL of Adhop, by noun. Functions take an open session and never commit, unless they say so."""
+"""SQL by noun, of what more than one process reads or writes. Functions take an open session and never commit, unless they
+say so."""

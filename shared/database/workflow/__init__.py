@@ -1,1 +1,1 @@
-"""The life cycle of a job and of its work: which transitions there are, and what moves a job on."""
+"""The life cycle of a job and of its rows: the only writer of states, what moves a job on, and the work that a result brings."""
