@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.reproduction import MEMBERS, METHODS, Found
 from services.evaluation.calibration import FEWEST, Target, calibrate
 from services.evaluation.challenge import THRESHOLD
-from services.evaluation.labelled import Labelled, pairs
+from services.evaluation.labelled import Labelled, Pairs, pairs
 from services.evaluation.shares import Share, interval, share
 from services.scoring.ensemble import summarise
 from shared.parameters import Spread
@@ -215,17 +215,21 @@ def calibrations(sets: Sequence[Labelled]) -> list[dict[str, Any]]:
     """What limits can be learned from each set, and whether the promise holds on held-out systems. The last one pools the three: no
     limit for use, but more (system, reference) pairs to check the promise on."""
     found = []
-    parts = [(one.reference_name, *pairs(one, Spread.STD)) for one in sets]
-    pooled = [np.concatenate(columns) for columns in zip(*[part[1:3] for part in parts], strict=True)]
-    apart = np.concatenate([part[3] + 1000 * index for index, part in enumerate(parts)])
-    for name, spreads, errors, systems in [*parts, ("all three, pooled", *pooled, apart)]:
-        for target in ERRORS if len(spreads) >= FEWEST else ():
-            made = calibrate(spreads, errors, systems, Target(error=target))
+    parts = [pairs(one, Spread.STD) for one in sets]
+    pooled = Pairs(
+        np.concatenate([part.spreads for part in parts]),
+        np.concatenate([part.errors for part in parts]),
+        np.concatenate([part.systems + 1000 * index for index, part in enumerate(parts)]),
+    )
+    names = [one.reference_name for one in sets]
+    for name, part in zip([*names, "all three, pooled"], [*parts, pooled], strict=True):
+        for target in ERRORS if len(part.spreads) >= FEWEST else ():
+            made = calibrate(part.spreads, part.errors, part.systems, Target(error=target))
             found.append(
                 {
                     "reference": name,
                     "error": target,
-                    "within": float((errors <= target).mean()),
+                    "within": float((part.errors <= target).mean()),
                     "limit": made.limit,
                     "kept": made.kept.value,
                     "held_out": {key: value for key, value in vars(made.held_out).items() if value == value},

@@ -120,17 +120,17 @@ def _correlations(sets: Sequence[Labelled]) -> dict[str, Any]:
     answer: dict[str, Any] = {}
     rows = []
     for one in sets:
-        spreads, errors, systems = pairs(one, Spread.STD)
-        made = correlate(spreads, errors, systems)
+        found = pairs(one, Spread.STD)
+        made = correlate(found.spreads, found.errors, found.systems)
         if made is not None:
             answer[one.reference_name] = vars(made)
             rows.append(
                 [
                     one.reference_name,
-                    f"{made.pearson:.2f} ({made.pearson_interval[0]:.2f} to {made.pearson_interval[1]:.2f})",
-                    f"{made.spearman:.2f} ({made.spearman_interval[0]:.2f} to {made.spearman_interval[1]:.2f})",
+                    f"{made.pearson:.2f} ({made.pearson_interval.low:.2f} to {made.pearson_interval.high:.2f})",
+                    f"{made.spearman:.2f} ({made.spearman_interval.low:.2f} to {made.spearman_interval.high:.2f})",
                     made.count,
-                    _quarters(spreads, errors),
+                    _quarters(found.spreads, found.errors),
                 ]
             )
     headings = [

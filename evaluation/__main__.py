@@ -81,8 +81,8 @@ def _report(labelled: Labelled, given: Namespace) -> Report:
     if not np.isfinite(labelled.reference).any():
         raise InvalidInput("nothing here has a reference energy: feed some back, or name a member with --stand-in")
     evaluation = evaluate(labelled, spread=given.spread, limit=given.limit)
-    spreads, errors, systems = pairs(labelled, given.spread)
-    learned = calibrate(spreads, errors, systems) if len(spreads) >= FEWEST else None
+    found = pairs(labelled, given.spread)
+    learned = calibrate(found.spreads, found.errors, found.systems) if len(found.spreads) >= FEWEST else None
     return Report(evaluation, learned)
 
 

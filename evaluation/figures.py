@@ -85,7 +85,8 @@ def _bars(axes: Axes, title: str, rows: list[tuple[str, Share]]) -> None:
 def _spread(axes: Axes, report: Report, labelled: Labelled) -> None:
     """Every configuration, the mean error of equal parts, 0.1 eV, and the limits."""
     one = report.evaluation
-    spreads, errors, _ = pairs(labelled, one.spread)
+    found = pairs(labelled, one.spread)
+    spreads, errors = found.spreads, found.errors
     axes.scatter(spreads, errors, s=9, color=ACCENT, alpha=0.35, linewidths=0, rasterized=len(spreads) > 5000)
     parts = [part for part in np.array_split(np.argsort(spreads), min(8, max(1, len(spreads) // 5))) if len(part)]
     axes.plot(

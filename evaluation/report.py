@@ -16,7 +16,7 @@ from rich.table import Table
 
 from services.evaluation.calibration import Calibration
 from services.evaluation.challenge import success
-from services.evaluation.shares import Share
+from services.evaluation.shares import Interval, Share
 from services.evaluation.tables import Evaluation
 
 
@@ -108,10 +108,9 @@ def remarks(report: Report) -> list[str]:
                 f"No limit of the spread keeps the promise of {goal} with {1 - learned.risk:.0%} confidence here."
             )
         else:
-            low, high = learned.interval
             said.append(
-                f"Limit of the spread for {goal}: {learned.limit:.3f} eV (90 % interval {low:.3f}-{high:.3f}); keeps {learned.kept}, "
-                f"of which {learned.within} are within."
+                f"Limit of the spread for {goal}: {learned.limit:.3f} eV (90 % interval {learned.interval.low:.3f}-"
+                f"{learned.interval.high:.3f}); keeps {learned.kept}, of which {learned.within} are within."
             )
         held = learned.held_out
         said.append(
@@ -183,5 +182,5 @@ def _ev(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3f} eV"
 
 
-def _with(value: float, interval: tuple[float, float]) -> str:
-    return "-" if math.isnan(value) else f"{value:.2f} ({interval[0]:.2f} to {interval[1]:.2f})"
+def _with(value: float, interval: Interval) -> str:
+    return "-" if math.isnan(value) else f"{value:.2f} ({interval.low:.2f} to {interval.high:.2f})"

@@ -25,40 +25,41 @@ from shared.states import OPEN, State, Work
 
 
 @dataclass(frozen=True)
-class Measure:
-    """One number. total: it only grows."""
+class Metric:
+    """One number."""
 
     name: str
     help: str
     labels: dict[str, str]
     value: float
     total: bool = False
+    """It only grows."""
 
 
-def measures(session: Session) -> Iterator[Measure]:
+def metrics(session: Session) -> Iterator[Metric]:
     """All of them, those of one name together."""
     for state, n in session.execute(select(Job.state, func.count()).group_by(Job.state).order_by(Job.state)):
-        yield Measure("adhop_jobs", "Jobs by state.", {"state": state}, n)
+        yield Metric("adhop_jobs", "Jobs by state.", {"state": state}, n)
     open_rows = session.execute(_open()).all()
     for row in open_rows:
         labels = {"work": row.work, "member": row.member}
-        yield Measure("adhop_queued", "Pieces of work that wait for a worker.", labels, row.queued)
+        yield Metric("adhop_queued", "Pieces of work that wait for a worker.", labels, row.queued)
     for row in open_rows:
         labels = {"work": row.work, "member": row.member}
-        yield Measure("adhop_oldest_seconds", "Age of the oldest job with work that waits.", labels, row.oldest or 0.0)
+        yield Metric("adhop_oldest_seconds", "Age of the oldest job with work that waits.", labels, row.oldest or 0.0)
     for row in open_rows:
         labels = {"work": row.work, "member": row.member}
-        yield Measure("adhop_leases", "Pieces of work that a worker holds.", labels, row.held)
+        yield Metric("adhop_leases", "Pieces of work that a worker holds.", labels, row.held)
     for row in open_rows:
         labels = {"work": row.work, "member": row.member}
-        yield Measure("adhop_leases_overdue", "Leases that ran out and were not ended yet.", labels, row.overdue)
+        yield Metric("adhop_leases_overdue", "Leases that ran out and were not ended yet.", labels, row.overdue)
     for work, kind, n in session.execute(
         select(Attempt.work, Attempt.failure_kind, func.count())
         .group_by(Attempt.work, Attempt.failure_kind)
         .order_by(Attempt.work, Attempt.failure_kind)
     ):
         labels = {"work": work, "kind": kind}
-        yield Measure("adhop_attempts_failed_total", "Attempts that did not end well.", labels, n, total=True)
+        yield Metric("adhop_attempts_failed_total", "Attempts that did not end well.", labels, n, total=True)
     yield from _done(session)
     yield from _workers(session)
 
@@ -100,36 +101,39 @@ def _open_rows(work: Any, member: Any, table: Any) -> Select[Any]:
     )
 
 
-def _done(session: Session) -> Iterator[Measure]:
-    hops = select(Walker.member, func.sum(Walker.hop), func.sum(Walker.force_calls)).group_by(Walker.member)
-    walked = {member: (int(n), int(calls)) for member, n, calls in session.execute(hops)}
+def _done(session: Session) -> Iterator[Metric]:
+    hopped: dict[str, int] = {}
+    spent: dict[str, int] = {}
+    walked = select(Walker.member, func.sum(Walker.hop), func.sum(Walker.force_calls)).group_by(Walker.member)
+    for member, hops, calls in session.execute(walked):
+        hopped[member], spent[member] = int(hops), int(calls)
     scored = select(MemberEnergy.member, func.count()).where(MemberEnergy.state == State.SUCCEEDED)
     evaluated = {member: int(n) for member, n in session.execute(scored.group_by(MemberEnergy.member))}
     relaxed = select(Reference.member, func.sum(Reference.force_calls)).group_by(Reference.member)
     referred = {member: int(calls or 0) for member, calls in session.execute(relaxed)}
-    members = sorted({*walked, *evaluated, *referred})
+    members = sorted({*hopped, *evaluated, *referred})
     for member in members:
-        n = walked.get(member, (0, 0))[0]
-        yield Measure("adhop_hops_total", "Hops made, first relaxations included.", {"member": member}, n, total=True)
+        n = hopped.get(member, 0)
+        yield Metric("adhop_hops_total", "Hops made, first relaxations included.", {"member": member}, n, total=True)
     for member in members:
-        n = walked.get(member, (0, 0))[1] + evaluated.get(member, 0) + referred.get(member, 0)
-        yield Measure("adhop_force_calls_total", "Structures evaluated.", {"member": member}, n, total=True)
+        n = spent.get(member, 0) + evaluated.get(member, 0) + referred.get(member, 0)
+        yield Metric("adhop_force_calls_total", "Structures evaluated.", {"member": member}, n, total=True)
     found = select(Candidate.member, func.count()).group_by(Candidate.member).order_by(Candidate.member)
     for member, n in session.execute(found):
-        yield Measure("adhop_candidates_total", "Local minima found.", {"member": member}, n, total=True)
+        yield Metric("adhop_candidates_total", "Local minima found.", {"member": member}, n, total=True)
 
 
-def _workers(session: Session) -> Iterator[Measure]:
+def _workers(session: Session) -> Iterator[Metric]:
     age = func.extract("epoch", func.now() - Worker.heartbeat_at)
     rows = session.execute(select(Worker, age).order_by(Worker.name)).all()
     for worker, _ in rows:
         labels = {"worker": worker.name, "kind": worker.kind, "device": worker.device}
-        yield Measure("adhop_worker_ready", "1 where the worker takes work.", labels, int(worker.ready))
+        yield Metric("adhop_worker_ready", "1 where the worker takes work.", labels, int(worker.ready))
     for worker, seconds in rows:
-        yield Measure(
+        yield Metric(
             "adhop_worker_heartbeat_age_seconds", "Since it was heard of.", {"worker": worker.name}, float(seconds)
         )
     for worker, _ in rows:
         if worker.memory_bytes is not None:
             labels = {"worker": worker.name, "device": worker.device}
-            yield Measure("adhop_worker_memory_bytes", "Memory in use.", labels, worker.memory_bytes)
+            yield Metric("adhop_worker_memory_bytes", "Memory in use.", labels, worker.memory_bytes)

@@ -8,7 +8,8 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 from api.dependencies import Caller, UseSession
-from api.metrics.queries import Measure, measures
+from api.metrics import queries
+from api.metrics.queries import Metric
 from api.problems import responses
 
 router = APIRouter(tags=["health"])
@@ -23,10 +24,10 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 )
 def metrics(caller: Caller, session: UseSession) -> PlainTextResponse:
     """Queues, leases, attempts, hops, force calls and workers, of all users together."""
-    return PlainTextResponse(exposition(measures(session)), media_type=MEDIA_TYPE)
+    return PlainTextResponse(exposition(queries.metrics(session)), media_type=MEDIA_TYPE)
 
 
-def exposition(found: Iterable[Measure]) -> str:
+def exposition(found: Iterable[Metric]) -> str:
     """The text format 0.0.4; each name's help and type before its first sample."""
     lines: list[str] = []
     named = ""

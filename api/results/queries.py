@@ -15,21 +15,32 @@ from shared.structures import Structure
 
 
 @dataclass(frozen=True, eq=False)
+class FedBack:
+    """A reference energy, and who fed it back."""
+
+    energy: ReferenceEnergy
+    user: str | None
+    """None where the user is gone."""
+
+
+@dataclass(frozen=True, eq=False)
 class Finding:
-    """A candidate and what is known of it. energies: one per member that was asked, by name. score: by one selection,
-    over its `members`. references: the reference energies fed back for it, the newest first, with who did."""
+    """A candidate and what is known of it."""
 
     candidate: Candidate
     structure: Structure
     energies: list[MemberEnergy]
+    """One per member that was asked, by name."""
     score: Score | None
+    """By one selection, over its `members`."""
     members: tuple[str, ...]
-    references: list[tuple[ReferenceEnergy, str | None]]
+    references: list[FedBack]
+    """The newest first."""
 
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """A minimum; rank 0 is the putative global one."""
+    """A minimum of a selection."""
 
     minimum: Minimum
     finding: Finding
@@ -78,7 +89,7 @@ def _findings(session: Session, rows: Sequence[Candidate], selection: Selection 
     asked = select(MemberEnergy).where(MemberEnergy.candidate_id.in_(ids)).order_by(MemberEnergy.member)
     for energy in session.scalars(asked):
         energies[energy.candidate_id].append(energy)
-    references: dict[int, list[tuple[ReferenceEnergy, str | None]]] = {key: [] for key in ids}
+    references: dict[int, list[FedBack]] = {key: [] for key in ids}
     fed_back = (
         select(ReferenceEnergy, User.name)
         .outerjoin(User, User.id == ReferenceEnergy.user_id)
@@ -86,7 +97,7 @@ def _findings(session: Session, rows: Sequence[Candidate], selection: Selection 
         .order_by(ReferenceEnergy.id.desc())
     )
     for row, name in session.execute(fed_back):
-        references[row.candidate_id].append((row, name))
+        references[row.candidate_id].append(FedBack(row, name))
     scores: dict[int, Score] = {}
     if selection is not None:
         judged = select(Score).where(Score.selection_id == selection.id, Score.candidate_id.in_(ids))

@@ -133,15 +133,15 @@ def candidate_view(finding: Finding) -> CandidateView:
         ],
         reference_energies=[
             ReferenceEnergyView(
-                adsorption_energy=one.adsorption_energy,
-                reference=one.reference,
-                functional=one.functional,
-                code=one.code,
-                provenance=one.provenance,
-                user=user,
-                created_at=one.created_at,
+                adsorption_energy=one.energy.adsorption_energy,
+                reference=one.energy.reference,
+                functional=one.energy.functional,
+                code=one.energy.code,
+                provenance=one.energy.provenance,
+                user=one.user,
+                created_at=one.energy.created_at,
             )
-            for one, user in finding.references
+            for one in finding.references
         ],
         score=None if score is None else _score_view(score, finding),
         structure=StructureView(**finding.structure.to_document()),

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import beta
 
 from services.evaluation.challenge import THRESHOLD
-from services.evaluation.shares import Share, interval, share
+from services.evaluation.shares import Interval, Share, interval, share
 from services.evaluation.tables import Correlation, correlate
 from shared.errors import InvalidInput
 from shared.structures import Floats, Integers, Mask
@@ -74,7 +74,7 @@ class Calibration:
     systems: int
     design_effect: float
     limit: float | None
-    interval: tuple[float, float]
+    interval: Interval
     kept: Share
     within: Share
     correlation: Correlation | None

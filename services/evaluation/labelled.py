@@ -16,27 +16,32 @@ from shared.structures import Floats, Integers, Mask
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """Configurations with the members' energies and a reference's, eV per adslab on one scale.
-
-    name: what they are; reference_name: what the reference is, always shown. systems, candidates: names [n]. members: names of
-    the columns. energies: NaN where missing [n, n_members]. reference: of the same structure, NaN where missing [n]. methods:
-    ways of searching, each judged by what it has alone; method: whose configuration it is [n]; one that several have comes
-    once for each, under the same candidate. sound: relaxed and without anomaly [n]. anomalies: names, comma-separated [n].
-    lowest: the lowest reference energy known of each system; the lowest sound one of `reference` where it has none.
-    """
+    """Configurations with the members' energies and a reference's, eV per adslab on one scale."""
 
     name: str
+    """What they are."""
     reference_name: str
+    """What the reference is, always shown."""
     systems: Sequence[str]
+    """Names [n]."""
     candidates: Sequence[str]
+    """Names [n]."""
     members: tuple[str, ...]
+    """Names of the columns."""
     energies: Floats
+    """NaN where missing [n, n_members]."""
     reference: Floats
+    """Of the same structure, NaN where missing [n]."""
     methods: tuple[str, ...] = ()
+    """Ways of searching, each judged by what it has alone."""
     method: Integers = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Whose configuration it is [n]; one that several have comes once for each, under the same candidate."""
     sound: Mask = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    """Relaxed and without anomaly [n]."""
     anomalies: Sequence[str] = ()
+    """Names, comma-separated [n]."""
     lowest: Mapping[str, float] = field(default_factory=dict)
+    """The lowest reference energy known of each system; the lowest sound one of `reference` where it has none."""
 
     def __post_init__(self) -> None:
         n = len(self.systems)
@@ -81,14 +86,25 @@ class Labelled:
         return found
 
 
-def pairs(labelled: Labelled, spread: Spread) -> tuple[Floats, Floats, Integers]:
-    """Spread and absolute error of the mean, eV [n], of the sound configurations that all members and the reference have; their
-    systems [n]."""
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Spread and error of configurations."""
+
+    spreads: Floats
+    """eV [n]."""
+    errors: Floats
+    """Absolute, of the mean, eV [n]."""
+    systems: Integers
+    """Which one each belongs to [n]."""
+
+
+def pairs(labelled: Labelled, spread: Spread) -> Pairs:
+    """Of the sound configurations that all members and the reference have."""
     summaries = labelled.summaries
     there = labelled.sound & labelled.once & np.isfinite(labelled.reference) & (summaries.n == len(labelled.members))
     there &= np.isfinite(summaries.spread(spread))
     errors = np.abs(summaries.mean - labelled.reference)[there]
-    return summaries.spread(spread)[there], errors, labelled.groups[there]
+    return Pairs(summaries.spread(spread)[there], errors, labelled.groups[there])
 
 
 def stand_in(labelled: Labelled, member: str) -> Labelled:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,17 +17,27 @@ from shared.structures import Floats, Integers, Mask
 DRAWS = 2000
 
 
+class Interval(NamedTuple):
+    """Of a statistic; NaN where it isn't known."""
+
+    low: float
+    high: float
+
+
 @dataclass(frozen=True)
 class Share:
-    """hits of count, and the 95 % interval of their share. value, low, high: NaN for no count."""
+    """hits of count, and the 95 % interval of their share."""
 
     hits: int
     count: int
     low: float
+    """NaN for no count."""
     high: float
+    """NaN for no count."""
 
     @property
     def value(self) -> float:
+        """NaN for no count."""
         return self.hits / self.count if self.count else float("nan")
 
     def __str__(self) -> str:
@@ -57,7 +68,7 @@ def _drawn(n: int, seed: int, draws: int = DRAWS) -> Integers:
 
 def interval(
     statistic: Callable[[Integers], float], systems: Integers, *, seed: int = 0, draws: int = 500, level: float = 0.95
-) -> tuple[float, float]:
+) -> Interval:
     """Percentile interval of a statistic of the indices drawn, systems [n] drawn whole. Draws that give NaN are left out."""
     order = np.argsort(systems, kind="stable")
     starts = np.flatnonzero(np.diff(systems[order], prepend=-1))
@@ -69,9 +80,9 @@ def interval(
         values.append(statistic(np.concatenate([members[index] for index in picked])))
     finite = np.array(values)[np.isfinite(values)]
     if not len(finite):
-        return float("nan"), float("nan")
+        return Interval(float("nan"), float("nan"))
     low, high = np.percentile(finite, [50 * (1 - level), 50 * (1 + level)])
-    return float(low), float(high)
+    return Interval(float(low), float(high))
 
 
 def correlation(first: Floats, second: Floats) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 
 from services.evaluation.challenge import THRESHOLD, Verdict, judge
 from services.evaluation.labelled import Labelled, pairs
-from services.evaluation.shares import Share, correlation, interval, share
+from services.evaluation.shares import Interval, Share, correlation, interval, share
 from shared.parameters import Spread
 from shared.soundness import Anomaly
 from shared.structures import Floats, Integers, Mask
@@ -52,9 +52,9 @@ class Correlation:
     """Of spread and absolute error of the ensemble's mean, with 95 % intervals."""
 
     pearson: float
-    pearson_interval: tuple[float, float]
+    pearson_interval: Interval
     spearman: float
-    spearman_interval: tuple[float, float]
+    spearman_interval: Interval
     count: int
 
 
@@ -170,8 +170,8 @@ def _energy_row(
 
 def spread_error(labelled: Labelled, spread: Spread, *, seed: int = 0) -> Correlation | None:
     """How well the spread foretells the error; None where there are too few pairs."""
-    spreads, errors, system = pairs(labelled, spread)
-    return correlate(spreads, errors, system, seed=seed)
+    found = pairs(labelled, spread)
+    return correlate(found.spreads, found.errors, found.systems, seed=seed)
 
 
 def correlate(spreads: Floats, errors: Floats, system: Integers, *, seed: int = 0) -> Correlation | None:

@@ -17,25 +17,27 @@ from shared.parameters import JobParameters
 
 @dataclass(frozen=True, eq=False)
 class First:
-    """What the relaxation of a placement found. sound: converged, without anomaly."""
+    """What the relaxation of a placement found."""
 
     minimum: Minimum
     sound: bool
+    """Whether it may be chosen (shared.soundness)."""
     force_calls: int
 
 
 def promising(firsts: Sequence[First | None], parameters: JobParameters) -> list[int]:
     """Indices of the placements to hop from, lowest first: distinct sound minima, at most `hopping.walkers`. Where none is
     sound, the lowest of the others: a hop may still reach a sound one. None stands for a relaxation that failed."""
-    found = [(index, first) for index, first in enumerate(firsts) if first is not None]
-    pool = [entry for entry in found if entry[1].sound] or found
-    chosen: list[tuple[int, Minimum]] = []
-    for index, first in sorted(pool, key=lambda entry: (entry[1].minimum.energy, entry[0])):
+    found = {index: first for index, first in enumerate(firsts) if first is not None}
+    pool = {index: first for index, first in found.items() if first.sound} or found
+    chosen: dict[int, Minimum] = {}
+    for index in sorted(pool, key=lambda index: (pool[index].minimum.energy, index)):
         if len(chosen) == parameters.hopping.walkers:
             break
-        if not any(same(first.minimum, other, parameters.similarity) for _, other in chosen):
-            chosen.append((index, first.minimum))
-    return [index for index, _ in chosen]
+        here = pool[index].minimum
+        if not any(same(here, other, parameters.similarity) for other in chosen.values()):
+            chosen[index] = here
+    return list(chosen)
 
 
 def share(budget: int, n_members: int, firsts: Sequence[First | None], going: Sequence[int], index: int) -> int:

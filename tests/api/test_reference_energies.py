@@ -93,7 +93,8 @@ def test_a_table_is_learned_from_and_the_limit_used(finished, tmp_path):
     # the same from outside: what adhop-evaluate reads of the job gives the same limit
     labelled = sources.jobs(client, job_ids, functional)
     assert labelled.members == MEMBERS
-    outside = calibrate(*pairs(labelled, Spread.STD))
+    found = pairs(labelled, Spread.STD)
+    outside = calibrate(found.spreads, found.errors, found.systems)
     assert (outside.count, outside.limit) == (SYSTEMS, pytest.approx(learned["limit"]))
     assert not np.isfinite(sources.jobs(client, job_ids[:2], "nobody's").reference).any()
 

@@ -21,15 +21,14 @@ from shared.structures import Floats
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """Candidates with reference energies of one functional.
-
-    energies: adsorption energies by member, eV [n, n_members], NaN where a member has none. references: eV [n]. systems: the job of
-    each [n]: candidates of one job aren't independent.
-    """
+    """Candidates with reference energies of one functional."""
 
     energies: Floats
+    """Adsorption energies by member, eV [n, n_members], NaN where a member has none."""
     references: Floats
+    """eV [n]."""
     systems: list[UUID]
+    """The job of each [n]: candidates of one job aren't independent."""
 
 
 def labelled(session: Session, members: Sequence[str], functional: str) -> Labelled:
@@ -54,7 +53,7 @@ def labelled(session: Session, members: Sequence[str], functional: str) -> Label
         )
         .order_by(newest_of.c.candidate_id)
     ).all()  # fmt: skip
-    keys = {row[0]: index for index, row in enumerate({row[0]: row for row in rows}.values())}
+    keys = {key: index for index, key in enumerate(dict.fromkeys(row.candidate_id for row in rows))}
     energies = np.full((len(keys), len(members)), np.nan)
     references, systems = np.zeros(len(keys)), [UUID(int=0)] * len(keys)
     for key, reference, job_id, member, energy in rows:

@@ -94,16 +94,16 @@ def test_correlations_are_scipys() -> None:
     assert found is not None
     assert found.pearson == pytest.approx(stats.pearsonr(spreads, errors).statistic)
     assert found.spearman == pytest.approx(stats.spearmanr(spreads, errors).statistic)
-    assert found.pearson_interval[0] < found.pearson < found.pearson_interval[1]
+    assert found.pearson_interval.low < found.pearson < found.pearson_interval.high
     assert correlate(spreads[:2], errors[:2], np.arange(2)) is None
     assert np.isnan(correlate(np.ones(5), np.arange(5.0), np.arange(5)).pearson)  # type: ignore[union-attr]
 
 
 def test_pairs_need_every_member_a_reference_and_soundness() -> None:
-    spreads, errors, systems = pairs(LABELLED, Spread.RANGE)
-    assert spreads == pytest.approx([0.1, 0.0, 0.06, 1.0])
-    assert errors == pytest.approx([0.0, 0.2, 0.07, 0.05])
-    assert len(set(systems.tolist())) == 3
+    found = pairs(LABELLED, Spread.RANGE)
+    assert found.spreads == pytest.approx([0.1, 0.0, 0.06, 1.0])
+    assert found.errors == pytest.approx([0.0, 0.2, 0.07, 0.05])
+    assert len(set(found.systems.tolist())) == 3
 
 
 def test_an_interval_draws_systems_whole() -> None:
