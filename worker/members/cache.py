@@ -116,8 +116,8 @@ class MemberCache:
             slot.potential = None
 
     def get(self, member: str) -> Potential:
-        """The member's potential, loaded and with its canary alive. Raises MachineryFailure with the reason where it can't be had now; it is
-        tried again later."""
+        """The member's potential, loaded and with its canary alive. Raises MachineryFailure with the reason where it can't be had
+        now; it is tried again later."""
         slot = self._slots[member]
         if slot.potential is not None:
             slot.hits += 1
