@@ -26,12 +26,14 @@ ERRORS = (0.1, 0.3, 0.5, 1.0)
 
 @dataclass(frozen=True)
 class Gain:
-    """A difference of two shares over the same systems, and its 95 % interval; percent."""
+    """A difference of two shares over the same systems, percent."""
 
     what: str
     difference: float
     low: float
+    """Of its 95 % interval."""
     high: float
+    """Of its 95 % interval."""
 
     @property
     def verdict(self) -> str:

@@ -59,12 +59,15 @@ CASES = (
 
 @dataclass(frozen=True)
 class Effort:
-    """How much of it: placements of each search, walkers that hop on, hops of each, seed."""
+    """How much of it."""
 
     cases: tuple[Case, ...] = CASES
     placements: int = 6
+    """Of each search."""
     walkers: int = 2
+    """That hop on."""
     hops: int = 2
+    """Of each walker."""
     seed: int = 0
 
     @property
@@ -78,18 +81,23 @@ QUICK = Effort(cases=CASES[:3], placements=3, walkers=1, hops=1)
 
 @dataclass
 class Found:
-    """A candidate of one system. method: index into METHODS of the first that has it. energy: bare, by the member that found it, eV.
-    adsorption: eV per adslab by member, once scored."""
+    """A candidate of one system."""
 
     member: str
     method: int
+    """Index into METHODS of the first that has it."""
     start: int
+    """Index of the placement that it was found from."""
     calls: int
+    """Force calls of the whole search when it was found."""
     energy: float
+    """Bare, by the member that found it, eV."""
     converged: bool
     anomalies: list[str]
     positions: list[list[float]]
+    """Å [n_atoms, 3]."""
     adsorption: dict[str, float] = field(default_factory=dict)
+    """eV per adslab by member, once scored."""
 
     @property
     def sound(self) -> bool:

@@ -44,26 +44,32 @@ LEVERS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Task:
-    """One search. method: one of METHODS, a key of LEVERS, or `unrestrained`, hopping of all atoms without restraints."""
+    """One search."""
 
     member: str
     case: Case
     method: str
+    """One of METHODS, a key of LEVERS, or `unrestrained`, hopping of all atoms without restraints."""
     seed: int
     budget: int
+    """Force calls."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one search found. minima: (calls, energy in eV) of each new sound one; labels: anomalies of everything it relaxed."""
+    """What one search found."""
 
     task: Task
     minima: list[tuple[int, float]]
+    """Force calls and energy, eV, of each new sound one."""
     calls: int
     hops: int
     hop_calls: int
+    """Force calls of hops."""
     relaxed: int
+    """How many structures it relaxed."""
     labels: dict[str, int]
+    """Anomalies of everything it relaxed."""
     seconds: float
 
 

@@ -27,23 +27,28 @@ from shared.structures import Structure
 
 @dataclass(frozen=True, eq=False)
 class Event:
-    """A minimum, relaxed at last without restraints. calls: of the whole search when it was found. start: index of its start."""
+    """A minimum, relaxed at last without restraints."""
 
     calls: int
+    """Of the whole search when it was found."""
     structure: Structure
     energy: float
+    """Bare, eV."""
     converged: bool
     start: int
+    """Index of its start."""
 
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """hop_calls: force calls of hops (not of the starts' own relaxations); hops: how many."""
+    """What a search found, and what it cost."""
 
     events: list[Event]
     calls: int
+    """Force calls in all."""
     hops: int
     hop_calls: int
+    """Force calls of hops (not of the starts' own relaxations)."""
 
 
 def clean_slab(potential: Potential, slab: Structure) -> Structure:

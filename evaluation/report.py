@@ -22,20 +22,23 @@ from services.evaluation.tables import Evaluation
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table: what it is, its headings, and its cells as text and as shares."""
+    """A table."""
 
     title: str
     note: str
+    """What its shares are of."""
     headings: tuple[str, ...]
     rows: list[tuple[str | Share, ...]]
+    """Cells as text and as shares."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """An evaluation and, where the set allows one, the limit learned from it."""
+    """What there is to tell of a labelled set."""
 
     evaluation: Evaluation
     calibration: Calibration | None
+    """The limit learned from it, where the set allows one."""
 
     @property
     def setting(self) -> str:

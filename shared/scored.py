@@ -10,22 +10,24 @@ from shared.structures import Floats, Integers, Mask
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """Candidates with their members' energies.
-
-    keys: ids [n]. members: names, in the order of the columns [n_members]. energies: adsorption energies, eV per adslab, NaN where a
-    member has none [n, n_members]. references: what they are relative to, each once. converged [n]. fmax: eV/Å [n]. anomalies: their
-    names, comma-separated; empty for a sound one [n]. first: the key of the earliest candidate that is the same minimum, its own
-    where it is the first [n].
-    """
+    """Candidates with their members' energies."""
 
     keys: Integers
+    """Ids [n]."""
     members: tuple[str, ...]
+    """Names, in the order of the columns [n_members]."""
     energies: Floats
+    """Adsorption energies, eV per adslab, NaN where a member has none [n, n_members]."""
     references: tuple[str, ...]
+    """What they are relative to, each once."""
     converged: Mask
+    """[n]."""
     fmax: Floats
+    """eV/Å [n]."""
     anomalies: Sequence[str]
+    """Their names, comma-separated; empty for one without [n]."""
     first: Integers
+    """The key of the earliest candidate that is the same minimum, its own where it is the first [n]."""
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -33,21 +35,25 @@ class Pool:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What the ensemble and the rules say, one entry per candidate of a pool.
-
-    mean, std, range: eV, NaN where there is none [n]. n: members that scored it [n]. passes: the filter [n]. reasons: why not; empty
-    where it passes [n]. rank: 0 is the putative global minimum, -1 where it wasn't chosen [n]. same_as: the key of the candidate that
-    stands for this one's minimum, its own where none other does [n]. verdicts: why it was chosen or why not, for people [n].
-    low_confidence: nothing passed, and the one chosen is the lowest all the same.
-    """
+    """What the ensemble and the rules say, one entry per candidate of a pool."""
 
     mean: Floats
+    """eV, NaN where there is none [n]."""
     std: Floats
+    """eV, NaN where there is none [n]."""
     range: Floats
+    """eV, NaN where there is none [n]."""
     n: Integers
+    """Members that scored it [n]."""
     passes: Mask
+    """The filter [n]."""
     reasons: Sequence[str]
+    """Why not; empty where it passes [n]."""
     rank: Integers
+    """0 is the putative global minimum, -1 where it wasn't chosen [n]."""
     same_as: Integers
+    """The key of the candidate that stands for this one's minimum, its own where none other does [n]."""
     verdicts: Sequence[str]
+    """Why it was chosen or why not, for people [n]."""
     low_confidence: bool
+    """Nothing passed, and the one chosen is the lowest all the same."""

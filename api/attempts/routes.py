@@ -19,11 +19,11 @@ router = APIRouter(prefix="/v1/jobs/{job_id}/attempts", tags=["jobs"])
 
 
 class AttemptView(BaseModel):
-    """A claim that did not end well. number: of that piece of work's attempts, from 1; a result starts the count again."""
+    """A claim that did not end well."""
 
     work: Work
     item: str = Field(description="which walker, evaluation, reference or stage; alike in all of its attempts")
-    number: int
+    number: int = Field(description="of that piece of work's attempts, from 1; a result starts the count again")
     worker: str | None
     kind: str
     reason: str
@@ -31,10 +31,10 @@ class AttemptView(BaseModel):
 
 
 class AttemptPage(BaseModel):
-    """Attempts, oldest first; `next` is the cursor of the next page."""
+    """A page of attempts."""
 
-    attempts: list[AttemptView]
-    next: str | None
+    attempts: list[AttemptView] = Field(description="oldest first")
+    next: str | None = Field(description="the cursor of the next page")
 
 
 @router.get("", responses=responses(401, 404, 422))

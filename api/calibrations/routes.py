@@ -22,27 +22,30 @@ router = APIRouter(prefix="/v1/calibrations", tags=["calibrations"])
 
 
 class CalibrationRequest(BaseModel):
-    """What to learn, and from which functional's energies. The target: this share of what is kept lies within this error, eV."""
+    """What to learn, and from which functional's energies."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     members: Annotated[tuple[MemberName, ...], Field(min_length=2, max_length=10)]
     functional: Functional = "RPBE"
     spread: Spread = Spread.STD
-    target_share: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
-    target_error: Annotated[float, Field(gt=0, le=2)] = 0.1
+    target_share: Annotated[float, Field(gt=0.5, lt=1)] = Field(
+        default=0.9, description="of what is kept, within the target's error"
+    )
+    target_error: Annotated[float, Field(gt=0, le=2)] = Field(default=0.1, description="eV")
 
 
 class CalibrationView(BaseModel):
-    """limit: of the spread, eV; null where no limit keeps the promise. report: its interval, the share kept, correlations, error
-    against spread, and the check on held-out systems."""
+    """A limit that was learned."""
 
     number: int
     members: list[str]
     functional: str
     spread: Spread
-    limit: float | None
-    report: dict[str, Any]
+    limit: float | None = Field(description="of the spread, eV; null where no limit keeps the promise")
+    report: dict[str, Any] = Field(
+        description="its interval, the share kept, correlations, error against spread, and the check on held-out systems"
+    )
     created_at: datetime
 
 

@@ -13,13 +13,15 @@ Words = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x08\x0b-\x1f]*$
 
 
 class Totals(BaseModel):
-    """Total energies by one code with one set of settings, eV. gas: by reference, such as {"CO": -12.1}."""
+    """Total energies by one code with one set of settings, eV."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     adslab: Energy
     slab: Energy
-    gas: Annotated[dict[Annotated[str, Field(max_length=60)], Energy], Field(max_length=20)]
+    gas: Annotated[dict[Annotated[str, Field(max_length=60)], Energy], Field(max_length=20)] = Field(
+        description='by reference, such as {"CO": -12.1}'
+    )
 
 
 class ReferenceEnergyRequest(BaseModel):

@@ -8,7 +8,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from api.dependencies import Caller, Submitter, UseSession
@@ -33,9 +33,9 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class ReferenceEnergies(BaseModel):
-    """What was fed back for a candidate, the newest first."""
+    """What was fed back for a candidate."""
 
-    reference_energies: list[ReferenceEnergyView]
+    reference_energies: list[ReferenceEnergyView] = Field(description="the newest first")
 
 
 @router.get(

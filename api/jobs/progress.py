@@ -36,10 +36,12 @@ _DONE = State.SUCCEEDED
 
 @dataclass(frozen=True)
 class Best:
-    """Lowest adsorption energy so far, eV per adslab: the mean of n_members, against `reference`."""
+    """Lowest adsorption energy so far."""
 
     adsorption_energy: float
+    """eV per adslab, the mean of `n_members`, against `reference`."""
     member: str
+    """Whose energy it is; "mean" where several scored it."""
     n_members: int
     reference: str
 
@@ -56,18 +58,22 @@ class Trouble:
 
 @dataclass
 class Progress:
-    """Counts of one job. hops include the relaxation of the placement; hops_most is what is left if nobody stops early."""
+    """Counts of one job."""
 
     placements: int = 0
     references_done: int = 0
     references_total: int = 0
     walkers: dict[str, int] = field(default_factory=dict)
+    """By state."""
     hops_done: int = 0
+    """The relaxation of each placement included."""
     hops_most: int = 0
+    """How many they are in all if nobody stops early."""
     force_calls: int = 0
     candidates_total: int = 0
     candidates_distinct: int = 0
     evaluations: dict[str, int] = field(default_factory=dict)
+    """By state."""
     best: Best | None = None
     failures: list[Trouble] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

@@ -20,22 +20,22 @@ from shared.states import OPEN, State, Work
 
 @dataclass(frozen=True)
 class NewJob:
-    """A validated job. submission and parameters are JSON documents; the members are the ones that will be used.
-
-    request_digest tells two requests with the same idempotency key apart.
-    """
+    """A validated job; the members are the ones that will be used."""
 
     name: str
     adsorbate: str
     surface: str
     submission: dict[str, Any]
+    """JSON document of a shared.submissions.Submission."""
     parameters: dict[str, Any]
+    """JSON document of shared.parameters.JobParameters."""
     search_members: list[str]
     refine_members: list[str]
     score_members: list[str]
     priority: int = 0
     idempotency_key: str | None = None
     request_digest: str | None = None
+    """Tells two requests with the same idempotency key apart."""
 
 
 def submitted(session: Session, user_id: int, idempotency_key: str, request_digest: str) -> Job | None:

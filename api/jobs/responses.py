@@ -14,9 +14,11 @@ from shared.states import Stage, State
 
 
 class FailureView(BaseModel):
-    """Why a job failed. kind keeps science (`diverged`, `no_minimum`) and machinery (`poison`, `out_of_memory`) apart."""
+    """Why a job failed."""
 
-    kind: str
+    kind: str = Field(
+        description="keeps science (`diverged`, `no_minimum`) and machinery (`poison`, `out_of_memory`) apart"
+    )
     reason: str
 
 
@@ -37,17 +39,17 @@ class WalkerCounts(BaseModel):
 
 
 class HopCounts(BaseModel):
-    """Hops of all walkers, relaxations of the placements included; most: where no walker stops early."""
+    """Hops of all walkers, relaxations of the placements included."""
 
     done: int
-    most: int
+    most: int = Field(description="where no walker stops early")
 
 
 class CandidateCounts(BaseModel):
-    """Relaxed local minima; distinct: not known to be another one again."""
+    """Relaxed local minima."""
 
     total: int
-    distinct: int
+    distinct: int = Field(description="not known to be another one again")
 
 
 class EvaluationCounts(BaseModel):
@@ -59,16 +61,16 @@ class EvaluationCounts(BaseModel):
 
 
 class BestView(BaseModel):
-    """Lowest adsorption energy so far, eV per adslab; `member` is "mean" where several scored it."""
+    """Lowest adsorption energy so far."""
 
-    adsorption_energy: float
-    member: str
+    adsorption_energy: float = Field(description="eV per adslab")
+    member: str = Field(description='"mean" where several scored it')
     n_members: int
     reference: str
 
 
 class ProgressView(BaseModel):
-    """How far a job is. force_calls: of its walkers."""
+    """How far a job is."""
 
     placements: int
     references: Count
@@ -76,7 +78,7 @@ class ProgressView(BaseModel):
     hops: HopCounts
     candidates: CandidateCounts
     evaluations: EvaluationCounts
-    force_calls: int
+    force_calls: int = Field(description="of its walkers")
     best: BestView | None
 
 
@@ -115,10 +117,10 @@ class JobView(BaseModel):
 
 
 class JobPage(BaseModel):
-    """Jobs, newest first; `next` is the cursor of the next page."""
+    """A page of jobs."""
 
-    jobs: list[JobView]
-    next: str | None
+    jobs: list[JobView] = Field(description="newest first")
+    next: str | None = Field(description="the cursor of the next page")
 
 
 def job_view(job: Job, *, user: str, progress: Progress, waiting_for: str | None) -> JobView:

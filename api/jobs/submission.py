@@ -32,11 +32,13 @@ _LAYERS = (
 
 @dataclass(frozen=True)
 class Interpreted:
-    """What was submitted, and what its adsorbate and surface are called."""
+    """What was submitted, and what its parts are called."""
 
     submission: Submission
     adsorbate: str
+    """Its name."""
     surface: str
+    """Its name."""
 
 
 def interpret(given: AdslabInput | SlabInput | BulkSurfaceInput, parsers: Parsers, *, max_atoms: int) -> Interpreted:

@@ -17,10 +17,12 @@ from shared.states import OPEN, Stage, State
 
 @dataclass
 class _Queue:
-    """What of a job is queued for each member, and how much of it is running."""
+    """The open work of a job."""
 
     members: set[str] = field(default_factory=set)
+    """Those that something is queued for."""
     running: int = 0
+    """Rows that a worker holds."""
 
 
 def waiting_for(session: Session, jobs: Sequence[Job]) -> dict[UUID, str | None]:

@@ -21,14 +21,20 @@ QUEUE_LIMIT_S = 15.0
 
 @dataclass(frozen=True)
 class Parsed:
-    """A structure as its text gave it. positions, cell: Å. tags: None where the text had none. fixed: mask."""
+    """A structure as its text gave it."""
 
     numbers: list[int]
+    """Atomic numbers [n_atoms]."""
     positions: list[list[float]]
+    """Å [n_atoms, 3]."""
     cell: list[list[float]]
+    """Rows are lattice vectors, Å [3, 3]."""
     pbc: list[bool]
+    """[3]."""
     tags: list[int] | None
+    """[n_atoms]; None where the text had none."""
     fixed: list[bool]
+    """Mask [n_atoms]."""
 
 
 class _Lost(Exception):

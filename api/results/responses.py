@@ -12,38 +12,36 @@ from shared.states import State
 
 
 class MemberEnergyView(BaseModel):
-    """One member's energy of a candidate. energy: bare; adsorption_energy: per adslab, against `reference`."""
+    """One member's energy of a candidate."""
 
     member: str
     state: State
-    energy: float | None
-    adsorption_energy: float | None
+    energy: float | None = Field(description="bare")
+    adsorption_energy: float | None = Field(description="per adslab, against `reference`")
     reference: str | None
     fmax: float | None = Field(description="largest force by this member on a free atom")
 
 
 class ScoreView(BaseModel):
-    """What the ensemble says: mean, sample standard deviation (ddof 1) and range (max - min) over n members, eV.
+    """What the ensemble says."""
 
-    passes, reason: the filter; same_as: the candidate that stands for this one's minimum, if another one does; verdict: why it was
-    chosen, or why not. missing: members of this selection that have no energy of it; they are left out, not imputed.
-    """
-
-    mean: float | None
-    std: float | None
-    range: float | None
+    mean: float | None = Field(description="over n members, eV")
+    std: float | None = Field(description="sample standard deviation (ddof 1) over n members, eV")
+    range: float | None = Field(description="max - min over n members, eV")
     n: int
-    passes: bool
-    reason: str
-    same_as: int | None
-    verdict: str
-    missing: list[str]
+    passes: bool = Field(description="the filter")
+    reason: str = Field(description="why it doesn't pass the filter")
+    same_as: int | None = Field(description="the candidate that stands for this one's minimum, if another one does")
+    verdict: str = Field(description="why it was chosen, or why not")
+    missing: list[str] = Field(
+        description="members of this selection that have no energy of it; they are left out, not imputed"
+    )
 
 
 class ReferenceEnergyView(BaseModel):
-    """An adsorption energy that was fed back, eV per adslab, against `reference`."""
+    """An adsorption energy that was fed back."""
 
-    adsorption_energy: float
+    adsorption_energy: float = Field(description="eV per adslab, against `reference`")
     reference: str
     functional: str
     code: str
@@ -53,25 +51,25 @@ class ReferenceEnergyView(BaseModel):
 
 
 class StructureView(BaseModel):
-    """An adslab; the adsorbate's atoms come last. Lengths in Å; tags are OC20's."""
+    """An adslab; the adsorbate's atoms come last."""
 
     numbers: list[int]
-    positions: list[list[float]]
-    cell: list[list[float]]
+    positions: list[list[float]] = Field(description="Å [n_atoms, 3]")
+    cell: list[list[float]] = Field(description="rows are lattice vectors, Å [3, 3]")
     pbc: list[bool]
-    tags: list[int]
+    tags: list[int] = Field(description="OC20's [n_atoms]")
     fixed: list[bool]
 
 
 class CandidateView(BaseModel):
-    """A relaxed local minimum. energy: bare, by the member that found it."""
+    """A relaxed local minimum."""
 
     id: int
     walker: int
     hop: int
     member: str
     site: str
-    energy: float
+    energy: float = Field(description="bare, by the member that found it")
     fmax: float
     converged: bool
     anomalies: list[str]
@@ -83,9 +81,9 @@ class CandidateView(BaseModel):
 
 
 class MinimumView(CandidateView):
-    """A chosen candidate; rank 0 is the putative global minimum."""
+    """A chosen candidate."""
 
-    rank: int
+    rank: int = Field(description="0 is the putative global minimum")
     low_confidence: bool
     reason: str
 
@@ -98,12 +96,12 @@ class CandidatePage(BaseModel):
 
 
 class Minima(BaseModel):
-    """The minima by rank, and what their adsorption energies are measured against. selection: by whose rules."""
+    """The minima of a job."""
 
-    minima: list[MinimumView]
-    reference: str
+    minima: list[MinimumView] = Field(description="by rank")
+    reference: str = Field(description="what their adsorption energies are measured against")
     unit: str = "eV"
-    selection: int = 0
+    selection: int = Field(default=0, description="by whose rules")
 
 
 def candidate_view(finding: Finding) -> CandidateView:

@@ -6,20 +6,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.results.responses import Minima
 from shared.database.tables import Selection
 
 
 class SelectionView(BaseModel):
-    """How candidates were chosen, and how that went. limit: of the spread, eV; calibration: where it comes from, if it does."""
+    """How candidates were chosen, and how that went."""
 
     job: UUID
     number: int
     rules: dict[str, Any]
-    limit: float
-    calibration: int | None
+    limit: float = Field(description="of the spread, eV")
+    calibration: int | None = Field(description="where the limit comes from, if it does")
     reference: str
     n_candidates: int
     n_passing: int

@@ -31,52 +31,67 @@ FEWEST = 30
 
 @dataclass(frozen=True)
 class Target:
-    """share of the kept candidates within `error` of the reference, eV."""
+    """What a limit promises."""
 
     share: float = 0.9
+    """Of the kept candidates, within `error` of the reference."""
     error: float = THRESHOLD
+    """eV."""
 
 
 @dataclass(frozen=True)
 class Bin:
-    """Candidates of like spread. low, high: of the spread; mean_error: eV."""
+    """Candidates of like spread."""
 
     low: float
+    """Of the spread, eV."""
     high: float
+    """Of the spread, eV."""
     count: int
     mean_error: float
+    """eV."""
     within: Share
+    """Within the target's error."""
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Learned on random halves of the systems, checked on the other halves. learned: halves that gave a limit; reached: those of them
-    where the share that was seen reached the target; kept: those where it did, or missed it by no more than chance (the
-    target lies inside its 95 % Clopper-Pearson interval). within: mean share within the target's error; share_kept: mean share
-    kept."""
+    """Learned on random halves of the systems, checked on the other halves."""
 
     halves: int
     learned: int
+    """Halves that gave a limit."""
     reached: int
+    """Those of them where the share that was seen reached the target."""
     kept: int
+    """Those where it did, or missed it by no more than chance (the target lies inside its 95 % Clopper-Pearson interval)."""
     within: float
+    """Mean share within the target's error."""
     share_kept: float
+    """Mean share kept."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """limit: eV, None where no limit keeps the promise; interval: 90 %, of the limits that redrawn systems give (0 where they give
-    none). kept, within: of the pairs it was learned from."""
+    """The limit that was learned, and what speaks for it."""
 
     target: Target
     risk: float
+    """Probability that the limit breaks its promise."""
     count: int
+    """Pairs it was learned from."""
     systems: int
+    """Of these pairs."""
     design_effect: float
+    """By how much the pairs count for less than independent ones."""
     limit: float | None
+    """eV; None where no limit keeps the promise."""
     interval: Interval
+    """90 %, of the limits that redrawn systems give (0 where they give none), eV."""
     kept: Share
+    """Of the pairs it was learned from."""
     within: Share
+    """Of those that are kept, within the target's error."""
     correlation: Correlation | None
     bins: list[Bin]
     held_out: HeldOut

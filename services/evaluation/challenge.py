@@ -26,11 +26,13 @@ Energies = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Verdict:
-    """How one system went. candidate, energy: the lowest by ML, eV; None where there is none."""
+    """How one system went."""
 
     system: str
     candidate: str | None
+    """The lowest by ML; None where there is none."""
     energy: float | None
+    """Its ML energy, eV."""
     succeeds: bool
     why: str
 

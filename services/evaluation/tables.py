@@ -21,30 +21,36 @@ from shared.structures import Floats, Integers, Mask
 
 @dataclass(frozen=True)
 class AnomalyRow:
-    """Shares of what one way of relaxing ended in."""
+    """What one way of relaxing ended in."""
 
     method: str
     shares: dict[str, Share]
+    """By anomaly, and of `any`."""
 
 
 @dataclass(frozen=True)
 class SearchRow:
-    """Share of systems whose lowest energy is below the reference's lowest + 0.1 eV; by whose energies."""
+    """What one way of searching reaches."""
 
     method: str
     energies: str
+    """By whose energies."""
     share: Share
+    """Of systems whose lowest energy is below the reference's lowest + 0.1 eV."""
 
 
 @dataclass(frozen=True)
 class EnergyRow:
-    """Share of configurations within 0.1 eV of the reference, and the share of all that were kept. mean_error: of their absolute
-    errors, eV."""
+    """How near one kind of energy comes to the reference."""
 
     what: str
+    """By whom the energies are."""
     share: Share
+    """Of configurations within 0.1 eV of the reference."""
     kept: Share
+    """Of all."""
     mean_error: float
+    """Of their absolute errors, eV."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Correlation:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The tables of one labelled set, and what they were made with. limit: eV, of `spread`."""
+    """The tables of one labelled set, and what they were made with."""
 
     name: str
     reference: str
@@ -69,11 +75,13 @@ class Evaluation:
     n_configurations: int
     spread: Spread
     limit: float
+    """Of `spread`, eV."""
     anomalies: list[AnomalyRow]
     search: list[SearchRow]
     energies: list[EnergyRow]
     correlation: Correlation | None
     challenge: dict[str, list[Verdict]]
+    """By whose energies."""
 
 
 def evaluate(labelled: Labelled, *, spread: Spread = Spread.STD, limit: float = 0.3, seed: int = 0) -> Evaluation:

@@ -20,11 +20,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a walk ended: with a result, or with the failure that ended it."""
+    """How a walk ended."""
 
     key: Hashable
+    """As it was added with."""
     result: Any | None
+    """What the walk returned; None where it failed."""
     error: Failure | None
+    """What ended it, or None."""
 
 
 @dataclass

@@ -14,25 +14,30 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Card:
-    """Identity of a member. cutoff in Å; sha256 of the checkpoint file, or of what stands in for it."""
+    """Identity of a member."""
 
     name: str
     family: str
     version: str
     sha256: str
+    """Of the checkpoint file, or of what stands in for it."""
     energy_kind: EnergyKind
     elements: frozenset[int]
+    """Atomic numbers that it knows."""
     cutoff: float
+    """Å."""
     trained_on: str
     license: str
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """energy: eV. forces: eV/Å [n_atoms, 3], of the bare potential, fixed atoms included."""
+    """What the bare potential says of a structure."""
 
     energy: float
+    """eV."""
     forces: Floats
+    """eV/Å [n_atoms, 3], fixed atoms included."""
 
 
 class Potential(Protocol):
@@ -65,13 +70,16 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """evaluation: the bare potential's. energy: with the restraints', eV. forces: with the restraints', zero on fixed atoms, eV/Å
-    [n_atoms, 3]. restraint_energy: eV."""
+    """What a walk is sent."""
 
     evaluation: Evaluation
+    """The bare potential's."""
     energy: float
+    """With the restraints', eV."""
     forces: Floats
+    """With the restraints', zero on fixed atoms, eV/Å [n_atoms, 3]."""
     restraint_energy: float
+    """eV."""
 
 
 Walk: TypeAlias = Generator[Request, Answer, T]

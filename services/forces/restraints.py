@@ -106,13 +106,18 @@ def _laid_out(restraints: tuple[Restraints, ...]) -> Pass:
 
 @dataclass(frozen=True, eq=False)
 class _Pairs:
-    """first, second: atoms [n]. reference: Å [n, 3]. threshold: Å [n]. side: +1 acts beyond it, -1 below it [n]."""
+    """Pairs of one kind that have a spring."""
 
     first: Integers
+    """Atoms [n]."""
     second: Integers
+    """Atoms [n]."""
     reference: Floats
+    """Å [n, 3]."""
     threshold: Floats
+    """Å [n]."""
     side: Floats
+    """+1 acts beyond the threshold, -1 below it [n]."""
 
 
 def _images(start: Structure, reach: float) -> Floats:

@@ -23,38 +23,46 @@ DISSOCIATION, DESORPTION, INTERCALATION, RECONSTRUCTION = range(4)
 
 @dataclass(frozen=True, eq=False)
 class Springs:
-    """The springs of one structure. The last pairs are those of every adsorbate atom with every slab atom, its contacts.
-
-    atoms: first and second of each pair [2, n]. kind: index into KINDS [n]. reference: Å [3, n]. threshold: Å [n]; side: +1
-    acts beyond it, -1 below it [n]. stiffness: eV/Å² [n]. sums: radius sums of the contacts, Å [n_contacts], infinitely small
-    where one can't hold the adsorbate; hold: eV/Å², of a spring on the contact of smallest scaled distance, beyond the scaled
-    distance `contact` [n_contacts]. lattice: the inverse of the cell, and the cell with directions that aren't periodic set to
-    zero [18]. images: lattice vectors that may bring a shortest vector closer still, Å [n_images, 3].
-    """
+    """The springs of one structure. The last pairs are those of every adsorbate atom with every slab atom, its contacts."""
 
     n_atoms: int
     atoms: Integers
+    """First and second of each pair [2, n]."""
     kind: Integers
+    """Index into KINDS [n]."""
     reference: Floats
+    """Å [3, n]."""
     threshold: Floats
+    """Å [n]."""
     side: Floats
+    """+1 acts beyond the threshold, -1 below it [n]."""
     stiffness: Floats
+    """eV/Å² [n]."""
     sums: Floats
+    """Radius sums of the contacts, Å [n_contacts], infinitely small where one can't hold the adsorbate."""
     hold: Floats
+    """eV/Å², of a spring on the contact of smallest scaled distance, beyond the scaled distance `contact` [n_contacts]."""
     contact: float
     lattice: Floats
+    """The inverse of the cell, and the cell with directions that aren't periodic set to zero [18]."""
     images: Floats
+    """Lattice vectors that may bring a shortest vector closer still, Å [n_images, 3]."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Pulled:
-    """Pairs that a spring acts on. excess: Å, positive; towards: +1 pulls together [n]."""
+    """Pairs that a spring acts on."""
 
     pairs: Integers
+    """Their indices [n]."""
     kind: Integers
+    """Index into KINDS [n]."""
     excess: Floats
+    """Å, positive [n]."""
     towards: Floats
+    """+1 pulls together [n]."""
     stiffness: Floats
+    """eV/Å² [n]."""
 
 
 class Pass:

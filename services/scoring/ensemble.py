@@ -17,13 +17,16 @@ from shared.structures import Floats, Integers, Mask
 
 @dataclass(frozen=True, eq=False)
 class Summaries:
-    """eV, one entry per candidate [n]. std is the sample standard deviation (ddof = 1); std and range are NaN for fewer than two
-    members, mean for none. n: how many members."""
+    """One entry per candidate."""
 
     mean: Floats
+    """eV [n]; NaN for no member."""
     std: Floats
+    """Sample standard deviation (ddof = 1), eV [n]; NaN for fewer than two members."""
     range: Floats
+    """max - min, eV [n]; NaN for fewer than two members."""
     n: Integers
+    """How many members [n]."""
 
     def spread(self, kind: Spread) -> Floats:
         """The measure of disagreement that was asked for, eV [n]."""

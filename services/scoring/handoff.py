@@ -36,13 +36,15 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """One calculation. name: its folder, and its row in energies.csv. periodic: k-points across it; relaxed: to be relaxed, or one
-    energy of the geometry as it is."""
+    """One calculation."""
 
     name: str
+    """Its folder, and its row in energies.csv."""
     structure: Structure
     periodic: bool = True
+    """k-points across it."""
     relaxed: bool = False
+    """To be relaxed, or one energy of the geometry as it is."""
 
 
 def inputs(pieces: Sequence[Piece], code: Code, coefficients: Mapping[str, float]) -> dict[str, str]:

@@ -20,13 +20,17 @@ from shared.structures import Floats, Integers, Mask
 
 @dataclass(frozen=True, eq=False)
 class _Filtered:
-    """Masks over candidates [n]: what keeps each from being trusted. The first two keep it from being sound (shared.soundness)."""
+    """What keeps each candidate from being trusted."""
 
     summaries: Summaries
     anomalous: Mask
+    """[n]. This one and the next are what isn't sound (shared.soundness)."""
     unconverged: Mask
+    """[n]."""
     too_few: Mask
+    """Members that scored it [n]."""
     too_wide: Mask
+    """Its spread [n]."""
 
     @property
     def passes(self) -> Mask:

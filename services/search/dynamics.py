@@ -33,12 +33,14 @@ class EscapeEnd(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Escape:
-    """Where the dynamics ended. evaluation: the potential's answer there. force_calls: softening included."""
+    """Where the dynamics ended."""
 
     structure: Structure
     evaluation: Evaluation
+    """The potential's answer there."""
     steps: int
     force_calls: int
+    """Softening included."""
     end: EscapeEnd
 
 

@@ -75,14 +75,15 @@ class AtomicMasses:
 
 @dataclass(frozen=True, eq=False)
 class CurvatureMasses:
-    """A constant mass tensor of curvatures: every mode of the model has the angular frequency 1, and velocities are in Å.
-
-    tensor, inverse: eV/Å² and its inverse over the free coordinates [3 n_free, 3 n_free]."""
+    """A constant mass tensor of curvatures: every mode of the model has the angular frequency 1, and velocities are in Å."""
 
     structure: Structure
     stride: float
+    """Time step, as a share of the modes' period over 2π."""
     tensor: Floats
+    """eV/Å², over the free coordinates [3 n_free, 3 n_free]."""
     inverse: Floats
+    """Of the tensor [3 n_free, 3 n_free]."""
 
     @classmethod
     def at(cls, structure: Structure, stride: float) -> CurvatureMasses:

@@ -26,18 +26,22 @@ GROWTH = 1.5
 
 @dataclass(frozen=True, eq=False)
 class Relaxation:
-    """energy, forces: bare, eV and eV/Å [n_atoms, 3]. fmax: largest norm of the total force on a free atom, eV/Å. curvature: as
-    learnt on the way."""
+    """Where a relaxation ended."""
 
     structure: Structure
     energy: float
+    """Bare, eV."""
     forces: Floats
+    """Bare, eV/Å [n_atoms, 3]."""
     fmax: float
+    """Largest norm of the total force on a free atom, eV/Å."""
     restraint_energy: float
+    """eV."""
     steps: int
     force_calls: int
     converged: bool
     curvature: QuasiNewton
+    """As learnt on the way."""
 
     @property
     def evaluation(self) -> Evaluation:

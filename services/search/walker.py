@@ -14,25 +14,33 @@ from shared.structures import Floats, Structure
 
 @dataclass(frozen=True, eq=False)
 class Minimum:
-    """A minimum that is known already. energy: bare, eV."""
+    """A minimum that is known already."""
 
     structure: Structure
     energy: float
+    """Bare, eV."""
 
 
 @dataclass(frozen=True, eq=False)
 class Walker:
-    """All that a walker needs to go on. hop: the next one to run. energy, forces: bare, at `structure`, which is the last
-    accepted minimum (the placement, before hop 0)."""
+    """All that a walker needs to go on."""
 
     hop: int
+    """The next one to run."""
     structure: Structure
+    """The last accepted minimum; the placement, before hop 0."""
     energy: float | None
+    """Bare, at `structure`, eV; None before hop 0."""
     forces: Floats | None
+    """Bare, at `structure`, eV/Å [n_atoms, 3]; None before hop 0."""
     temperature_k: float
+    """Of the next escape."""
     energy_window: float
+    """E_diff, eV."""
     seed: tuple[int, ...]
+    """With the number of the hop after it, what each hop draws from."""
     force_calls: int
+    """Used so far."""
 
     def to_document(self) -> dict[str, Any]:
         """Plain values for JSON, exact to the last bit; the topology is left out."""
@@ -65,17 +73,22 @@ class Walker:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A minimum, relaxed at last without restraints. energy: bare, eV. anomalies: names of what is wrong with it. temperature_k:
-    of the escape, None for a placement's own relaxation."""
+    """A minimum, relaxed at last without restraints."""
 
     structure: Structure
     energy: float
+    """Bare, eV."""
     fmax: float
+    """Largest force on a free atom, eV/Å."""
     converged: bool
     anomalies: tuple[str, ...]
+    """Names of what is wrong with it."""
     accepted: bool
+    """Whether the walker goes on from it."""
     temperature_k: float | None
+    """Of the escape; None for a placement's own relaxation."""
     force_calls: int
+    """Of this hop."""
 
     def sound(self, selection: Selection) -> bool:
         """Whether it may be chosen."""
@@ -84,7 +97,9 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class Hop:
-    """The walker after the hop, and what the hop found (None where the escape ran away)."""
+    """What a hop comes to."""
 
     walker: Walker
+    """After the hop."""
     found: Found | None
+    """None where the escape ran away."""

@@ -30,11 +30,13 @@ _NAMES = {"ontop": "top", "bridge": "bridge", "hollow": "hollow"}
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """A placement. site: its name; method: how it was found."""
+    """A placement."""
 
     structure: Structure
     site: str
+    """Its name."""
     method: str
+    """How it was found."""
 
 
 def place(slab: Structure, adsorbate: Adsorbate, parameters: Placement, rng: np.random.Generator) -> list[Placed]:

@@ -54,11 +54,12 @@ class Trial(StrEnum):
 
 @dataclass(frozen=True)
 class Lease:
-    """What a claim gives: the row, and the token that its result must carry."""
+    """What a claim gives: the row, for a while."""
 
     table: type[WorkRow]
     id: int
     token: int
+    """What the row's result must carry."""
 
 
 def claim(

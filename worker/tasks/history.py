@@ -17,11 +17,12 @@ from shared.structures import Structure
 
 @dataclass(frozen=True, eq=False)
 class KnownMinimum:
-    """A minimum that a walker may know of. energy: bare, eV."""
+    """A minimum that a walker may know of."""
 
     candidate_id: int
     structure: Structure
     energy: float
+    """Bare, eV."""
     anomalies: tuple[str, ...]
 
 
@@ -92,10 +93,11 @@ def out_of_time(session: Session, job: Job, parameters: JobParameters) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Geometry:
-    """A candidate's structure, and the one that its walker found it to be the same as."""
+    """A candidate and its structure."""
 
     candidate_id: int
     duplicate_of: int | None
+    """The candidate that its walker found it to be the same as."""
     structure: Structure
 
 

@@ -21,11 +21,16 @@ from worker.queue import claims
 
 @dataclass(frozen=True, eq=False)
 class ReferenceItem:
+    """A reference that was claimed."""
+
     lease: claims.Lease
     job_ids: tuple[UUID, ...]
+    """All jobs that rest on it."""
     label: str
+    """The molecule, or the slab's formula."""
     start: Structure
     fmax: float
+    """eV/Å."""
     max_steps: int
 
     @classmethod

@@ -36,10 +36,13 @@ class ApiKey(Base):
     id: Mapped[Key]
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     prefix: Mapped[str]
+    """The part of the key that may be shown."""
     digest: Mapped[bytes] = mapped_column(unique=True)
+    """SHA-256 of the whole key."""
     role: Mapped[str]
     created_at: Mapped[Now]
     revoked_at: Mapped[datetime | None]
+    """Null while the key is valid."""
 
     user: Mapped[User] = relationship(lazy="joined")
 

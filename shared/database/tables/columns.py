@@ -48,11 +48,16 @@ class Claimable:
 
     state: Mapped[str] = mapped_column(Text, default=State.QUEUED, server_default=State.QUEUED)
     owner: Mapped[str | None] = mapped_column(Text)
+    """The worker that holds it."""
     token: Mapped[int | None] = mapped_column(BigInteger)
+    """Of the claim, and of the last one where the row rests."""
     lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Claims since its last result, the present one included."""
     failure_kind: Mapped[str | None] = mapped_column(Text)
+    """As the failures of shared.errors call it."""
     failure_reason: Mapped[str | None] = mapped_column(Text)
+    """For people."""
 
 
 def claimable_checks() -> tuple[CheckConstraint, ...]:

@@ -36,22 +36,31 @@ class Job(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     name: Mapped[str]
     adsorbate: Mapped[str]
+    """Its name, for people."""
     surface: Mapped[str]
+    """Its name, for people."""
     state: Mapped[str] = mapped_column(default=State.QUEUED, server_default=State.QUEUED)
     stage: Mapped[str] = mapped_column(default=Stage.PLACING, server_default=Stage.PLACING)
     priority: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Among the jobs of its user; higher ones first."""
     submission: Mapped[dict[str, Any]]
+    """shared.submissions.Submission."""
     parameters: Mapped[dict[str, Any]]
+    """shared.parameters.JobParameters as they were asked for; `read_parameters` reads them."""
     search_members: Mapped[list[str]]
+    """The members that are used, as the next two: named, or the server's defaults."""
     refine_members: Mapped[list[str]] = mapped_column(default=list, server_default="{}")
     score_members: Mapped[list[str]]
     idempotency_key: Mapped[str | None]
     request_digest: Mapped[str | None]
+    """SHA-256 of the request that came with the idempotency key."""
     created_at: Mapped[Now]
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     failure_kind: Mapped[str | None]
+    """As the failures of shared.errors call it."""
     failure_reason: Mapped[str | None]
+    """For people."""
 
     __table_args__ = (
         one_of("state", [state.value for state in State], "state"),
@@ -128,6 +137,7 @@ class StageRow(WorkRow):
 
     job_id: Mapped[UUID] = of_job()
     work: Mapped[str]
+    """shared.states.Work."""
 
     __table_args__ = (
         *claimable_checks(),
@@ -145,26 +155,38 @@ class StructureRow(Base):
 
     id: Mapped[Key]
     digest: Mapped[str] = mapped_column(unique=True)
+    """`Structure.topology_digest`."""
     formula: Mapped[str]
     numbers: Mapped[list[int]]
+    """Atomic numbers [n_atoms]."""
     cell: Mapped[Floats] = mapped_column(Vectors)
+    """Rows are lattice vectors, Å [3, 3]."""
     pbc: Mapped[list[bool]]
+    """[3]."""
     tags: Mapped[list[int]]
+    """OC20's [n_atoms]."""
     fixed: Mapped[list[bool]]
+    """[n_atoms]."""
 
     __table_args__ = (CheckConstraint("cardinality(numbers) = cardinality(tags)", name="one_tag_each"),)
 
 
 class Placement(Base):
+    """Where walkers start."""
+
     __tablename__ = "placements"
 
     id: Mapped[Key]
     job_id: Mapped[UUID] = of_job()
     index: Mapped[int]
+    """From 0, in the order that they were found."""
     structure_id: Mapped[int] = mapped_column(ForeignKey("structures.id"))
     positions: Mapped[Floats] = mapped_column(Vectors)
+    """Å [n_atoms, 3]."""
     site: Mapped[str]
+    """Its name."""
     method: Mapped[str]
+    """How it was found."""
 
     structure: Mapped[StructureRow] = relationship(lazy="joined")
 
@@ -178,17 +200,25 @@ class Reference(WorkRow):
 
     member: Mapped[str]
     member_sha256: Mapped[str] = mapped_column(default="", server_default="")
+    """Of its checkpoint: another one under the same name has references of its own."""
     digest: Mapped[str]
     """Content of the start structure, positions included, and of the relaxation's settings."""
     kind: Mapped[str]
+    """shared.references.ReferenceKind."""
     label: Mapped[str]
+    """The molecule, or the slab's formula."""
     fmax: Mapped[float]
+    """That is asked for, eV/Å."""
     max_steps: Mapped[int]
     structure_id: Mapped[int] = mapped_column(ForeignKey("structures.id"))
     start_positions: Mapped[Floats] = mapped_column(Vectors)
+    """Å [n_atoms, 3]."""
     positions: Mapped[Floats | None] = mapped_column(Vectors)
+    """Relaxed, Å [n_atoms, 3]."""
     energy: Mapped[float | None]
+    """Relaxed, by the member, eV."""
     reached_fmax: Mapped[float | None]
+    """eV/Å."""
     converged: Mapped[bool | None]
     force_calls: Mapped[int | None]
 
@@ -225,12 +255,15 @@ class Walker(WorkRow):
     refines: Mapped[int | None] = mapped_column(
         ForeignKey("candidates.id", ondelete="CASCADE", use_alter=True), index=True
     )
+    """The candidate that is relaxed again; null for a walker that hops."""
     hop: Mapped[int] = mapped_column(default=0, server_default="0")
     """The next hop to run; hop 0 is the relaxation of the placement."""
     memory: Mapped[dict[str, Any] | None]
     """All that the walker needs to go on, random generator included."""
     force_calls: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Used so far."""
     ended_because: Mapped[str | None]
+    """shared.states.WalkerEnd."""
 
     placement: Mapped[Placement] = relationship()
 

@@ -36,20 +36,29 @@ class Candidate(Base):
     job_id: Mapped[UUID] = of_job()
     walker_id: Mapped[int] = mapped_column(ForeignKey("walkers.id", ondelete="CASCADE"))
     hop: Mapped[int]
+    """That found it, 0 being the relaxation of the placement."""
     member: Mapped[str]
+    """That found it."""
     structure_id: Mapped[int] = mapped_column(ForeignKey("structures.id"))
     positions: Mapped[Floats] = mapped_column(Vectors)
+    """Å [n_atoms, 3]."""
     energy: Mapped[float]
     """Bare energy by the member that found it, eV."""
     fmax: Mapped[float]
+    """Largest force by that member on a free atom, eV/Å."""
     converged: Mapped[bool]
     anomalies: Mapped[list[str]]
+    """shared.soundness.Anomaly."""
     site: Mapped[str]
+    """Its name, read off the geometry."""
     accepted: Mapped[bool]
+    """Whether its walker went on from it."""
     temperature_k: Mapped[float | None]
-    """Temperature of the escape; null for the placement's own relaxation."""
+    """Temperature of the escape, K; null for the placement's own relaxation."""
     force_calls: Mapped[int]
+    """Of the hop."""
     duplicate_of: Mapped[int | None] = mapped_column(ForeignKey("candidates.id", ondelete="CASCADE"))
+    """The earlier candidate that is the same minimum."""
     created_at: Mapped[Now]
 
     structure: Mapped[StructureRow] = relationship(lazy="joined")
@@ -85,6 +94,7 @@ class MemberEnergy(WorkRow):
     adsorption_energy: Mapped[float | None]
     """eV per adslab, against `reference`."""
     reference: Mapped[str | None]
+    """In words, equal for equal references (services.scoring.references)."""
     fmax: Mapped[float | None]
     """Largest force by this member on a free atom, eV/Å."""
 
@@ -114,15 +124,20 @@ class Selection(Base):
     id: Mapped[Key]
     job_id: Mapped[UUID] = of_job()
     number: Mapped[int]
+    """Within the job, from 0."""
     rules: Mapped[dict[str, Any]]
-    """shared.parameters.Choosing."""
+    """shared.parameters.Choosing; `read_rules` reads them."""
     limit: Mapped[float]
     """Of the spread, eV: as asked for, or as the calibration said."""
     calibration_id: Mapped[int | None] = mapped_column(ForeignKey("calibrations.id"))
+    """Where the limit comes from, if from one."""
     reference: Mapped[str]
+    """Of all its energies, in words."""
     n_candidates: Mapped[int]
     n_passing: Mapped[int]
+    """The filter."""
     low_confidence: Mapped[bool]
+    """Nothing passed, and the one chosen is the lowest all the same."""
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     created_at: Mapped[Now]
 
@@ -145,10 +160,15 @@ class Score(Base):
     selection_id: Mapped[int] = _selection()
     candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id", ondelete="CASCADE"), primary_key=True)
     mean: Mapped[float | None]
+    """Over n members, weighted where weights were asked for, eV."""
     std: Mapped[float | None]
+    """Sample standard deviation over n members (ddof 1), eV; null for fewer than two."""
     range: Mapped[float | None]
+    """max - min over n members, eV; null for fewer than two."""
     n: Mapped[int]
+    """Members that have an energy of it."""
     passes: Mapped[bool]
+    """The filter."""
     reason: Mapped[str]
     """Why it doesn't pass the filter; empty where it does."""
     same_as: Mapped[int | None] = mapped_column(BigInteger)
@@ -170,7 +190,9 @@ class Minimum(Base):
     rank: Mapped[int]
     candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id", ondelete="CASCADE"))
     low_confidence: Mapped[bool]
+    """As in its selection."""
     reason: Mapped[str]
+    """Why it was chosen."""
 
     __table_args__ = (
         UniqueConstraint("selection_id", "rank"),
@@ -191,9 +213,13 @@ class ReferenceEnergy(Base):
     adsorption_energy: Mapped[float]
     """eV per adslab, against `reference`."""
     reference: Mapped[str]
+    """In words, as with the members' energies."""
     functional: Mapped[str]
+    """Such as RPBE."""
     code: Mapped[str]
+    """Such as VASP 6.4.3."""
     provenance: Mapped[str]
+    """Where the numbers come from."""
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     created_at: Mapped[Now]
 
@@ -209,10 +235,13 @@ class Calibration(Base):
     members: Mapped[list[str]]
     """Sorted."""
     functional: Mapped[str]
+    """Of the reference energies it was learned from."""
     spread: Mapped[str]
+    """shared.parameters.Spread."""
     limit: Mapped[float | None]
     """eV; null where no limit reaches the target with the confidence asked for."""
     report: Mapped[dict[str, Any]]
+    """services.evaluation.calibration.Calibration."""
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     created_at: Mapped[Now]
 
