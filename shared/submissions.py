@@ -20,6 +20,7 @@ class Adsorbate(_Frozen):
     name: str
     """OC20 name, or the formula of the atoms given."""
     numbers: tuple[int, ...]
+    """Atomic numbers [n_atoms]."""
     positions: tuple[tuple[float, float, float], ...]
     """Å [n_atoms, 3]."""
     binding: tuple[int, ...]
@@ -50,9 +51,13 @@ class BulkSubmission(_Frozen):
 
     kind: Literal["bulk"] = "bulk"
     numbers: tuple[int, ...]
+    """Atomic numbers [n_atoms]."""
     positions: tuple[tuple[float, float, float], ...]
+    """Å [n_atoms, 3]."""
     cell: tuple[tuple[float, float, float], ...]
+    """Rows are lattice vectors, Å [3, 3]."""
     miller: tuple[int, int, int]
+    """Of the conventional cell."""
     termination: Annotated[int, Field(ge=0)] = 0
     """Which of the terminations along this Miller index, counted from the lowest shift."""
     top: bool = True

@@ -116,9 +116,11 @@ class BulkSurfaceInput(_Request):
     miller: tuple[int, int, int]
     termination: Annotated[int, Field(ge=0, le=100)] = 0
     top: bool = True
-    min_depth: Annotated[float, Field(gt=0, le=40)] = 7.0
-    min_width: Annotated[float, Field(gt=0, le=40)] = 8.0
-    vacuum: Annotated[float, Field(ge=10, le=60)] = 20.0
+    min_depth: Annotated[float, Field(gt=0, le=40)] = Field(default=7.0, description="least thickness of the slab, Å")
+    min_width: Annotated[float, Field(gt=0, le=40)] = Field(
+        default=8.0, description="least extent of the cell along both surface vectors, Å"
+    )
+    vacuum: Annotated[float, Field(ge=10, le=60)] = Field(default=20.0, description="empty space above the slab, Å")
     adsorbate: AdsorbateInput
 
 

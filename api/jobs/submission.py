@@ -1,4 +1,4 @@
-"""From a request to a submission: texts read, roles of the atoms settled, names filled in."""
+"""From a request to a submission: texts read, roles of the atoms told, names filled in."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class CandidateView(BaseModel):
     member: str
     site: str
     energy: float = Field(description="bare, by the member that found it")
-    fmax: float
+    fmax: float = Field(description="largest force by that member on a free atom, eV/Å")
     converged: bool
     anomalies: list[str]
     duplicate_of: int | None

@@ -43,6 +43,7 @@ class Springs:
     hold: Floats
     """eV/Å², of a spring on the contact of smallest scaled distance, beyond the scaled distance `contact` [n_contacts]."""
     contact: float
+    """Scaled distance up to which a contact holds the adsorbate."""
     lattice: Floats
     """The inverse of the cell, and the cell with directions that aren't periodic set to zero [18]."""
     images: Floats
