@@ -31,7 +31,7 @@ class Process:
 
     @classmethod
     def start(cls, settings: Settings, app: Celery) -> Process:
-        """Make the members known and start the heartbeat; each is loaded when it is first needed."""
+        """Register the members and start the heartbeat; each is loaded when it is first needed."""
         engine = connect(settings.database_url.get_secret_value())
         opened = sessions(engine)
         cache = MemberCache.of(settings, opened)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.errors import InvalidInput, Unavailable
 from shared.parameters import JobParameters
@@ -19,19 +20,27 @@ class KnownMember:
     """`total` or `adsorption`."""
 
 
+class JobMembers(NamedTuple):
+    """The members that will search, those that will refine, and those that will score."""
+
+    search: list[KnownMember]
+    refine: list[KnownMember]
+    score: list[KnownMember]
+
+
 def members_for(
     parameters: JobParameters,
     known: Mapping[str, KnownMember],
     *,
     default_search: Sequence[str],
     default_score: Sequence[str],
-) -> tuple[list[KnownMember], list[KnownMember], list[KnownMember]]:
-    """The members that will search, those that will refine, and those that will score, defaults filled in.
+) -> JobMembers:
+    """The members of a job, defaults filled in.
 
     Raises InvalidInput for a member asked for by name that no worker ever registered, and Unavailable where a default
     one is missing: that is the server's state, not the user's mistake.
     """
-    return (
+    return JobMembers(
         _members("search_members", parameters.ensemble.search_members, default_search, known),
         _members("refine_members", parameters.ensemble.refine_members, (), known),
         _members("score_members", parameters.ensemble.score_members, default_score, known),

@@ -131,7 +131,7 @@ def _workers(session: Session) -> Iterator[Metric]:
         yield Metric("adhop_worker_ready", "1 where the worker takes work.", labels, int(worker.ready))
     for worker, seconds in rows:
         yield Metric(
-            "adhop_worker_heartbeat_age_seconds", "Since it was heard of.", {"worker": worker.name}, float(seconds)
+            "adhop_worker_heartbeat_age_seconds", "Since its last heartbeat.", {"worker": worker.name}, float(seconds)
         )
     for worker, _ in rows:
         if worker.memory_bytes is not None:

@@ -41,7 +41,7 @@ class Evaluation:
 
 
 class Potential(Protocol):
-    """A resident model, evaluated in batches. The result of one structure doesn't depend on its batch-mates
+    """A potential, evaluated in batches. The result of one structure doesn't depend on its batch-mates
     beyond the model's own rounding."""
 
     @property

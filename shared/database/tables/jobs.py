@@ -1,4 +1,4 @@
-"""Jobs, and what is claimed to advance them."""
+"""Jobs, and what is claimed to move them on."""
 
 from __future__ import annotations
 

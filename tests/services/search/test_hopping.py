@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,10 +15,9 @@ from ase.constraints import FixAtoms
 from services.forces import engine
 from services.forces.answers import reply
 from services.forces.potential import Evaluation, Potential
-from services.forces.restraints import Restraints
 from services.search import hopping
 from services.search.inertia import AtomicMasses
-from services.search.walker import Found, Hop, Minimum, Walker
+from services.search.walker import Hop, Minimum, Walker
 from shared.errors import Diverged
 from shared.parameters import Hopping, JobParameters, Masses, Selection
 from shared.structures import Floats, Structure
@@ -44,7 +41,7 @@ def parameters(**changed: Any) -> JobParameters:
     return JobParameters(hopping=ONE_MINIMUM.model_copy(update=changed))
 
 
-def settled(**changed: Any) -> Walker:
+def at_minimum(**changed: Any) -> Walker:
     """A walker at a minimum of 0 eV, before its hop 4: 1 K, so that the escape leaves the atoms where they are."""
     start = co_on_copper()
     walker = Walker(4, start, 0.0, np.zeros((len(start), 3)), 1.0, 0.5, (0, 1), 100)
@@ -75,7 +72,7 @@ def to(energy: float) -> list[float]:
 
 
 def test_back_at_the_last_minimum_it_heats_and_keeps_its_window():
-    after = scripted(settled(), to(0.01), parameters(beta1=1.3, beta2=1.5, beta3=0.5))
+    after = scripted(at_minimum(), to(0.01), parameters(beta1=1.3, beta2=1.5, beta3=0.5))
     assert after.walker.temperature_k == pytest.approx(1.3)
     assert after.walker.energy_window == 0.5
     assert (after.walker.hop, after.walker.energy) == (5, 0.0)
@@ -84,7 +81,7 @@ def test_back_at_the_last_minimum_it_heats_and_keeps_its_window():
 
 
 def test_at_a_known_minimum_it_heats_returns_and_widens():
-    here = settled()
+    here = at_minimum()
     known = [Minimum(here.structure, 9.0), Minimum(here.structure, 0.3)]
     after = scripted(here, to(0.31), parameters(beta1=1.3, beta2=1.5, alpha2=1.2), known)
     assert after.walker.temperature_k == pytest.approx(1.5)
@@ -94,7 +91,7 @@ def test_at_a_known_minimum_it_heats_returns_and_widens():
 
 
 def test_a_new_minimum_within_the_window_is_taken_cooler_and_narrower():
-    after = scripted(settled(), to(0.49), parameters(beta3=0.8, alpha1=0.9))
+    after = scripted(at_minimum(), to(0.49), parameters(beta3=0.8, alpha1=0.9))
     assert after.walker.temperature_k == pytest.approx(0.8)
     assert after.walker.energy_window == pytest.approx(0.45)
     assert after.walker.energy == 0.49
@@ -105,7 +102,7 @@ def test_a_new_minimum_within_the_window_is_taken_cooler_and_narrower():
 
 @pytest.mark.parametrize("energy", [0.5, 0.7])
 def test_a_new_minimum_at_the_window_or_above_is_refused_cooler_and_wider(energy):
-    here = settled()
+    here = at_minimum()
     after = scripted(here, to(energy), parameters(beta3=0.8, alpha2=1.2))
     assert after.walker.temperature_k == pytest.approx(0.8)
     assert after.walker.energy_window == pytest.approx(0.6)
@@ -115,9 +112,9 @@ def test_a_new_minimum_at_the_window_or_above_is_refused_cooler_and_wider(energy
 
 
 def test_the_published_feedback_is_the_default():
-    heated = scripted(settled(), to(0.0), parameters()).walker
-    taken = scripted(settled(), to(-1.0), parameters()).walker
-    refused = scripted(settled(), to(1.0), parameters()).walker
+    heated = scripted(at_minimum(), to(0.0), parameters()).walker
+    taken = scripted(at_minimum(), to(-1.0), parameters()).walker
+    refused = scripted(at_minimum(), to(1.0), parameters()).walker
     assert (heated.temperature_k, heated.energy_window) == pytest.approx((1.1, 0.5))
     assert (taken.temperature_k, taken.energy_window) == pytest.approx((1 / 1.1, 0.5 * 0.98))
     assert (refused.temperature_k, refused.energy_window) == pytest.approx((1 / 1.1, 0.5 / 0.98))
@@ -125,18 +122,18 @@ def test_the_published_feedback_is_the_default():
 
 def test_the_temperature_has_a_ceiling():
     settings = parameters(temperature_k=1.0, max_temperature_k=1.05)
-    assert scripted(settled(), to(0.0), settings).walker.temperature_k == 1.05
+    assert scripted(at_minimum(), to(0.0), settings).walker.temperature_k == 1.05
 
 
 def test_what_has_not_converged_is_never_taken():
     settings = parameters(max_relaxation_steps=1)
-    after = scripted(settled(), [*to(-1.0), -1.5], settings, force=0.2)
+    after = scripted(at_minimum(), [*to(-1.0), -1.5], settings, force=0.2)
     assert after.found is not None
     assert (after.found.converged, after.found.accepted, after.walker.energy) == (False, False, 0.0)
 
 
 def test_what_has_an_anomaly_is_refused_cooler_however_low():
-    here = settled()
+    here = at_minimum()
     after = scripted(here, to(-3.0), parameters(beta3=0.8, alpha1=0.9, alpha2=1.2), anomalies=("dissociated",))
     assert after.found is not None
     assert (after.found.anomalies, after.found.accepted) == (("dissociated",), False)
@@ -146,7 +143,7 @@ def test_what_has_an_anomaly_is_refused_cooler_however_low():
 
 def test_an_anomaly_that_the_job_asks_for_is_taken():
     settings = parameters().model_copy(update={"selection": Selection(include_anomalous=True)})
-    after = scripted(settled(), to(-3.0), settings, anomalies=("reconstructed",))
+    after = scripted(at_minimum(), to(-3.0), settings, anomalies=("reconstructed",))
     assert (after.walker.energy, after.found and after.found.accepted) == (-3.0, True)
 
 
@@ -207,13 +204,13 @@ def test_the_energy_of_restraints_decides_nothing():
         def evaluate(self, positions: Floats) -> tuple[float, Floats]:
             return 30.0, np.zeros_like(positions)
 
-    after = scripted(settled(), to(0.3), parameters(), restraints=Constant())
+    after = scripted(at_minimum(), to(0.3), parameters(), restraints=Constant())
     assert after.found is not None
     assert (after.found.energy, after.found.accepted, after.walker.energy) == (0.3, True, 0.3)
 
 
 def test_an_escape_that_runs_away_is_refused():
-    here = settled(temperature_k=1e7)
+    here = at_minimum(temperature_k=1e7)
     with pytest.raises(StopIteration) as ended:
         next(
             hopping.hop(here, (), None, parameters(beta3=0.8, alpha2=1.2, max_temperature_k=2e7, masses=Masses.ATOMIC))
@@ -226,7 +223,7 @@ def test_an_escape_that_runs_away_is_refused():
 
 @pytest.mark.parametrize(("energies", "calls"), [([np.nan], 1), ([0.5, -0.1, np.inf], 3)])
 def test_a_hop_that_diverges_is_refused_and_its_force_calls_count(energies, calls):
-    after = scripted(settled(), energies, parameters(beta3=0.8, alpha2=1.2))
+    after = scripted(at_minimum(), energies, parameters(beta3=0.8, alpha2=1.2))
     assert after.found is None
     assert (after.walker.hop, after.walker.energy, after.walker.force_calls) == (5, 0.0, 100 + calls)
     assert (after.walker.temperature_k, after.walker.energy_window) == pytest.approx((0.8, 0.6))
@@ -239,15 +236,15 @@ def test_a_placement_that_diverges_is_a_failure():
 
 def test_every_force_call_is_counted():
     # three of the escape, whose last is the relaxation's first, and one move
-    after = scripted(settled(), [*to(-1.0), -1.5], parameters(max_relaxation_steps=1), force=0.2)
+    after = scripted(at_minimum(), [*to(-1.0), -1.5], parameters(max_relaxation_steps=1), force=0.2)
     assert after.found is not None
     assert (after.found.force_calls, after.walker.force_calls) == (4, 104)
 
 
 def test_each_hop_draws_for_itself():
     plain = parameters(masses=Masses.ATOMIC, confined=False)
-    firsts = [next(hopping.hop(settled(hop=hop), (), None, plain)).structure for hop in (4, 5, 4)]
-    here = settled().structure
+    firsts = [next(hopping.hop(at_minimum(hop=hop), (), None, plain)).structure for hop in (4, 5, 4)]
+    here = at_minimum().structure
     drawn = AtomicMasses(here, 1.0).velocities(1.0, np.random.default_rng([0, 1, 4]))
     assert firsts[0].positions == pytest.approx(here.positions + units.fs * drawn, abs=1e-12)
     assert firsts[2].digest == firsts[0].digest != firsts[1].digest
@@ -255,73 +252,16 @@ def test_each_hop_draws_for_itself():
 
 def test_why_a_walker_ends():
     settings = parameters(hops=6, patience=2)
-    assert hopping.ended(settled(hop=6), (), settings) is None
-    assert hopping.ended(settled(hop=7), (), settings) == "hops"
-    assert hopping.ended(settled(), (), settings, 101) is None
-    assert hopping.ended(settled(), (), settings, 100) == "budget"
+    assert hopping.ended(at_minimum(hop=6), (), settings) is None
+    assert hopping.ended(at_minimum(hop=7), (), settings) == "hops"
+    assert hopping.ended(at_minimum(), (), settings, 101) is None
+    assert hopping.ended(at_minimum(), (), settings, 100) == "budget"
     own = parameters(hops=6, max_force_calls=100)
-    assert hopping.ended(settled(), (), own, 10**6) == hopping.ended(settled(), (), own) == "budget"
-    assert hopping.ended(settled(force_calls=99), (), own, 10**6) is None
+    assert hopping.ended(at_minimum(), (), own, 10**6) == hopping.ended(at_minimum(), (), own) == "budget"
+    assert hopping.ended(at_minimum(force_calls=99), (), own, 10**6) is None
     # a gain within the tolerance of 0.02 eV is none
-    assert hopping.ended(settled(), (-1.0, -1.0), settings) is None
-    assert hopping.ended(settled(), (-1.0, -1.01, -1.015), settings) == "patience"
-    assert hopping.ended(settled(), (-1.0, -1.0, -1.1), settings) is None
-    assert hopping.ended(settled(), (-1.0, -1.1, -1.1), settings) is None
-    assert hopping.ended(settled(), (-1.0, -1.1, -1.1, -1.1), settings) == "patience"
-
-
-ON_EMT = JobParameters(hopping=Hopping(hops=3, temperature_k=1500.0, timestep_fs=2.0))
-START = co_on_copper()
-RESTRAINTS = Restraints.build(START, START.only(START.slab), ON_EMT.restraints)
-Journey = list[tuple[dict[str, Any], Found]]
-
-
-def travel(*seed: int, resumed: bool = False) -> Iterator[tuple[dict[str, Any], Found]]:
-    """The walker's document after each hop, and what it found. resumed: each hop from the document alone, once it has been
-    given up halfway."""
-    walker, known = hopping.begin(START, ON_EMT.hopping, seed), list[Minimum]()
-    while hopping.ended(walker, (), ON_EMT) is None:
-        if resumed:
-            walker = Walker.from_document(json.loads(json.dumps(walker.to_document())), co_on_copper())
-            halfway = hopping.hop(walker, known, RESTRAINTS, ON_EMT)
-            asked = next(halfway)
-            for _ in range(7):
-                asked = reply(halfway, asked, EMT_MEMBER.evaluate([asked.structure])[0])
-            halfway.close()
-        after = engine.run(hopping.hop(walker, known, RESTRAINTS, ON_EMT), EMT_MEMBER)
-        assert after.found is not None
-        walker = after.walker
-        known.append(Minimum(after.found.structure, after.found.energy))
-        yield walker.to_document(), after.found
-
-
-@pytest.fixture(scope="module")
-def undisturbed() -> Journey:
-    return list(travel(1))
-
-
-def bits(journey: Journey) -> list[Any]:
-    return [(document, {**vars(found), "structure": found.structure.digest}) for document, found in journey]
-
-
-def test_a_walker_resumed_from_its_document_goes_on_to_the_last_bit(undisturbed):
-    assert {found.accepted for _, found in undisturbed} == {True, False}
-    assert bits(list(travel(1, resumed=True))) == bits(undisturbed)
-
-
-def test_the_seed_alone_decides(undisturbed):
-    assert bits(list(travel(1))) == bits(undisturbed)
-    other = list(islice(travel(0), 2))
-    assert bits(other)[0][1] == bits(undisturbed)[0][1]  # nothing is drawn for the placement's own relaxation
-    assert bits(other)[1][1] != bits(undisturbed)[1][1]
-
-
-def test_a_walker_finds_minima_of_the_bare_potential_and_counts_what_they_cost(undisturbed):
-    for _, found in undisturbed:
-        (answer,) = EMT_MEMBER.evaluate([found.structure])
-        assert found.converged
-        assert answer.energy == found.energy
-        assert np.linalg.norm(answer.forces[found.structure.free], axis=1).max() == pytest.approx(found.fmax)
-        assert found.fmax < 0.05
-    assert undisturbed[-1][0]["force_calls"] == sum(found.force_calls for _, found in undisturbed)
-    assert np.ptp([found.energy for _, found in undisturbed]) > ON_EMT.similarity.energy
+    assert hopping.ended(at_minimum(), (-1.0, -1.0), settings) is None
+    assert hopping.ended(at_minimum(), (-1.0, -1.01, -1.015), settings) == "patience"
+    assert hopping.ended(at_minimum(), (-1.0, -1.0, -1.1), settings) is None
+    assert hopping.ended(at_minimum(), (-1.0, -1.1, -1.1), settings) is None
+    assert hopping.ended(at_minimum(), (-1.0, -1.1, -1.1, -1.1), settings) == "patience"

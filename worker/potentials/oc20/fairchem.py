@@ -58,7 +58,7 @@ _HOME = str(Path(fairchem.core.__path__[0]))
 @contextmanager
 def quiet() -> Iterator[None]:
     """fairchem speaks through the root logger (its whole configuration, remarks on old layouts) and uses deprecated names of torch;
-    inside this its errors alone are heard."""
+    inside this its errors alone are logged."""
 
     def ours(record: logging.LogRecord) -> bool:
         return record.levelno >= logging.ERROR or not record.pathname.startswith(_HOME)

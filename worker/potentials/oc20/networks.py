@@ -29,7 +29,7 @@ class Unconnected(Exception):
         super().__init__(f"structures {sorted(self.indices)} have too few neighbours within the cutoff")
 
 
-def settle(network: Any) -> None:
+def make_deterministic(network: Any) -> None:
     """Make what the network answers for a structure a function of that structure alone."""
     backbone = getattr(network, "backbone", network)
     backbone.generate_graph = partial(_generate_graph, backbone)

@@ -36,7 +36,7 @@ def load(entry: RegistryEntry, *, device: str) -> TorchPotential:
     """The entry's network on `device` ("cpu" or "cuda"). Raises MachineryFailure for a file that isn't the registered one, or is no
     checkpoint of the entry's family."""
     made = trainer(checkpoint(entry), entry.family, device)
-    networks.settle(made.model)
+    networks.make_deterministic(made.model)
     backbone = getattr(made.model, "backbone", made.model)
     parameters = sum(weight.numel() for weight in made.model.parameters())
     known = frozenset(range(1, 1 + networks.n_elements(backbone)))
