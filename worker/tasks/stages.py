@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from services.geometry import similarity
 from services.scoring import references, selection
 from services.scoring.ensemble import summarise
-from services.systems.assembly import System, assemble
-from services.systems.placement import Placed, place
+from services.systems import find
+from services.systems.assembly import System
+from services.systems.placement import Placed
 from shared.database.repositories import members, selections
 from shared.database.repositories.references import Wanted, want
 from shared.database.repositories.structures import keep
@@ -27,21 +28,11 @@ from worker.queue import claims
 from worker.tasks import history
 
 _SUBMISSION: TypeAdapter[Submission] = TypeAdapter(Submission)
-_PLACEMENT_STREAM = 1
-"""Second word of the seed of placements, so that no other part of a job draws the same numbers."""
 
 
 def find_placements(job: Job) -> tuple[System, list[Placed]]:
     """The system that was submitted, and where its walkers start. Raises InvalidInput."""
-    parameters = job.read_parameters()
-    system = assemble(_SUBMISSION.validate_python(job.submission))
-    rng = np.random.default_rng([parameters.seed, _PLACEMENT_STREAM])
-    placed = [Placed(system.first, "submitted", "submitted")] if system.first is not None else []
-    left = parameters.placement.count - len(placed)
-    if left > 0:
-        settings = parameters.placement.model_copy(update={"count": left})
-        placed += place(system.slab, system.adsorbate, settings, rng)
-    return system, placed
+    return find.find_placements(_SUBMISSION.validate_python(job.submission), job.read_parameters())
 
 
 def store_placements(session: Session, lease: claims.Lease, job: Job, system: System, placed: Iterable[Placed]) -> None:
