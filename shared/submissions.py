@@ -5,6 +5,7 @@ The texts that users send are parsed and checked at the API's edge; what is stor
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -35,6 +36,22 @@ class AdslabSubmission(_Frozen):
     """`Structure.to_document()`."""
     binding: tuple[int, ...] = ()
     """Indices within the adslab; empty: the adsorbate atoms nearest to the surface."""
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """How its atoms stand inside, slab before adsorbate [n_atoms]: inside[k] is the atom order[k] of the adslab as given."""
+        tags = self.structure["tags"]
+        return tuple(sorted(range(len(tags)), key=lambda atom: tags[atom] == 2))
+
+
+def given_order(submission: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Where each atom as given stands inside [n_atoms], so that inside[given_order[k]] is the atom k of the adslab that was
+    submitted; None where nothing changes places. submission: as stored with the job."""
+    if submission.get("kind") != "adslab":
+        return None
+    order = AdslabSubmission.model_validate(submission).order
+    back = tuple(sorted(range(len(order)), key=order.__getitem__))
+    return None if back == tuple(range(len(back))) else back
 
 
 class SlabSubmission(_Frozen):

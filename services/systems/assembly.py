@@ -36,7 +36,7 @@ def assemble(submission: Submission) -> System:
 
 def _from_adslab(submission: AdslabSubmission) -> System:
     given = Structure.from_document(submission.structure)
-    order = np.concatenate([np.flatnonzero(given.slab), np.flatnonzero(given.adsorbate)])
+    order = np.array(submission.order, dtype=np.int64)
     first = anchored(with_surface(given.only(order)))
     molecule = np.flatnonzero(first.adsorbate)
     if not len(molecule):
