@@ -12,18 +12,15 @@ from sqlalchemy.orm import Session
 from api.context import Context
 from api.dependencies import Caller, Submitter, UseContext, UseSession
 from api.jobs import repository as jobs
+from api.jobs.acceptance import accept, check_calibrated
 from api.jobs.progress import progress
 from api.jobs.requests import JobRequest
 from api.jobs.responses import JobPage, JobView, job_view
-from api.jobs.submission import interpret
-from api.jobs.validation import check_submission
 from api.jobs.waiting_reason import waiting_for
-from api.members.choice import KnownMember, check_size, members_for
+from api.members.choice import KnownMember
 from api.members.fleet import known_members
 from api.paging import Cursor, Limit, job_cursor, job_position
 from api.problems import BODY, responses
-from services.scoring.ensemble import weights_of
-from shared.database.repositories import selections
 from shared.database.tables import Job
 from shared.states import State
 
@@ -63,8 +60,8 @@ def submit_job(
                 response.status_code = 200
                 return _views(session, [existing])[0]
         known = known_members(session)
-        _check_calibrated(session, request, context)
-    new = _validated(request, context, known, idempotency_key, digest)
+        check_calibrated(session, request, context)
+    new = _new_job(request, context, known, idempotency_key, digest)
     with context.sessions.begin() as session:
         job, created = jobs.submit(session, caller.user_id, new, max_open=context.settings.max_open_jobs_per_user)
         view = _views(session, [job])[0]
@@ -76,41 +73,21 @@ def submit_job(
     return view
 
 
-def _check_calibrated(session: Session, request: JobRequest, context: Context) -> None:
-    """Raise InvalidInput where a calibrated limit is asked for and there is none: better now than after the search."""
-    members = request.parameters.ensemble.score_members or context.settings.default_score_members
-    selections.limit_of(session, request.parameters.choosing(tuple(dict.fromkeys(members))))
-
-
-def _validated(
+def _new_job(
     request: JobRequest, context: Context, known: dict[str, KnownMember], idempotency_key: str | None, digest: str
 ) -> jobs.NewJob:
     """The job to store, or a refusal that says what to change. No database connection is held here."""
-    settings = context.settings
-    search, refine, score = members_for(
-        request.parameters,
-        known,
-        default_search=settings.default_search_members,
-        default_score=settings.default_score_members,
-    )
-    check_size(request.parameters, len(search), settings.max_walkers_per_job)
-    weights_of([member.name for member in score], request.parameters.ensemble.weights)
-    interpreted = interpret(request.input, context.parsers, max_atoms=settings.max_atoms)
-    check_submission(
-        interpreted.submission,
-        {member.name: member for member in [*search, *refine, *score]}.values(),
-        max_atoms=settings.max_atoms,
-        references=request.parameters.references,
-    )
+    accepted = accept(request, context, known)
+    interpreted, members = accepted.interpreted, accepted.members
     return jobs.NewJob(
         name=request.name or f"{interpreted.adsorbate} on {interpreted.surface}",
         adsorbate=interpreted.adsorbate,
         surface=interpreted.surface,
         submission=interpreted.submission.model_dump(mode="json"),
         parameters=request.parameters.model_dump(mode="json"),
-        search_members=[member.name for member in search],
-        refine_members=[member.name for member in refine],
-        score_members=[member.name for member in score],
+        search_members=[member.name for member in members.search],
+        refine_members=[member.name for member in members.refine],
+        score_members=[member.name for member in members.score],
         priority=request.priority,
         idempotency_key=idempotency_key,
         request_digest=digest,
