@@ -5,6 +5,8 @@ The texts that users send are parsed and checked at the API's edge; what is stor
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -13,6 +15,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content as canonical JSON: the same for the same content, by whatever way it came in."""
+        canonical = json.dumps(_without_signed_zeros(self.model_dump(mode="json")), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _without_signed_zeros(value: Any) -> Any:
+    """-0.0 is 0.0: some formats can't tell them apart."""
+    if isinstance(value, float):
+        return value + 0.0
+    if isinstance(value, dict):
+        return {key: _without_signed_zeros(part) for key, part in value.items()}
+    return [_without_signed_zeros(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 class Adsorbate(_Frozen):

@@ -34,6 +34,8 @@ class NewJob:
     score_members: list[str]
     priority: int = 0
     idempotency_key: str | None = None
+    warnings: tuple[str, ...] = ()
+    """What was ignored, simplified or decided for the user."""
     request_digest: str | None = None
     """Tells two requests with the same idempotency key apart."""
 
@@ -64,7 +66,7 @@ def submit(session: Session, user_id: int, new: NewJob, *, max_open: int) -> tup
     ).one()
     if n_open >= max_open:
         raise LimitReached(f"{n_open} of your jobs are open and {max_open} are allowed; wait for some, or cancel them")
-    job = Job(user_id=user_id, **asdict(new))
+    job = Job(user_id=user_id, **asdict(new) | {"warnings": list(new.warnings)})
     session.add(job)
     session.flush()
     session.add(StageRow(job_id=job.id, work=Work.PLACEMENT))

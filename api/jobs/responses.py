@@ -113,7 +113,9 @@ class JobView(BaseModel):
     score_members: list[str]
     progress: ProgressView
     failures: list[TroubleView]
-    warnings: list[str]
+    warnings: list[str] = Field(
+        description="what was ignored, simplified or decided for you: in reading the request, then in the search"
+    )
 
 
 class JobPage(BaseModel):
@@ -148,7 +150,7 @@ def job_view(job: Job, *, user: str, progress: Progress, waiting_for: str | None
         score_members=job.score_members,
         progress=_progress_view(progress),
         failures=[TroubleView(**vars(trouble)) for trouble in progress.failures],
-        warnings=progress.warnings,
+        warnings=[*job.warnings, *progress.warnings],
     )
 
 

@@ -45,6 +45,8 @@ class Job(Base):
     """Among the jobs of its user; higher ones first."""
     submission: Mapped[dict[str, Any]]
     """shared.submissions.Submission."""
+    warnings: Mapped[list[str]] = mapped_column(default=list, server_default="{}")
+    """What was ignored, simplified or decided when the request was read; for people."""
     parameters: Mapped[dict[str, Any]]
     """shared.parameters.JobParameters as they were asked for; `read_parameters` reads them."""
     search_members: Mapped[list[str]]
