@@ -22,6 +22,9 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
+_LEVEL = 0.1
+"""Å: a marked surface layer whose mean height is no lower than this below that of the other slab atoms doesn't look down."""
+
 
 def _frozen(values: ArrayLike, dtype: type[Any], shape: tuple[int, ...], name: str) -> NDArray[Any]:
     array = np.array(values, dtype=dtype, order="C")
@@ -80,11 +83,18 @@ class Structure:
 
     @property
     def normal(self) -> Floats:
-        """Unit vector out of the surface, perpendicular to the first two lattice vectors [3]."""
+        """Unit vector out of the surface, perpendicular to the first two lattice vectors: to the side where the marked surface
+        layer lies, or else the third lattice vector [3]."""
         normal = np.cross(self.cell[0], self.cell[1])
         if normal @ self.cell[2] < 0:
             normal = -normal
-        return np.asarray(normal / np.linalg.norm(normal), dtype=np.float64)
+        normal = normal / np.linalg.norm(normal)
+        below = self.slab & ~self.surface
+        if self.surface.any() and below.any():
+            heights = self.positions @ normal
+            if heights[self.surface].mean() < heights[below].mean() - _LEVEL:
+                normal = -normal
+        return np.asarray(normal, dtype=np.float64)
 
     @property
     def heights(self) -> Floats:
