@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.database.repositories.structures import restore
-from shared.database.tables import Candidate, MemberEnergy, Minimum, ReferenceEnergy, Score, Selection, User
+from shared.database.tables import (
+    Candidate,
+    Job,
+    MemberEnergy,
+    Minimum,
+    ReferenceEnergy,
+    RegisteredMember,
+    Score,
+    Selection,
+    User,
+)
 from shared.structures import Structure
+from shared.submissions import given_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +41,7 @@ class Finding:
 
     candidate: Candidate
     structure: Structure
+    """Atoms in the order of the adslab that was submitted; where none was, the slab's and then the adsorbate's."""
     energies: list[MemberEnergy]
     """One per member that was asked, by name."""
     score: Score | None
@@ -36,6 +49,8 @@ class Finding:
     members: tuple[str, ...]
     references: list[FedBack]
     """The newest first."""
+    kinds: Mapping[str, str]
+    """What each member predicts, `total` or `adsorption` energies, by its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +82,14 @@ def minima(session: Session, selection: Selection | None) -> list[Chosen]:
     rows = session.scalars(select(Candidate).where(Candidate.id.in_([one.candidate_id for one in chosen]))).all()
     by_id = {finding.candidate.id: finding for finding in _findings(session, rows, selection)}
     return [Chosen(one, by_id[one.candidate_id]) for one in chosen]
+
+
+def ranks(session: Session, selection: Selection | None) -> dict[int, Minimum]:
+    """The minima of a selection by their candidate's id."""
+    if selection is None:
+        return {}
+    chosen = session.scalars(select(Minimum).where(Minimum.selection_id == selection.id))
+    return {minimum.candidate_id: minimum for minimum in chosen}
 
 
 def one(session: Session, candidate: Candidate) -> Finding:
@@ -103,14 +126,27 @@ def _findings(session: Session, rows: Sequence[Candidate], selection: Selection 
         judged = select(Score).where(Score.selection_id == selection.id, Score.candidate_id.in_(ids))
         scores = {row.candidate_id: row for row in session.scalars(judged)}
     members = () if selection is None else selection.read_rules().members
+    known = session.execute(select(RegisteredMember.name, RegisteredMember.energy_kind))
+    kinds = {name: kind for name, kind in known}
+    order = _orders(session, {row.job_id for row in rows})
     return [
         Finding(
             row,
-            restore(row.structure, row.positions),
+            _as_given(restore(row.structure, row.positions), order[row.job_id]),
             energies[row.id],
             scores.get(row.id),
             members,
             references[row.id],
+            kinds,
         )
         for row in rows
     ]
+
+
+def _orders(session: Session, job_ids: set[UUID]) -> dict[UUID, tuple[int, ...] | None]:
+    submitted = session.execute(select(Job.id, Job.submission).where(Job.id.in_(job_ids)))
+    return {job_id: given_order(submission) for job_id, submission in submitted}
+
+
+def _as_given(inside: Structure, order: tuple[int, ...] | None) -> Structure:
+    return inside if order is None else inside.only(np.array(order, dtype=np.int64))

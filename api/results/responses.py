@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal, cast
 
 from pydantic import BaseModel, Field
 
@@ -10,13 +11,18 @@ from api.results.queries import Chosen, Finding
 from shared.database.tables import Score
 from shared.states import State
 
+EnergyKind = Literal["total", "adsorption"]
+
 
 class MemberEnergyView(BaseModel):
     """One member's energy of a candidate."""
 
     member: str
     state: State
-    energy: float | None = Field(description="bare")
+    energy: float | None = Field(description="bare, as the member predicts it: see `energy_kind`")
+    energy_kind: EnergyKind | None = Field(
+        description="what the member predicts: total energies, or adsorption energies; null for one that isn't known any more"
+    )
     adsorption_energy: float | None = Field(description="per adslab, against `reference`")
     reference: str | None
     fmax: float | None = Field(description="largest force by this member on a free atom")
@@ -51,7 +57,8 @@ class ReferenceEnergyView(BaseModel):
 
 
 class StructureView(BaseModel):
-    """An adslab; the adsorbate's atoms come last."""
+    """An adslab. Atoms are in the order of the adslab that was submitted; where none was, the slab's come first and the adsorbate's
+    last, each in the order given."""
 
     numbers: list[int]
     positions: list[list[float]] = Field(description="Å [n_atoms, 3]")
@@ -69,7 +76,8 @@ class CandidateView(BaseModel):
     hop: int
     member: str
     site: str
-    energy: float = Field(description="bare, by the member that found it")
+    energy: float = Field(description="bare, by the member that found it: see `energy_kind`")
+    energy_kind: EnergyKind | None = Field(description="what the member that found it predicts")
     fmax: float = Field(description="largest force by that member on a free atom, eV/Å")
     converged: bool
     anomalies: list[str]
@@ -114,6 +122,7 @@ def candidate_view(finding: Finding) -> CandidateView:
         member=row.member,
         site=row.site,
         energy=row.energy,
+        energy_kind=_kind(finding, row.member),
         fmax=row.fmax,
         converged=row.converged,
         anomalies=row.anomalies,
@@ -123,6 +132,7 @@ def candidate_view(finding: Finding) -> CandidateView:
                 member=one.member,
                 state=State(one.state),
                 energy=one.energy,
+                energy_kind=_kind(finding, one.member),
                 adsorption_energy=one.adsorption_energy,
                 reference=one.reference,
                 fmax=one.fmax,
@@ -144,6 +154,10 @@ def candidate_view(finding: Finding) -> CandidateView:
         score=None if score is None else _score_view(score, finding),
         structure=StructureView(**finding.structure.to_document()),
     )
+
+
+def _kind(finding: Finding, member: str) -> EnergyKind | None:
+    return cast("EnergyKind | None", finding.kinds.get(member))
 
 
 def _score_view(score: Score, finding: Finding) -> ScoreView:

@@ -1,11 +1,11 @@
-"""GET of a job's candidates and minima."""
+"""GET of a job's candidates and minima, as JSON or extended XYZ."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from api.dependencies import Caller, UseSession
@@ -13,31 +13,47 @@ from api.jobs import repository as jobs
 from api.paging import Cursor, Limit, id_cursor, id_position
 from api.problems import responses
 from api.results import queries as results
-from api.results.extxyz import MEDIA_TYPE, minima_text
+from api.results.extxyz import MEDIA_TYPE, candidates_text, minima_text
 from api.results.responses import CandidatePage, Minima, candidate_view, minimum_view
 from shared.database.repositories import selections
 
 SelectionNumber = Annotated[
     int, Query(ge=0, lt=2**31, description="by whose rules: 0 is the job's own selection, others were asked for later")
 ]
+Format = Annotated[Literal["json", "extxyz"], Query(description="JSON, or extended XYZ for ASE")]
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["results"])
 
 
-@router.get("/candidates", responses=responses(401, 404, 422))
+@router.get(
+    "/candidates",
+    response_model=CandidatePage,
+    responses={200: {"content": {MEDIA_TYPE: {}}, "description": "A page of them"}, **responses(401, 404, 422)},
+)
 def list_candidates(
     job_id: UUID,
     caller: Caller,
     session: UseSession,
+    request: Request,
     limit: Limit = 50,
     cursor: Cursor = None,
     selection: SelectionNumber = 0,
-) -> CandidatePage:
-    """Every minimum found so far, anomalous ones and duplicates included; each with the verdict on it once the job has chosen."""
+    format: Format = "json",
+) -> CandidatePage | Response:
+    """Every minimum found so far, anomalous ones and duplicates included; each with the verdict on it once the job has chosen.
+
+    As extended XYZ, the address of the next page stands in the header `Link`."""
     job = jobs.get(session, caller, job_id)
     judged_by = selections.find(session, job.id, selection)
     found, last = results.candidates(session, job.id, limit=limit, after=id_position(cursor), selection=judged_by)
-    return CandidatePage(candidates=[candidate_view(one) for one in found], next=id_cursor(last))
+    following = id_cursor(last)
+    if format == "json":
+        return CandidatePage(candidates=[candidate_view(one) for one in found], next=following)
+    written = _extxyz(candidates_text(found, results.ranks(session, judged_by)), f"{job.id}-candidates")
+    if following is not None:
+        address = request.url.include_query_params(cursor=following)
+        written.headers["Link"] = f'<{address.path}?{address.query}>; rel="next"'
+    return written
 
 
 @router.get(
@@ -49,15 +65,19 @@ def list_minima(
     job_id: UUID,
     caller: Caller,
     session: UseSession,
-    format: Annotated[Literal["json", "extxyz"], Query(description="JSON, or extended XYZ for ASE")] = "json",
+    format: Format = "json",
     selection: SelectionNumber = 0,
 ) -> Minima | Response:
     """The chosen minima by rank; none before the job has succeeded."""
     job = jobs.get(session, caller, job_id)
     chosen = results.minima(session, selections.find(session, job.id, selection))
     if format == "extxyz":
-        name = f'attachment; filename="{job.id}.extxyz"'
-        return PlainTextResponse(minima_text(chosen), media_type=MEDIA_TYPE, headers={"Content-Disposition": name})
+        return _extxyz(minima_text(chosen), str(job.id))
     return Minima(
         minima=[minimum_view(one) for one in chosen], reference=results.reference_of(chosen), selection=selection
     )
+
+
+def _extxyz(text: str, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}.extxyz"'}
+    return PlainTextResponse(text, media_type=MEDIA_TYPE, headers=headers)
