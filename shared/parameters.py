@@ -59,6 +59,8 @@ class Placement(_Parameters):
     count: Annotated[int, Field(ge=1, le=500)] = 20
     clearance: Annotated[float, Field(ge=0, le=2)] = 0.1
     """Gap above covalent contact, Å."""
+    allow_image_contact: bool = False
+    """Whether the molecule may touch its own periodic images. Otherwise a job in whose cell it would, at any turn, is refused."""
 
 
 class Restraints(_Parameters):
@@ -164,7 +166,9 @@ class _Judging(_Parameters):
 
 # Fields stand in the order of the bases, the last one first.
 class Ensemble(_Judging, _Members):
-    pass
+    score_steps: Annotated[int, Field(ge=0, le=200)] = 10
+    """Most steps that a member relaxes a candidate for before it scores it, where another member found it; each is a force call. It
+    ends before at `hopping.fmax`. 0: one evaluation at the candidate's own geometry."""
 
 
 class Selection(_Parameters):

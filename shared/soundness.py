@@ -13,6 +13,7 @@ class Anomaly(StrEnum):
     DESORBED = "desorbed"
     INTERCALATED = "intercalated"
     RECONSTRUCTED = "reconstructed"
+    REACTED = "reacted"
 
 
 def is_sound(converged: bool, anomalies: Collection[str], *, include_anomalous: bool = False) -> bool:

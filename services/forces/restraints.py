@@ -5,7 +5,7 @@ and of the relaxed clean slab. Peterson, Top. Catal. 57, 40 (2014), doi:10.1007/
 
 dissociation     bonded adsorbate pairs may not stretch, other adsorbate pairs may not come close
 desorption       the nearest contact between adsorbate and surface may not grow
-intercalation    adsorbate atoms may not come close to subsurface atoms
+intercalation    adsorbate atoms may not come close to subsurface atoms, nor to what was adsorbed on the slab before
 reconstruction   bonded slab pairs may not stretch, and pairs apart in the clean slab may not come close
 
 This module says which springs a walker has; services.forces.springs evaluates those of many walkers in one pass.
@@ -21,12 +21,11 @@ from itertools import product
 import numpy as np
 
 from services.forces.springs import DISSOCIATION, INTERCALATION, KINDS, RECONSTRUCTION, Pass, Springs
-from services.geometry.contacts import minimum_image, neighbours, radius_sums
-from shared import parameters
-from shared.structures import Floats, Integers, Structure
+from services.geometry.contacts import distances, minimum_image, neighbours, radius_sums
+from services.geometry.reactions import pre_adsorbates
+from shared import molecules, parameters
+from shared.structures import Floats, Integers, Mask, Structure
 
-_CUSHION = 0.6
-"""Å: the anomaly detector's neighbour list adds 0.3 Å to each atom's radius."""
 _MARGIN = 0.5
 """Å beyond its threshold to which a spring that pulls still sees the right periodic image."""
 _TYPICAL = 2.0
@@ -48,8 +47,9 @@ class Restraints:
         molecule, slab = np.flatnonzero(start.adsorbate), np.flatnonzero(start.slab)
         kept = _slab_pairs(start, clean_slab, slab, settings)
         whole = _molecule_pairs(start, molecule, settings)
-        above = _contact_pairs(start, molecule, slab, settings)
-        surface = start.surface[slab]
+        before = pre_adsorbates(start)
+        above = _contact_pairs(start, molecule, slab, before[slab], settings)
+        surface = (start.surface & ~before)[slab]
         sums = np.where(surface | ~surface.any(), radius_sums(start.numbers[molecule], start.numbers[slab]), _NONE)
         reach = max(float((part.threshold + _MARGIN * (part.side > 0)).max(initial=0.0)) for part in (whole, above))
         parts = (kept, whole, above)
@@ -135,33 +135,43 @@ def _images(start: Structure, reach: float) -> Floats:
 
 
 def _molecule_pairs(start: Structure, molecule: Integers, settings: parameters.Restraints) -> _Pairs:
-    """Bonds that may not stretch, and non-bonded pairs that may not come close."""
+    """Bonds that may not stretch, and non-bonded pairs that may not come close. The bonds are the molecule's own, whatever image
+    of it lies nearer; the others keep away from the nearest image too."""
     a, b = np.triu_indices(len(molecule), k=1)
     first, second = molecule[a], molecule[b]
-    vectors = minimum_image(start.positions[second] - start.positions[first], start.cell, start.pbc)
+    own = molecules.unwrapped(start.numbers[molecule], start.positions[molecule], start.cell, start.pbc)
+    length = np.linalg.norm(own[b] - own[a], axis=1)
+    vectors = minimum_image(own[b] - own[a], start.cell, start.pbc)
     distance = np.linalg.norm(vectors.reshape(-1, 3), axis=1)
     sums = radius_sums(start.numbers[molecule], start.numbers[molecule])[a, b]
-    bonded = distance < settings.bonded * sums
+    bonded = length < settings.bonded * sums
     threshold = np.where(
         bonded,
-        np.maximum(settings.stretch * sums, 1.05 * distance),
+        np.maximum(settings.stretch * sums, 1.05 * length),
         np.minimum(sums + settings.gap, 0.95 * distance),
     )
     return _Pairs(first, second, np.zeros((len(first), 3)), threshold, np.where(bonded, 1.0, -1.0))
 
 
-def _contact_pairs(start: Structure, molecule: Integers, slab: Integers, settings: parameters.Restraints) -> _Pairs:
-    """Adsorbate atoms that may not come close to subsurface atoms; those of the surface are never too close."""
+def _contact_pairs(
+    start: Structure, molecule: Integers, slab: Integers, before: Mask, settings: parameters.Restraints
+) -> _Pairs:
+    """Adsorbate atoms that may not come close to subsurface atoms, nor to what was adsorbed before [n_slab]; those of the surface
+    are never too close."""
     first, second = (atoms.ravel() for atoms in np.meshgrid(molecule, slab, indexing="ij"))
     sums = radius_sums(start.numbers[molecule], start.numbers[slab]).ravel()
     threshold = np.where(start.surface[second], -1.0, sums + settings.gap)
+    apart = np.tile(before, len(molecule))
+    if apart.any():
+        here = distances(start.positions[molecule], start.positions[slab], start.cell, start.pbc).ravel()
+        threshold = np.where(apart, np.minimum(sums + settings.gap, 0.95 * here), threshold)
     return _Pairs(first, second, np.zeros((len(first), 3)), threshold, np.full(len(first), -1.0))
 
 
 def _slab_pairs(start: Structure, clean: Structure, slab: Integers, settings: parameters.Restraints) -> _Pairs:
     """Contacts of the relaxed clean slab that may not stretch, and pairs apart in it that may not come close."""
     sums = radius_sums(clean.numbers, clean.numbers)
-    cushioned = 1.5 * sums + _CUSHION
+    cushioned = 1.5 * sums + molecules.CUSHION
     # A pair further apart than this would have to move by more than an ångström to touch.
     reach = float(cushioned.max(initial=0.0)) + 1.5
     i, j, vectors = neighbours(clean.positions, clean.positions, clean.cell, clean.pbc, reach)

@@ -3,20 +3,24 @@
 `DetectTrajAnomaly` of fairchem-data-oc: atoms are bonded within the sum of their covalent radii times m plus 0.3 Å each; m = 1 for
 dissociation and intercalation, 1.5 for desorption, and 1.5 as a cushion both ways for the slab, compared with the relaxed clean slab.
 Lan et al., npj Comput. Mater. 9, 172 (2023), doi:10.1038/s41524-023-01121-5.
+
+Two things are judged otherwise. Whether a molecule is whole is asked of the molecule alone, in one piece and without its periodic
+images, so that touching one's own image is neither a bond nor the loss of one. And what was adsorbed on the slab before, once the
+molecule has bonded to it, is part of the molecule: that is a reaction, not a rebuilt surface (services.geometry.reactions).
 """
 
 from __future__ import annotations
 
 import numpy as np
+from ase import Atoms
 from fairchem.data.oc.utils import DetectTrajAnomaly
 
 from services.geometry.contacts import neighbours, radius_sums
+from services.geometry.reactions import joined, pre_adsorbates
+from shared import molecules
 from shared.errors import InvalidInput
 from shared.soundness import Anomaly
 from shared.structures import Structure
-
-_SKIN = 0.6
-"""Å: the detector's neighbour list adds 0.3 Å for each of the two atoms."""
 
 
 def find(start: Structure, relaxed: Structure, clean_slab: Structure) -> tuple[str, ...]:
@@ -30,12 +34,15 @@ def find(start: Structure, relaxed: Structure, clean_slab: Structure) -> tuple[s
         raise InvalidInput("start and relaxed adslab differ in their atoms", field="relaxed")
     if not np.array_equal(slab_numbers, clean_slab.numbers):
         raise InvalidInput("the clean slab's atoms are not those of the adslab's slab", field="clean_slab")
+    reacted = joined(relaxed, pre_adsorbates(start))
+    anomalies = [Anomaly.DISSOCIATED] if _dissociated(start, relaxed) else []
+    if reacted.any():
+        kept = ~reacted
+        clean_slab = clean_slab.only(kept[start.slab])
+        start, relaxed = start.only(kept), relaxed.only(kept)
     detector = DetectTrajAnomaly(
         start.to_atoms(), relaxed.to_atoms(), relaxed.tags.tolist(), final_slab_atoms=clean_slab.to_atoms()
     )
-    anomalies = []
-    if detector.is_adsorbate_dissociated():
-        anomalies.append(Anomaly.DISSOCIATED)
     left = _left_across_the_vacuum(relaxed)
     if detector.is_adsorbate_desorbed() or left:
         anomalies.append(Anomaly.DESORBED)
@@ -43,14 +50,31 @@ def find(start: Structure, relaxed: Structure, clean_slab: Structure) -> tuple[s
         anomalies.append(Anomaly.INTERCALATED)
     if detector.has_surface_changed():
         anomalies.append(Anomaly.RECONSTRUCTED)
+    if reacted.any():
+        anomalies.append(Anomaly.REACTED)
     return tuple(anomalies)
+
+
+def _dissociated(start: Structure, relaxed: Structure) -> bool:
+    """Whether the molecule's own bonds are others than in the placement, or it is in pieces: a placement that was torn already
+    holds no molecule either."""
+    numbers = start.numbers[start.adsorbate]
+    before, after = start.positions[start.adsorbate], relaxed.positions[relaxed.adsorbate]
+    tree = molecules.links(numbers, before, start.cell, start.pbc)
+    whole = [
+        Atoms(numbers, molecules.along(tree, positions, one.cell, one.pbc))
+        for one, positions in ((start, before), (relaxed, after))
+    ]
+    if DetectTrajAnomaly(*whole, [2] * len(numbers)).is_adsorbate_dissociated():
+        return True
+    return len(molecules.pieces(molecules.bonds(numbers, whole[1].positions))) > 1
 
 
 def _left_across_the_vacuum(relaxed: Structure) -> bool:
     """Whether the molecule's only contacts are with the bottom of the periodic image above: the detector calls that
     intercalated where the bottom is subsurface atoms, and it has in fact desorbed."""
     mine, theirs = relaxed.only(relaxed.adsorbate), relaxed.only(relaxed.slab)
-    reach = 1.5 * radius_sums(mine.numbers, theirs.numbers) + _SKIN
+    reach = 1.5 * radius_sums(mine.numbers, theirs.numbers) + molecules.CUSHION
     first, second, vectors = neighbours(
         mine.positions, theirs.positions, relaxed.cell, relaxed.pbc, float(reach.max(initial=0.0))
     )
