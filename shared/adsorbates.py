@@ -25,6 +25,7 @@ def _table() -> dict[str, Adsorbate]:
             numbers=tuple(int(number) for number in atoms.numbers),
             positions=tuple((float(x), float(y), float(z)) for x, y, z in atoms.positions),
             binding=tuple(int(index) for index in binding),
+            oriented=True,
         )
     return table
 

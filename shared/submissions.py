@@ -43,6 +43,8 @@ class Adsorbate(_Frozen):
     """Å [n_atoms, 3]."""
     binding: tuple[int, ...]
     """Indices of the atoms that point at the surface."""
+    oriented: bool = False
+    """Whether `positions` stand on the surface already, their third axis its normal: OC20's own adsorbates as OC20 stores them."""
 
 
 class AdslabSubmission(_Frozen):
