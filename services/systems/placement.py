@@ -14,8 +14,8 @@ from ase.data import chemical_symbols
 from scipy.spatial.transform import Rotation
 
 from services.geometry.contacts import lattice_vectors, radius_sums
-from services.systems.orientation import stances
 from services.systems.surface_sites import high_symmetry_sites
+from shared.orientation import stances
 from shared.parameters import Placement, PlacementMode
 from shared.structures import Floats, Structure
 from shared.submissions import Adsorbate
