@@ -6,9 +6,10 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, JsonValue, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from api.jobs import miller as miller_index
 from shared.parameters import JobParameters
 
 MOST_ENTRIES = 10_000
@@ -21,6 +22,10 @@ Vector = tuple[Finite, Finite, Finite]
 Numbers = Annotated[list[Annotated[int, Field(ge=1, le=118)]], Field(fail_fast=True, max_length=MOST_ENTRIES)]
 Indices = Annotated[list[Annotated[int, Field(ge=0, lt=MOST_ENTRIES)]], Field(fail_fast=True, max_length=MOST_ENTRIES)]
 Tagged = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Name = Annotated[str, Field(max_length=100)]
+Column = Annotated[
+    list[Annotated[list[Tagged], Field(min_length=1, max_length=3)]], Field(fail_fast=True, max_length=MOST_ENTRIES)
+]
 Vectors = Annotated[list[Vector], Field(fail_fast=True, max_length=MOST_ENTRIES)]
 
 
@@ -47,8 +52,19 @@ class ArrayStructure(_Request):
     fixed: Annotated[list[bool], Field(fail_fast=True, max_length=MOST_ENTRIES)] | None = Field(
         default=None, description="atoms that never move [n_atoms]"
     )
+    columns: Annotated[dict[Name, Column], Field(max_length=64)] = Field(
+        default={},
+        description="further flags or whole numbers of each atom, by name [n_atoms][1 or 3]: read as the same columns of an extended "
+        "XYZ are, where they say which atoms are fixed (`move_mask`, `selective_dynamics`, `fixed`)",
+    )
+    left_out: Annotated[list[Name], Field(max_length=200)] = Field(
+        default=[],
+        description="names of what the sender has besides and doesn't send (`momenta`, `energy`, `charge`): the job's warnings say "
+        "that it isn't used",
+    )
 
 
+MillerIndex = Annotated[tuple[int, ...], BeforeValidator(miller_index.checked), Field(min_length=3, max_length=4)]
 StructureText = Annotated[TextStructure | ArrayStructure, Field(discriminator="format")]
 
 
@@ -113,7 +129,7 @@ class BulkSurfaceInput(_Request):
 
     kind: Literal["bulk"]
     bulk: BulkInput
-    miller: tuple[int, int, int]
+    miller: MillerIndex = Field(description="(h k l); or (h k i l) of a hexagonal crystal, i = -(h + k)")
     termination: Annotated[int, Field(ge=0, le=100)] = 0
     top: bool = True
     min_depth: Annotated[float, Field(gt=0, le=40)] = Field(default=7.0, description="least thickness of the slab, Å")

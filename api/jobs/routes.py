@@ -91,6 +91,7 @@ def _new_job(
         priority=request.priority,
         idempotency_key=idempotency_key,
         request_digest=digest,
+        warnings=interpreted.warnings,
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 
 import numpy as np
 from ase.build import bulk as build_bulk
 from pydantic import ValidationError
 
+from api.jobs import miller, roles
 from api.jobs.requests import (
     AdslabInput,
     ArrayStructure,
@@ -19,15 +21,19 @@ from api.jobs.requests import (
     StructureText,
 )
 from api.parsing.pool import Parsed, Parsers
+from api.parsing.reading import fixed_by, means_constraint, unused
 from shared import adsorbates
 from shared.errors import InvalidInput
-from shared.structures import Integers, Mask, Structure
+from shared.structures import Integers, Structure
 from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, SlabSubmission, Submission
 
-_LAYERS = (
-    "OC20 tags are 0 subsurface, 1 surface, 2 adsorbate; ASE's surface builders number layers instead: "
-    "leave tags out, or set OC20's"
-)
+_PARTS = {
+    "input.structure": "adslab",
+    "input.slab": "slab",
+    "input.bulk": "bulk",
+    "input.adsorbate.structure": "adsorbate",
+}
+"""What the structure of a field is called in warnings."""
 
 
 @dataclass(frozen=True)
@@ -39,62 +45,85 @@ class Interpreted:
     """Its name."""
     surface: str
     """Its name."""
+    warnings: tuple[str, ...] = ()
+    """What was ignored, simplified or decided for the user, in sentences."""
 
 
 def interpret(given: AdslabInput | SlabInput | BulkSurfaceInput, parsers: Parsers, *, max_atoms: int) -> Interpreted:
     """The submission of a request. Raises InvalidInput; what it means physically is checked in api.jobs.validation."""
     reading = _Reading(parsers, max_atoms)
     if isinstance(given, AdslabInput):
-        return _adslab(given, reading)
-    if isinstance(given, SlabInput):
-        return _slab(given, reading)
-    return _bulk(given, reading)
+        found = _adslab(given, reading)
+    elif isinstance(given, SlabInput):
+        found = _slab(given, reading)
+    else:
+        found = _bulk(given, reading)
+    return replace(found, warnings=tuple(dict.fromkeys(reading.notes)))
 
 
 @dataclass(frozen=True)
 class _Reading:
+    """Reads the structures of one request, and collects what there is to say about them."""
+
     parsers: Parsers
     max_atoms: int
+    notes: list[str] = dataclass_field(default_factory=list)
 
     def __call__(self, given: StructureText, field: str) -> Parsed:
-        if not isinstance(given, ArrayStructure):
-            return self.parsers.parse(given.format, given.text, max_atoms=self.max_atoms, field=field)
-        n_atoms = len(given.numbers)
-        for name in ("positions", "tags", "fixed"):
-            entries = getattr(given, name)
-            if entries is not None and len(entries) != n_atoms:
-                raise InvalidInput(f"{n_atoms} numbers and {len(entries)} {name} don't match", field=f"{field}.{name}")
-        return Parsed(
-            numbers=given.numbers,
-            positions=[list(position) for position in given.positions],
-            cell=[list(vector) for vector in given.cell],
-            pbc=list(given.pbc),
-            tags=given.tags,
-            fixed=given.fixed or [False] * n_atoms,
-        )
+        if isinstance(given, ArrayStructure):
+            parsed = _from_arrays(given, field)
+        else:
+            parsed = self.parsers.parse(given.format, given.text, max_atoms=self.max_atoms, field=field)
+        self.note(field, parsed.notes)
+        return parsed
+
+    def note(self, field: str, notes: Iterable[str]) -> None:
+        """Remember these sentences about the structure of a field."""
+        self.notes.extend(f"{_PARTS[field]}: {note}" for note in notes)
+
+
+def _from_arrays(given: ArrayStructure, field: str) -> Parsed:
+    n_atoms = len(given.numbers)
+    sized = [(name, getattr(given, name)) for name in ("positions", "tags", "fixed")]
+    for name, entries in [*sized, *((f"columns.{name}", rows) for name, rows in given.columns.items())]:
+        if entries is not None and len(entries) != n_atoms:
+            raise InvalidInput(f"{n_atoms} numbers and {len(entries)} {name} don't match", field=f"{field}.{name}")
+    fixed = np.array(given.fixed or [False] * n_atoms, dtype=bool)
+    places = [f"atom {index}" for index in range(n_atoms)]
+    for name, rows in given.columns.items():
+        if means_constraint(name):
+            try:
+                fixed |= fixed_by(name, rows, places)
+            except InvalidInput as error:
+                raise InvalidInput(str(error), field=field) from error
+    ignored = [name for name in given.columns if not means_constraint(name)]
+    return Parsed(
+        numbers=given.numbers,
+        positions=[list(position) for position in given.positions],
+        cell=[list(vector) for vector in given.cell],
+        pbc=list(given.pbc),
+        tags=given.tags,
+        fixed=fixed.tolist(),
+        notes=unused([*ignored, *given.left_out]),
+    )
 
 
 def _adslab(given: AdslabInput, read: _Reading) -> Interpreted:
     field = "input.structure"
     parsed = read(given.structure, field)
-    tags = np.array(parsed.tags if parsed.tags is not None else [0] * len(parsed.numbers), dtype=np.int64)
-    if given.adsorbate_indices is None:
-        _refuse_layers(tags, (0, 1, 2), field)
-        adsorbate = tags == 2
-    else:
-        adsorbate = _mask(given.adsorbate_indices, len(tags))
-    # Tags that agree with the adsorbate name the surface too; any others mean something else, and it is found by geometry.
-    agreed = np.isin(tags, (0, 1, 2)).all() and bool(((tags == 2) == adsorbate).all())
-    structure = _structure(parsed, np.where(adsorbate, 2, np.where((tags == 1) & agreed, 1, 0)))
+    found = roles.of_adslab(parsed, given.adsorbate_indices, field)
+    read.note(field, found.notes)
+    structure = _structure(parsed, found.tags)
     submission = AdslabSubmission(structure=structure.to_document(), binding=tuple(given.binding))
     return Interpreted(submission, structure.only(structure.adsorbate).formula, structure.only(structure.slab).formula)
 
 
 def _slab(given: SlabInput, read: _Reading) -> Interpreted:
-    parsed = read(given.slab, "input.slab")
-    tags = np.array(parsed.tags if parsed.tags is not None else [0] * len(parsed.numbers), dtype=np.int64)
-    _refuse_layers(tags, (0, 1), "input.slab")
-    slab = _structure(parsed, tags)
+    field = "input.slab"
+    parsed = read(given.slab, field)
+    found = roles.of_slab(parsed, field)
+    read.note(field, found.notes)
+    slab = _structure(parsed, found.tags)
     adsorbate = _adsorbate(given.adsorbate, read)
     return Interpreted(SlabSubmission(slab=slab.to_document(), adsorbate=adsorbate), adsorbate.name, slab.formula)
 
@@ -102,12 +131,16 @@ def _slab(given: SlabInput, read: _Reading) -> Interpreted:
 def _bulk(given: BulkSurfaceInput, read: _Reading) -> Interpreted:
     crystal = _prototype(given.bulk) if isinstance(given.bulk, BulkPrototype) else read(given.bulk, "input.bulk")
     adsorbate = _adsorbate(given.adsorbate, read)
+    if not isinstance(given.bulk, BulkPrototype):
+        read.note("input.bulk", _unused_of_bulk(crystal))
+    indices, notes = miller.of_three(given.miller, crystal.cell)
+    read.note("input.bulk", notes)
     try:
         submission = BulkSubmission(
             numbers=tuple(crystal.numbers),
             positions=_triples(crystal.positions),
             cell=_triples(crystal.cell),
-            miller=given.miller,
+            miller=indices,
             termination=given.termination,
             top=given.top,
             min_depth=given.min_depth,
@@ -118,7 +151,19 @@ def _bulk(given: BulkSurfaceInput, read: _Reading) -> Interpreted:
     except ValidationError as error:
         raise InvalidInput(str(error.errors()[0]["msg"]), field="input.bulk") from error
     plain = _structure(crystal, np.zeros(len(crystal.numbers), dtype=np.int64))
-    return Interpreted(submission, adsorbate.name, f"{plain.formula} ({' '.join(map(str, given.miller))})")
+    return Interpreted(submission, adsorbate.name, f"{plain.formula} ({' '.join(map(str, indices))})")
+
+
+def _unused_of_bulk(crystal: Parsed) -> list[str]:
+    """What a crystal brings that the slab cut from it doesn't keep."""
+    notes = []
+    if any(crystal.fixed):
+        notes.append("which atoms are fixed is not used: the slab that is cut fixes its own")
+    if any(crystal.tags or ()):
+        notes.append("tags are not used: the surface is found from the geometry of the slab")
+    if not all(crystal.pbc):
+        notes.append("taken as periodic along all three lattice vectors")
+    return notes
 
 
 def _prototype(given: BulkPrototype) -> Parsed:
@@ -143,6 +188,12 @@ def _adsorbate(given: str | Molecule, read: _Reading) -> Adsorbate:
     parsed = read(given.structure, field)
     if not parsed.numbers:
         raise InvalidInput("the adsorbate has no atoms", field=field)
+    if any(parsed.fixed):
+        held = ", ".join(str(index) for index, is_fixed in enumerate(parsed.fixed) if is_fixed)
+        raise InvalidInput(
+            f"atoms {held[:100]} of the adsorbate are fixed, and the placed molecule must be free to move: take the constraint off",
+            field=field,
+        )
     molecule = _structure(parsed, np.full(len(parsed.numbers), 2, dtype=np.int64))
     return Adsorbate(
         name=molecule.formula,
@@ -161,26 +212,6 @@ def _structure(parsed: Parsed, tags: Integers) -> Structure:
         tags=tags,
         fixed=parsed.fixed,
     )
-
-
-def _mask(indices: Sequence[int], n_atoms: int) -> Mask:
-    if any(index >= n_atoms for index in indices) or len(set(indices)) != len(indices):
-        raise InvalidInput(
-            f"adsorbate_indices must be different indices below {n_atoms}", field="input.adsorbate_indices"
-        )
-    mask = np.zeros(n_atoms, dtype=bool)
-    mask[list(indices)] = True
-    return mask
-
-
-def _refuse_layers(tags: Integers, allowed: tuple[int, ...], field: str) -> None:
-    strange = sorted({int(tag) for tag in tags} - set(allowed))
-    if strange == [2]:
-        raise InvalidInput(
-            f"the slab holds atoms of tag 2, which marks an adsorbate: leave the adsorbate out. {_LAYERS}", field=field
-        )
-    if strange:
-        raise InvalidInput(f"tags {strange} are not OC20 tags. {_LAYERS}", field=field)
 
 
 def _triples(rows: Sequence[Sequence[float]]) -> tuple[tuple[float, float, float], ...]:

@@ -13,6 +13,7 @@ from shared.errors import InvalidInput
 MAX_COLUMNS = 64
 MAX_CIF_LINES = 50_000
 MAX_COMMENT = 20_000
+MAX_FRAMES = 10_000
 _PROPERTIES = re.compile(r'Properties\s*=\s*"?([^\s"]+)', re.IGNORECASE)
 
 
@@ -29,17 +30,40 @@ def check(form: str, text: str, max_atoms: int) -> None:
 
 def _extxyz(text: str, max_atoms: int) -> None:
     lines = text.rstrip("\n").split("\n")  # as the parsers see lines
-    declared = _whole(lines[0], "an extended XYZ starts with the number of atoms")
-    _check_count(declared, max_atoms)
-    if len(lines) < declared + 2:
-        raise InvalidInput(f"the first line declares {declared} atoms, but only {max(len(lines) - 2, 0)} lines follow")
-    if len(lines[1]) > MAX_COMMENT:
-        raise InvalidInput(f"the comment line is longer than {MAX_COMMENT} characters")
-    properties = _PROPERTIES.search(lines[1])
-    if properties is not None:
-        widths = properties.group(1).split(":")[2::3]
-        if sum(_whole(width, "Properties must read name:type:columns") for width in widths) > MAX_COLUMNS:
-            raise InvalidInput(f"Properties declares more than {MAX_COLUMNS} columns")
+    for start in frames(lines, max_atoms):
+        comment = lines[start + 1]
+        if len(comment) > MAX_COMMENT:
+            raise InvalidInput(f"the comment line is longer than {MAX_COMMENT} characters")
+        for properties in _PROPERTIES.findall(comment):
+            widths = properties.split(":")[2::3]
+            if sum(_whole(width, "Properties must read name:type:columns") for width in widths) > MAX_COLUMNS:
+                raise InvalidInput(f"Properties declares more than {MAX_COLUMNS} columns")
+
+
+def frames(lines: list[str], max_atoms: int) -> list[int]:
+    """At which of these lines each frame of an extended XYZ starts."""
+    starts: list[int] = []
+    at = 0
+    while at < len(lines) and (not starts or lines[at].strip()):
+        expected = (
+            f"line {at + 1} should be the number of atoms of a further frame (line {starts[-1] + 1} declares "
+            f"{at - starts[-1] - 2} atoms)"
+            if starts
+            else "an extended XYZ starts with the number of atoms"
+        )
+        n_atoms = _whole(lines[at], expected)
+        _check_count(n_atoms, max_atoms)
+        left = max(len(lines) - at - 2, 0)
+        if left < n_atoms:
+            line = "the first line" if not starts else f"line {at + 1}"
+            raise InvalidInput(f"{line} declares {n_atoms} atoms, but only {left} lines follow")
+        if len(starts) == MAX_FRAMES:
+            raise InvalidInput(f"the text holds more than {MAX_FRAMES} frames: send the one you mean")
+        starts.append(at)
+        at += n_atoms + 2
+    if any(line.strip() for line in lines[at:]):
+        raise InvalidInput(f"line {at + 1} is blank, and more follows: a frame has no blank lines behind it")
+    return starts
 
 
 def _poscar(text: str, max_atoms: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from api.children.pool import Kind, Lost, Pool
 from shared.errors import InvalidInput
@@ -24,6 +24,8 @@ class Parsed:
     """[n_atoms]; None where the text had none."""
     fixed: list[bool]
     """Mask [n_atoms]."""
+    notes: list[str] = field(default_factory=list)
+    """What was ignored, simplified or decided in reading."""
 
 
 _KIND = Kind(
