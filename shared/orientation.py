@@ -27,6 +27,13 @@ _THIN = 0.1
 """Å: a molecule, or its binding atoms, no wider than this about a line or a point is a line or a point."""
 _LYING = 0.5
 """A pair lies where its heights differ by no more than this share of its length."""
+_LOWEST = 0.3
+"""Å above the lowest one up to which atoms bind, where nobody says which do."""
+
+
+def nearest_the_surface(heights: Floats) -> tuple[int, ...]:
+    """The atoms that bind in an adslab that doesn't name them: the lowest ones. heights: Å [n_atoms]."""
+    return tuple(int(index) for index in np.flatnonzero(heights < heights.min() + _LOWEST))
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.geometry.contacts import minimum_image
 from services.systems.surfaces import anchored, cut, with_surface
+from shared import molecules
 from shared.errors import InvalidInput
-from shared.structures import Floats, Integers, Structure
+from shared.orientation import nearest_the_surface
+from shared.structures import Structure
 from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, Submission
 
 
@@ -41,11 +42,10 @@ def _from_adslab(submission: AdslabSubmission) -> System:
     molecule = np.flatnonzero(first.adsorbate)
     if not len(molecule):
         raise InvalidInput("no atom is marked as adsorbate", field="input.structure")
-    positions = _in_one_piece(first, molecule)
+    positions = molecules.unwrapped(first.numbers[molecule], first.positions[molecule], first.cell, first.pbc)
     binding = tuple(int(np.flatnonzero(order[molecule] == index)[0]) for index in submission.binding)
     if not binding:
-        heights = positions @ first.normal
-        binding = tuple(int(index) for index in np.flatnonzero(heights < heights.min() + 0.3))
+        binding = nearest_the_surface(positions @ first.normal)
     adsorbate = Adsorbate(
         name=first.only(first.adsorbate).formula,
         numbers=tuple(int(number) for number in first.numbers[molecule]),
@@ -53,19 +53,3 @@ def _from_adslab(submission: AdslabSubmission) -> System:
         binding=binding,
     )
     return System(first.only(first.slab), adsorbate, first)
-
-
-def _in_one_piece(structure: Structure, molecule: Integers) -> Floats:
-    """The molecule's atoms next to each other, whatever cell they were wrapped into, Å [n_molecule, 3]. Grown atom by atom from
-    the nearest one placed, so a molecule longer than half a cell comes out whole as well."""
-    positions = structure.positions[molecule].copy()
-    placed, left = [0], list(range(1, len(molecule)))
-    while left:
-        vectors = positions[left][None] - positions[placed][:, None]
-        vectors = minimum_image(vectors, structure.cell, structure.pbc)
-        lengths = np.linalg.norm(vectors, axis=-1)
-        a, b = np.unravel_index(int(lengths.argmin()), lengths.shape)
-        atom = left.pop(int(b))
-        positions[atom] = positions[placed[int(a)]] + vectors[a, b]
-        placed.append(atom)
-    return positions

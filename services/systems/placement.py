@@ -20,7 +20,7 @@ from shared.parameters import Placement, PlacementMode
 from shared.structures import Floats, Structure
 from shared.submissions import Adsorbate
 
-WOBBLE = np.pi / 9
+WOBBLE = PlacementMode.RANDOM_SITE.tilt
 """Largest tilt of a heuristic orientation on a random site, radians (OC20)."""
 
 
