@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from math import pi
 from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
@@ -38,6 +39,11 @@ class PlacementMode(StrEnum):
     HEURISTIC = "heuristic"  # high-symmetry sites, binding atoms down, random turn about the normal
     RANDOM_SITE = "random_site_heuristic"  # random sites, same orientation rule with a wobble
     RANDOM = "random"  # random sites, uniformly random orientation
+
+    @property
+    def tilt(self) -> float:
+        """Largest angle by which the adsorbate is tilted from the way it stands, radians."""
+        return {PlacementMode.HEURISTIC: 0.0, PlacementMode.RANDOM_SITE: pi / 9, PlacementMode.RANDOM: pi / 2}[self]
 
 
 class Masses(StrEnum):

@@ -107,8 +107,10 @@ def _done(session: Session) -> Iterator[Metric]:
     walked = select(Walker.member, func.sum(Walker.hop), func.sum(Walker.force_calls)).group_by(Walker.member)
     for member, hops, calls in session.execute(walked):
         hopped[member], spent[member] = int(hops), int(calls)
-    scored = select(MemberEnergy.member, func.count()).where(MemberEnergy.state == State.SUCCEEDED)
-    evaluated = {member: int(n) for member, n in session.execute(scored.group_by(MemberEnergy.member))}
+    # one at the candidate's geometry, and one for each step from it
+    scored = select(MemberEnergy.member, func.count(), func.sum(MemberEnergy.relaxation_steps))
+    done = session.execute(scored.where(MemberEnergy.state == State.SUCCEEDED).group_by(MemberEnergy.member))
+    evaluated = {member: int(n) + int(steps) for member, n, steps in done}
     relaxed = select(Reference.member, func.sum(Reference.force_calls)).group_by(Reference.member)
     referred = {member: int(calls or 0) for member, calls in session.execute(relaxed)}
     members = sorted({*hopped, *evaluated, *referred})

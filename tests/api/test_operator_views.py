@@ -4,13 +4,14 @@ import re
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from shared.database.repositories.workers import beat
-from shared.database.tables import Reference, User, Walker
+from shared.database.tables import MemberEnergy, Reference, User, Walker
 from shared.errors import Diverged
 from shared.states import State
 from tests.api.conftest import Service
-from tests.shared.database.jobs import add_job, add_reference
+from tests.shared.database.jobs import add_candidates, add_job, add_reference
 from worker.queue import claims, eligible
 
 
@@ -79,6 +80,10 @@ def test_metrics_count_what_the_database_holds(service, owned):
         claims.finish(session, lease, State.QUEUED, hop=1, force_calls=40)
         claims.fail(session, claim(session, Walker, eligible.walkers("emt")), Diverged("far"), "here:1")
         claim(session, Walker, eligible.walkers("emt"))
+        (found,) = add_candidates(session, job, [{"emt": -1.0, "other": -1.1, "lost": None}])
+        energies = session.scalars(select(MemberEnergy).where(MemberEnergy.candidate_id == found.id))
+        for one in energies:
+            one.relaxation_steps = 0 if one.member == "emt" else 7
         beat(
             session,
             name='a "strange" worker',
@@ -103,7 +108,9 @@ def test_metrics_count_what_the_database_holds(service, owned):
     assert grown(f"adhop_leases{walker}") == 1
     assert grown('adhop_attempts_failed_total{work="walker",kind="diverged"}') == 1
     assert grown('adhop_hops_total{member="emt"}') == 1
-    assert grown('adhop_force_calls_total{member="emt"}') == 40
+    # an evaluation is a call, and each step of a member that relaxes before it scores another; one that failed isn't counted
+    calls = {member: grown(f'adhop_force_calls_total{{member="{member}"}}') for member in ("emt", "other", "lost")}
+    assert calls == {"emt": 40 + 1, "other": 1 + 7, "lost": 0}
     assert after["adhop_oldest_seconds" + walker] >= 0
     strange = "worker=\"a 'strange' worker\""
     assert after[f'adhop_worker_ready{{{strange},kind="potentials",device="cuda:0"}}'] == 0

@@ -19,7 +19,12 @@ def test_a_job_s_choice_has_each_field_of_its_ensemble_and_selection():
     choosing = JobParameters(ensemble=ensemble, selection=selection).choosing(MEMBERS)
     all_fields = ensemble.model_dump() | selection.model_dump() | {"members": MEMBERS}
     assert choosing.model_dump().items() <= all_fields.items()
-    assert all_fields.keys() - choosing.model_fields_set == {"search_members", "refine_members", "score_members"}
+    assert all_fields.keys() - choosing.model_fields_set == {
+        "search_members",
+        "refine_members",
+        "score_members",
+        "score_steps",
+    }
 
 
 def test_every_field_of_a_choice_may_be_asked_for_within_its_bounds():
@@ -29,6 +34,13 @@ def test_every_field_of_a_choice_may_be_asked_for_within_its_bounds():
         assert [part for part in asked["anyOf"] if part != NULL] == [
             part for part in own.get("anyOf", [own]) if part != NULL
         ]
+
+
+@pytest.mark.parametrize("steps", [-1, 201, 2.5])
+def test_scoring_members_relax_for_0_to_200_whole_steps(steps):
+    assert [Ensemble(score_steps=within).score_steps for within in (0, 200)] == [0, 200]
+    with pytest.raises(ValidationError, match="score_steps"):
+        Ensemble(score_steps=steps)
 
 
 def _schema(model: type[BaseModel], name: str) -> dict:

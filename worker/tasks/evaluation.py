@@ -1,4 +1,5 @@
-"""An evaluation: one member's energy of one candidate, brought to the common reference."""
+"""An evaluation: one member's energy of one candidate, brought to the common reference. A member that didn't find the candidate
+relaxes it for a few steps first."""
 
 from __future__ import annotations
 
@@ -8,11 +9,13 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy.orm import Session
 
-from services.forces.potential import Evaluation, Request, Walk
+from services.forces.potential import Walk
 from services.scoring import references
-from shared.database.repositories.references import of_job
+from services.search.own_geometry import Scored, scored
+from shared.database.repositories.references import clean_slab, of_job
 from shared.database.repositories.structures import restore
 from shared.database.tables import Candidate, Job, MemberEnergy
+from shared.parameters import Hopping
 from shared.references import EnergyKind, ReferenceKind
 from shared.states import State
 from shared.structures import Structure
@@ -26,6 +29,12 @@ class EvaluationItem:
     lease: claims.Lease
     job_ids: tuple[UUID, ...]
     structure: Structure
+    steps: int
+    """Most that the member may relax it for; 0 where it is a minimum of its own."""
+    hopping: Hopping
+    """How it relaxes."""
+    clean_slab: Structure
+    """As this member relaxed it."""
     slab: float | None
     """Energy of the relaxed clean slab, eV; None where the member predicts adsorption energies itself."""
     gas: dict[str, float]
@@ -37,7 +46,8 @@ class EvaluationItem:
     @classmethod
     def load(cls, session: Session, row: MemberEnergy, kind: EnergyKind) -> EvaluationItem:
         candidate = session.get_one(Candidate, row.candidate_id)
-        own = session.get_one(Job, row.job_id).read_parameters().references
+        parameters = session.get_one(Job, row.job_id).read_parameters()
+        own = parameters.references
         structure = restore(candidate.structure, candidate.positions)
         slab, gas = None, {}
         if kind is EnergyKind.TOTAL:
@@ -50,27 +60,34 @@ class EvaluationItem:
             lease=claims.lease_of(row),
             job_ids=(row.job_id,),
             structure=structure,
+            steps=0 if row.member == candidate.member else parameters.ensemble.score_steps,
+            hopping=parameters.hopping,
+            clean_slab=clean_slab(session, row.job_id, row.member),
             slab=slab,
             gas=gas,
             coefficients=references.coefficients(structure.numbers[structure.adsorbate].tolist(), own),
         )
 
-    def walk(self) -> Walk[Evaluation]:
-        return (yield Request(self.structure)).evaluation
+    def walk(self) -> Walk[Scored]:
+        return scored(self.structure, self.clean_slab, steps=self.steps, parameters=self.hopping)
 
-    def store(self, session: Session, result: Evaluation) -> None:
+    def store(self, session: Session, result: Scored) -> None:
+        energy = result.evaluation.energy
         adsorption = (
-            result.energy
+            energy
             if self.slab is None
-            else references.adsorption_energy(result.energy, self.slab, self.gas, self.coefficients)
+            else references.adsorption_energy(energy, self.slab, self.gas, self.coefficients)
         )
-        forces = np.linalg.norm(result.forces[self.structure.free], axis=1)
+        forces = np.linalg.norm(result.evaluation.forces[self.structure.free], axis=1)
         claims.finish(
             session,
             self.lease,
             State.SUCCEEDED,
-            energy=result.energy,
+            energy=energy,
             adsorption_energy=adsorption,
             reference=references.statement(self.coefficients),
             fmax=float(forces.max(initial=0.0)),
+            relaxation_steps=result.steps,
+            displacement=result.displacement,
+            left_minimum=result.left_minimum,
         )

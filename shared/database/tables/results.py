@@ -96,7 +96,13 @@ class MemberEnergy(WorkRow):
     reference: Mapped[str | None]
     """In words, equal for equal references (services.scoring.references)."""
     fmax: Mapped[float | None]
-    """Largest force by this member on a free atom, eV/Å."""
+    """Largest force by this member on a free atom, eV/Å, at the geometry that the energy is of."""
+    relaxation_steps: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Made by this member from the candidate's geometry; each is a force call after the first (services.search.own_geometry)."""
+    displacement: Mapped[float | None]
+    """How far they took the atom that went furthest, Å; null where the energy is of the candidate's own geometry."""
+    left_minimum: Mapped[str | None]
+    """How they left the candidate's minimum, in words; the energy is then of the candidate's own geometry."""
 
     __table_args__ = (
         *claimable_checks(),

@@ -1,0 +1,126 @@
+"""An evaluation through a real database: who relaxes what, and what is stored of it."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import add_adsorbate, fcc111
+from ase.constraints import FixAtoms
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.forces.engine import Engine
+from services.forces.potential import Potential
+from services.search.own_geometry import Scored
+from shared.database.repositories.structures import keep
+from shared.database.tables import Candidate, Job, JobReference, MemberEnergy, Placement, Reference, Walker
+from shared.parameters import Ensemble, JobParameters
+from shared.references import EnergyKind
+from shared.states import State
+from shared.structures import Structure
+from tests.shared.database.jobs import add_job
+from worker.potentials import registry
+from worker.queue import claims, eligible
+from worker.tasks.evaluation import EvaluationItem
+
+EMT_MEMBER: Potential = registry.load("emt")
+GAS = {"CO": -1.0, "H2": -2.0, "H2O": -4.0}
+SLAB_ENERGY = 3.0
+
+
+def carbon_monoxide() -> Structure:
+    """CO above Cu(111), off EMT's minimum; only the lower layer is fixed."""
+    slab = fcc111("Cu", (2, 2, 2), vacuum=7.0, periodic=True)
+    layers = slab.get_tags()
+    add_adsorbate(slab, Atoms("CO", [(0, 0, 0), (0.05, 0, 1.15)]), 1.3, "fcc")
+    slab.set_constraint(FixAtoms(np.flatnonzero(layers > 1)))
+    surface = np.append(layers == 1, [False, False])
+    return Structure.from_atoms(slab, adsorbate=np.arange(len(slab)) >= len(layers), surface=surface)
+
+
+FOUND = carbon_monoxide()
+
+
+def add_references(session: Session, job: Job, member: str) -> None:
+    """All that an adsorption energy of CO takes, done."""
+    slab = FOUND.only(FOUND.slab)
+    for kind, label, energy in (("slab", "Cu8", SLAB_ENERGY), *(("gas", name, GAS[name]) for name in GAS)):
+        row = Reference(
+            member=member,
+            digest=f"{job.id}-{member}-{label}",
+            kind=kind,
+            label=label,
+            fmax=0.05,
+            max_steps=10,
+            structure_id=keep(session, slab),
+            start_positions=slab.positions,
+            positions=slab.positions,
+            state=State.SUCCEEDED,
+            energy=energy,
+        )
+        session.add(row)
+        session.flush()
+        session.add(JobReference(job_id=job.id, reference_id=row.id))
+
+
+def scored_by(session: Session, member: str, steps: int, *, refined_by: str | None = None) -> MemberEnergy:
+    """One candidate that `emt` found, or `refined_by` relaxed again, evaluated by this member as a worker does it. All members are
+    EMT by another name."""
+    ensemble = Ensemble(score_steps=steps)
+    job = add_job(session, walkers=0)
+    job.parameters = JobParameters(ensemble=ensemble).model_dump(mode="json")
+    placed = {"structure_id": keep(session, FOUND), "positions": FOUND.positions}
+    placement = Placement(job_id=job.id, index=0, site="fcc", method="test", **placed)
+    session.add(placement)
+    session.flush()
+    walker = Walker(job_id=job.id, placement_id=placement.id, member=refined_by or "emt", state=State.SUCCEEDED)
+    session.add(walker)
+    session.flush()
+    candidate = Candidate(
+        job_id=job.id, walker_id=walker.id, hop=0, member=walker.member, energy=-1.0, fmax=0.01, converged=True,
+        anomalies=[], site="fcc via C", accepted=True, force_calls=1, **placed,
+    )  # fmt: skip
+    session.add(candidate)
+    session.flush()
+    session.add(MemberEnergy(job_id=job.id, candidate_id=candidate.id, member=member))
+    add_references(session, job, member)
+    session.commit()
+    (row,) = claims.claim(session, MemberEnergy, eligible.evaluations(member), owner="here:1", lease_s=60, limit=1)
+    item = EvaluationItem.load(session, row, EnergyKind.TOTAL)
+    engine = Engine(EMT_MEMBER)
+    engine.add(item.lease, item.walk())
+    ended: list = []
+    while not ended:
+        ended = engine.step()
+    assert isinstance(ended[0].result, Scored)
+    item.store(session, ended[0].result)
+    session.commit()
+    session.expire_all()
+    stored = session.scalars(select(MemberEnergy).where(MemberEnergy.candidate_id == candidate.id)).one()
+    assert stored.state == State.SUCCEEDED
+    assert engine.force_calls == 1 + stored.relaxation_steps
+    assert stored.adsorption_energy == pytest.approx(stored.energy - SLAB_ENERGY - GAS["CO"])
+    return stored
+
+
+def test_a_member_that_only_scores_relaxes_first_and_says_how_far(session: Session):
+    single, few, many = (scored_by(session, "other", steps) for steps in (0, 3, 50))
+    assert (single.relaxation_steps, single.displacement, single.left_minimum) == (0, None, None)
+    assert single.energy == EMT_MEMBER.evaluate([FOUND])[0].energy
+    assert few.relaxation_steps == 3
+    assert 3 < many.relaxation_steps < 50
+    assert 0 < few.displacement < many.displacement
+    assert single.energy > few.energy > many.energy
+    assert single.fmax > 0.05 > many.fmax
+
+
+def test_the_member_that_found_or_refined_it_has_it_as_a_minimum_of_its_own(session: Session):
+    for by, refined_by in (("emt", None), ("other", "other")):
+        own = scored_by(session, by, 50, refined_by=refined_by)
+        assert (own.relaxation_steps, own.displacement) == (0, None)
+    # the one that found what another one refined is as any other
+    assert scored_by(session, "emt", 50, refined_by="other").relaxation_steps > 0
+
+
+def test_the_same_evaluation_gives_the_same_bits(session: Session):
+    first, second = (scored_by(session, "other", 20) for _ in range(2))
+    assert (first.energy, first.displacement, first.fmax) == (second.energy, second.displacement, second.fmax)
