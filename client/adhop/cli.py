@@ -66,7 +66,7 @@ def submit(
             slab=slab,
             bulk=bulk,
             adsorbate=adsorbate,
-            miller=_integers(miller, "--miller"),
+            miller=miller,
             binding=_integers(binding, "--binding"),
             adsorbate_indices=_integers(adsorbate_indices, "--adsorbate-indices"),
             parameters=parameters or None,

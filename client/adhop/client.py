@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from ase import Atoms
 
 from adhop import feedback, inputs
 from adhop.connection import Connection
@@ -28,10 +26,10 @@ class Client(Connection):
         adslab: StructureLike | None = None,
         slab: StructureLike | None = None,
         bulk: str | StructureLike | None = None,
-        adsorbate: str | Atoms | Path | None = None,
-        adsorbate_indices: Sequence[int] | None = None,
-        binding: Sequence[int] | None = None,
-        miller: Sequence[int] | None = None,
+        adsorbate: str | StructureLike | None = None,
+        adsorbate_indices: Iterable[int] | None = None,
+        binding: Iterable[int] | None = None,
+        miller: str | Iterable[int] | None = None,
         termination: int | None = None,
         crystal: str | None = None,
         a: float | None = None,
@@ -42,6 +40,7 @@ class Client(Connection):
         """Submit one (adsorbate, surface) pair: an adslab (with the adsorbate's indices, or OC20 tags), or a slab and an adsorbate,
         or a bulk with a Miller index and an adsorbate.
 
+        Structures are Atoms, pymatgen's objects, or files. Indices count from 0 and may be a list, a range, an array or a mask.
         parameters: as in the server's JobParameters, such as {"hopping": {"hops": 20}, "seed": 3}. Raises RequestRefused with what
         to change.
         """
@@ -50,8 +49,10 @@ class Client(Connection):
             raise AdhopError("give exactly one of adslab, slab and bulk")
         body: dict[str, Any]
         if adslab is not None:
-            body = {"kind": "adslab", "structure": inputs.structure(adslab, adsorbate_indices=adsorbate_indices)}
-            body |= _present(adsorbate_indices=adsorbate_indices, binding=binding)
+            whole = inputs.structure(adslab)
+            body = {"kind": "adslab", "structure": whole}
+            for what, atoms in (("adsorbate_indices", adsorbate_indices), ("binding", binding)):
+                body |= {} if atoms is None else {what: inputs.indices(atoms, what, whole)}
         else:
             if adsorbate is None:
                 raise AdhopError("give the adsorbate: an OC20 name such as '*CO', or a molecule with binding=[...]")
@@ -61,7 +62,7 @@ class Client(Connection):
             else:
                 if bulk is None or miller is None:
                     raise AdhopError("a bulk needs its Miller index: miller=(1, 1, 1)")
-                body = {"kind": "bulk", "bulk": inputs.bulk(bulk, crystal, a), "miller": [int(m) for m in miller]}
+                body = {"kind": "bulk", "bulk": inputs.bulk(bulk, crystal, a), "miller": inputs.miller(miller)}
                 body |= {"adsorbate": molecule} | _present(termination=termination)
         request = {"input": body} | _present(name=name, parameters=parameters, priority=priority)
         return Job(self, self.request("POST", "/v1/jobs", json=request, idempotency_key=str(uuid.uuid4())))
