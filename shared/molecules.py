@@ -112,6 +112,16 @@ class Extent:
     sideways: Floats
     """Most of it that may lie along the surface, Å [n, n]."""
 
+    @classmethod
+    def of(cls, numbers: ArrayLike, ways: Sequence[Floats], tilt: float) -> Extent:
+        """Of a molecule that is placed in these ways, the surface's normal along z, Å [n, 3], and tilted by no more than `tilt`,
+        radians. The molecule is the same in all of them."""
+        vectors = np.stack(ways)[:, :, None] - np.stack(ways)[:, None]
+        apart = np.linalg.norm(vectors[0], axis=-1)
+        flat, high = np.linalg.norm(vectors[..., :2], axis=-1), np.abs(vectors[..., 2])
+        sideways = apart * np.cos(np.maximum(np.arctan2(high, flat) - tilt, 0.0))
+        return cls(np.asarray(numbers, dtype=np.int64), apart, np.asarray(sideways.max(axis=0), dtype=np.float64))
+
     def touching(self, vectors: Floats) -> Contact | None:
         """The worst contact with the images at these lattice vectors of the surface, Å [n_vectors, 3], each at the turn that brings
         it closest: there the image lies opposite, so d² = L² + apart² - 2 L sideways. None where nothing touches."""

@@ -42,6 +42,7 @@ def accept(request: JobRequest, context: Context, known: Mapping[str, KnownMembe
         {member.name: member for group in members for member in group}.values(),
         max_atoms=settings.max_atoms,
         references=request.parameters.references,
+        placement=request.parameters.placement,
     )
     return Accepted(interpreted, members)
 

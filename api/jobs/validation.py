@@ -11,9 +11,11 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 from ase.neighborlist import primitive_neighbor_list
 
+from api.jobs import molecules
 from api.members.choice import KnownMember
 from shared.errors import InvalidInput
-from shared.parameters import NO_REFERENCES, OwnReference
+from shared.orientation import nearest_the_surface, stances
+from shared.parameters import NO_REFERENCES, OwnReference, Placement
 from shared.references import CHEMICAL_POTENTIALS, COVERED, GAS, EnergyKind, in_words
 from shared.structures import Floats, Integers, Mask, Structure
 from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, SlabSubmission, Submission
@@ -27,6 +29,7 @@ THINNEST_CELL = 1.0
 CLEARANCE = 2.0
 """Least empty space between the adsorbate and the next image of the slab's bottom."""
 MAX_MILLER = 8
+_DEFAULT_PLACEMENT = Placement()
 
 
 def check_submission(
@@ -35,22 +38,25 @@ def check_submission(
     *,
     max_atoms: int,
     references: Mapping[str, OwnReference] = NO_REFERENCES,
+    placement: Placement = _DEFAULT_PLACEMENT,
 ) -> None:
     """Raise InvalidInput for an (adsorbate, surface) pair that can't be computed by these members.
 
-    references: of the user's own, by element symbol.
+    references: of the user's own, by element symbol. placement: how the adsorbate is put on the surface.
     """
     members = list(members)
     if isinstance(submission, AdslabSubmission):
-        _check_adslab(submission, members, max_atoms)
+        _check_adslab(submission, members, max_atoms, placement)
     elif isinstance(submission, SlabSubmission):
-        _check_slab(submission, members, max_atoms)
+        _check_slab(submission, members, max_atoms, placement)
     else:
-        _check_bulk(submission, members, max_atoms)
+        _check_bulk(submission, members, max_atoms, placement)
     _check_referenced(submission, members, references)
 
 
-def _check_adslab(submission: AdslabSubmission, members: list[KnownMember], max_atoms: int) -> None:
+def _check_adslab(
+    submission: AdslabSubmission, members: list[KnownMember], max_atoms: int, placement: Placement
+) -> None:
     field = "input.structure"
     structure = Structure.from_document(submission.structure)
     _check_atoms(structure.numbers, structure.positions, max_atoms, field)
@@ -69,9 +75,14 @@ def _check_adslab(submission: AdslabSubmission, members: list[KnownMember], max_
     outside = sorted(set(submission.binding) - set(np.flatnonzero(structure.adsorbate).tolist()))
     if outside:
         raise InvalidInput(f"binding atoms {outside} are not adsorbate atoms", field="input.binding")
+    positions = molecules.check_adsorbate_of(structure, field)
+    molecules.check_as_given(structure, positions, placement, field)
+    if placement.count > 1:
+        adsorbate = _adsorbate_of(structure, positions, submission.binding)
+        molecules.check_room(adsorbate, stances(adsorbate).ways, structure.only(structure.slab), placement, field)
 
 
-def _check_slab(submission: SlabSubmission, members: list[KnownMember], max_atoms: int) -> None:
+def _check_slab(submission: SlabSubmission, members: list[KnownMember], max_atoms: int, placement: Placement) -> None:
     field = "input.slab"
     slab = Structure.from_document(submission.slab)
     _check_adsorbate(submission.adsorbate, members, max_atoms - 1)
@@ -83,9 +94,10 @@ def _check_slab(submission: SlabSubmission, members: list[KnownMember], max_atom
         heights = slab.heights
         _check_one_piece(heights, _height(slab), field)
         _check_vacuum(_height(slab) - float(np.ptp(heights)), submission.adsorbate, field)
+    molecules.check_room(submission.adsorbate, stances(submission.adsorbate).ways, slab, placement, field)
 
 
-def _check_bulk(submission: BulkSubmission, members: list[KnownMember], max_atoms: int) -> None:
+def _check_bulk(submission: BulkSubmission, members: list[KnownMember], max_atoms: int, placement: Placement) -> None:
     field = "input.bulk"
     positions, cell = np.array(submission.positions, dtype=float).reshape(-1, 3), np.array(submission.cell, dtype=float)
     numbers = np.array(submission.numbers, dtype=np.int64)
@@ -109,6 +121,7 @@ def _check_bulk(submission: BulkSubmission, members: list[KnownMember], max_atom
             f"at most {max_atoms} are allowed: lower min_width or min_depth",
             field="input.min_width",
         )
+    molecules.check_width(submission.adsorbate, stances(submission.adsorbate).ways, submission.min_width, placement)
 
 
 def _check_adsorbate(adsorbate: Adsorbate, members: list[KnownMember], max_atoms: int) -> None:
@@ -124,6 +137,19 @@ def _check_adsorbate(adsorbate: Adsorbate, members: list[KnownMember], max_atoms
             f"binding atoms {list(adsorbate.binding)} must be some of the adsorbate's {len(numbers)} atoms, from 0",
             field="input.adsorbate.binding",
         )
+    molecules.check_one_piece(adsorbate, field)
+
+
+def _adsorbate_of(structure: Structure, positions: Floats, binding: tuple[int, ...]) -> Adsorbate:
+    """The adsorbate of an adslab by itself. positions: of its atoms, in one piece, Å [n_adsorbate, 3]; binding: as submitted."""
+    atoms = np.flatnonzero(structure.adsorbate)
+    local = tuple(int(np.flatnonzero(atoms == index)[0]) for index in binding)
+    return Adsorbate(
+        name=structure.only(atoms).formula,
+        numbers=tuple(structure.numbers[atoms].tolist()),
+        positions=tuple((float(x), float(y), float(z)) for x, y, z in positions),
+        binding=local or nearest_the_surface(positions @ structure.normal),
+    )
 
 
 def _check_atoms(numbers: Integers, positions: Floats, max_atoms: int, field: str) -> None:

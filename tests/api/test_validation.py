@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from api.jobs.validation import check_submission
 from api.members.choice import KnownMember
 from shared.errors import InvalidInput
-from shared.parameters import JobParameters, OwnReference
+from shared.parameters import JobParameters, OwnReference, Placement
 from shared.structures import Structure
 from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, SlabSubmission
 
@@ -21,6 +21,13 @@ BOX = ((4.0, 0.0, 0.0), (0.0, 4.0, 0.0), (0.0, 0.0, 20.0))
 def dimer(length, binding=(0,)):
     """CO of this length, Å."""
     return Adsorbate(name="CO", numbers=(6, 8), positions=((0, 0, 0), (0, 0, length)), binding=binding)
+
+
+def rod(length):
+    """Upright on its one end of carbon, its atoms near enough to be bonded; Å."""
+    heights = np.linspace(0, length, 2 + int(length))
+    numbers = (6, *[8] * (len(heights) - 1))
+    return Adsorbate(name="rod", numbers=numbers, positions=tuple((0, 0, height) for height in heights), binding=(0,))
 
 
 def layers(heights=(1.0, 3.0), *, cell=BOX, pbc=(True, True, True), adsorbate=0, numbers=None, fixed=None):
@@ -97,7 +104,8 @@ def test_what_is_not_finite_is_named(wrong):
 def test_opposite_faces_are_one_angstrom_apart_at_least():
     thin = (3.0, 0.99, 0.0)  # 3 Å long, but 0.99 Å from the first lattice vector
     assert "flat" in refused(slab_job(layers(cell=(BOX[0], thin, BOX[2]))))[1]
-    accepted(slab_job(layers(cell=(BOX[0], (3.0, 1.01, 0.0), BOX[2]))))
+    thin_enough = slab_job(layers(cell=(BOX[0], (3.0, 1.01, 0.0), BOX[2])))  # the atom's images are 1.4 Å apart
+    check_submission(thin_enough, [TOTAL], max_atoms=400, placement=Placement(allow_image_contact=True))
 
 
 @pytest.mark.parametrize("second", [(8.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 4.0)])
@@ -142,10 +150,10 @@ def test_the_adsorbate_keeps_two_angstrom_from_the_next_slab():
 
 def test_the_vacuum_holds_the_adsorbate_and_two_angstrom_on_either_side():
     filled = (*BOX[:2], (0.0, 0.0, 8.0))  # two layers 2 Å apart leave 6 Å
-    accepted(slab_job(layers(cell=filled), dimer(2.0)))
-    assert "Give at least 6.1 Å" in refused(slab_job(layers(cell=filled), dimer(2.1)))[1]
-    accepted(bulk_job(vacuum=10.0, adsorbate=dimer(6.0)))
-    assert refused(bulk_job(vacuum=10.0, adsorbate=dimer(6.1)))[0] == "input.vacuum"
+    accepted(slab_job(layers(cell=filled), rod(2.0)))
+    assert "Give at least 6.1 Å" in refused(slab_job(layers(cell=filled), rod(2.1)))[1]
+    accepted(bulk_job(vacuum=10.0, adsorbate=rod(6.0)))
+    assert refused(bulk_job(vacuum=10.0, adsorbate=rod(6.1)))[0] == "input.vacuum"
 
 
 def test_the_vacuum_lies_above_the_slab_not_inside_it():
