@@ -29,14 +29,8 @@ _BOX = "in a box that it doesn't touch, or without a cell"
 
 
 def whole(molecule: Structure, field: str) -> Floats:
-    """Positions of a free molecule in one piece, whatever box it was wrapped into, [n_atoms, 3]. Raises InvalidInput for one that is
-    held by fixed atoms, and for what is no molecule in its box but a chain or a crystal."""
-    if molecule.fixed.any():
-        raise InvalidInput(
-            f"{_atoms(molecule.numbers, np.flatnonzero(molecule.fixed))} fixed, and a molecule can't be placed with atoms held "
-            "where they are: take the constraint (FixAtoms, move_mask, selective dynamics) off the molecule",
-            field=field,
-        )
+    """Positions of a free molecule in one piece, whatever box it was wrapped into, [n_atoms, 3]. Raises InvalidInput for what is no
+    molecule in its box but a chain or a crystal."""
     cell, pbc = molecule.cell, molecule.pbc & molecule.cell.any(axis=1)
     if not len(molecule) or not pbc.any() or not (np.isfinite(molecule.positions).all() and np.isfinite(cell).all()):
         return molecule.positions

@@ -10,7 +10,7 @@ import numpy as np
 from ase.build import bulk as build_bulk
 from pydantic import ValidationError
 
-from api.jobs import miller, roles
+from api.jobs import miller, molecules, roles
 from api.jobs.requests import (
     AdslabInput,
     ArrayStructure,
@@ -195,10 +195,13 @@ def _adsorbate(given: str | Molecule, read: _Reading) -> Adsorbate:
             field=field,
         )
     molecule = _structure(parsed, np.full(len(parsed.numbers), 2, dtype=np.int64))
+    positions = molecules.whole(molecule, field)
+    if not np.array_equal(positions, molecule.positions):
+        read.note(field, ["its atoms lay across the faces of their box: the molecule was put in one piece"])
     return Adsorbate(
         name=molecule.formula,
         numbers=tuple(parsed.numbers),
-        positions=_triples(parsed.positions),
+        positions=_triples(positions.tolist()),
         binding=tuple(given.binding),
     )
 
