@@ -25,7 +25,20 @@ class MemberEnergyView(BaseModel):
     )
     adsorption_energy: float | None = Field(description="per adslab, against `reference`")
     reference: str | None
-    fmax: float | None = Field(description="largest force by this member on a free atom")
+    fmax: float | None = Field(
+        description="largest force by this member on a free atom, eV/Å, at the geometry that the energy is of"
+    )
+    relaxation_steps: int = Field(
+        description="steps that this member relaxed the candidate for before it scored it; 0 where it found it, or where "
+        "`ensemble.score_steps` is 0"
+    )
+    displacement: float | None = Field(
+        description="which geometry the energy is of: how far these steps took the atom that went furthest, Å; null: the "
+        "candidate's own, `structure`"
+    )
+    left_minimum: str | None = Field(
+        description="how these steps left the candidate's minimum, so that the energy is of the candidate's own geometry"
+    )
 
 
 class ScoreView(BaseModel):
@@ -136,6 +149,9 @@ def candidate_view(finding: Finding) -> CandidateView:
                 adsorption_energy=one.adsorption_energy,
                 reference=one.reference,
                 fmax=one.fmax,
+                relaxation_steps=one.relaxation_steps,
+                displacement=one.displacement,
+                left_minimum=one.left_minimum,
             )
             for one in finding.energies
         ],

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
 from rich.table import Table
+
+from adhop import geometries
 
 SUMMARY = ("mean", "std", "range")
 
@@ -18,6 +20,8 @@ def table(title: str, body: dict[str, Any], others: Sequence[dict[str, Any]] = (
     distinct = [candidate for candidate in others if not _is_duplicate(candidate)]
     members = _members([*body["minima"], *distinct])
     caption = f"adsorption energies in {body['unit']} per adslab, relative to {body['reference']}"
+    if whose := geometries.caption([*body["minima"], *distinct]):
+        caption += f"; {whose}"
     if len(others) > len(distinct):
         caption += f"; {len(others) - len(distinct)} duplicates are left out here, the CSV of all candidates has them"
     made = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, pad_edge=False)
@@ -30,7 +34,7 @@ def table(title: str, body: dict[str, Any], others: Sequence[dict[str, Any]] = (
     made.add_column("verdict")
     for minimum in body["minima"]:
         made.add_row(
-            str(minimum["rank"]), str(minimum["id"]), minimum["site"], *_energies(minimum, members), verdict(minimum)
+            str(minimum["rank"]), str(minimum["id"]), minimum["site"], *_marked(minimum, members), verdict(minimum)
         )
     if distinct:
         made.add_section()
@@ -39,7 +43,7 @@ def table(title: str, body: dict[str, Any], others: Sequence[dict[str, Any]] = (
             "-",
             str(candidate["id"]),
             candidate["site"],
-            *_energies(candidate, members),
+            *_marked(candidate, members),
             verdict(candidate),
             style="dim",
         )
@@ -52,12 +56,14 @@ def csv_text(body: dict[str, Any], others: Sequence[dict[str, Any]] = ()) -> str
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     energies = [f"{heading} (eV)" for heading in (*members, *SUMMARY)]
-    writer.writerow(["rank", "site", *energies, "verdict", "reference", "candidate"])
+    writer.writerow(
+        ["rank", "site", *energies, "verdict", "reference", "candidate", "found by", *geometries.headings(members)]
+    )
     for finding in (*body["minima"], *others):
         numbers = _energies(finding, members, digits=6)
-        writer.writerow(
-            [finding.get("rank", "-"), finding["site"], *numbers, verdict(finding), body["reference"], finding["id"]]
-        )
+        said = [verdict(finding), body["reference"], finding["id"], finding["member"]]
+        whose = geometries.cells(finding, members)
+        writer.writerow([finding.get("rank", "-"), finding["site"], *numbers, *said, *whose])
     return text.getvalue()
 
 
@@ -79,7 +85,7 @@ def _is_duplicate(candidate: dict[str, Any]) -> bool:
     return (candidate["duplicate_of"] if score is None else score["same_as"]) is not None
 
 
-def verdict(finding: dict[str, Any]) -> str:
+def verdict(finding: Mapping[str, Any]) -> str:
     """Why it was chosen, or why not; with the members that have no energy, if any."""
     score = finding["score"] or {}
     said = str(score.get("verdict") or "not judged yet")
@@ -89,6 +95,13 @@ def verdict(finding: dict[str, Any]) -> str:
 
 def _members(findings: Sequence[dict[str, Any]]) -> list[str]:
     return sorted({one["member"] for finding in findings for one in finding["energies"]})
+
+
+def _marked(finding: dict[str, Any], members: Sequence[str]) -> list[str]:
+    """The energies, those at a geometry that another member found with their mark."""
+    marks = [geometries.mark(finding, member) for member in members]
+    numbers = _energies(finding, members)
+    return [number + sign for number, sign in zip(numbers, marks + [""] * len(SUMMARY), strict=True)]
 
 
 def _energies(finding: dict[str, Any], members: Sequence[str], digits: int = 2) -> list[str]:

@@ -16,9 +16,19 @@ def finding(key: int, energies: dict[str, float], **values) -> dict:
     mean = sum(energies.values()) / len(energies)
     return {
         "id": key,
+        "member": "a",
         "site": "top via C",
         "duplicate_of": None,
-        "energies": [{"member": name, "adsorption_energy": energy} for name, energy in energies.items()],
+        "energies": [
+            {
+                "member": name,
+                "adsorption_energy": energy,
+                "relaxation_steps": 0 if name == "a" else 5,
+                "displacement": None if name == "a" else 0.0812,
+                "left_minimum": None,
+            }
+            for name, energy in energies.items()
+        ],
         "score": {
             "mean": mean,
             "std": 0.1,
@@ -85,10 +95,46 @@ def test_candidates_that_are_no_minimum_follow_with_why_lowest_first():
     assert "exceeds" in shown(tables.table("Minima", BODY, others))
 
 
+def changed(minimum: dict, **of_b: object) -> dict:
+    """The minimum with another evaluation by b-1, which didn't find it."""
+    own, other = sorted(minimum["energies"], key=lambda one: one["member"])
+    return BODY | {"minima": [minimum | {"energies": [own, other | of_b]}]}
+
+
+def test_the_table_says_which_geometry_an_energy_is_of():
+    (minimum,) = BODY["minima"]
+    text = " ".join(shown(tables.table("Minima", BODY), 250).split())
+    assert "each member's energies are at its own geometries, up to 5 steps and 0.08 Å from the finder's" in text
+    assert "*" not in text
+
+    plain = changed(minimum, relaxation_steps=0, displacement=None)
+    text = " ".join(shown(tables.table("Minima", plain), 250).split())
+    assert " -1.60 -1.80* -1.70 " in text
+    assert "CO(g); * at the finder's geometry" in text
+    assert "left" not in text
+    assert tables.csv_text(plain).splitlines()[1].endswith(",a,0,-,0,-")
+
+    gone = changed(minimum, displacement=None, left_minimum="dissociated")
+    text = " ".join(shown(tables.table("Minima", gone), 250).split())
+    assert " -1.60 -1.80* -1.70 " in text
+    assert "CO(g); * at the finder's geometry, as its own relaxation left the minimum" in text
+    assert tables.csv_text(gone).splitlines()[1].endswith(",a,0,-,5,-")
+
+    failed = changed(minimum, adsorption_energy=None, relaxation_steps=0, displacement=None)
+    text = " ".join(shown(tables.table("Minima", failed), 250).split())
+    assert " -1.60 - -1.70 " in text
+    assert tables.csv_text(failed).splitlines()[1].endswith(",a,0,-,-,-")
+
+
 def test_csv_has_units_in_its_header_and_a_row_a_minimum():
     header, row, end = tables.csv_text(BODY).split("\n")
-    assert header == "rank,site,a (eV),b-1 (eV),mean (eV),std (eV),range (eV),verdict,reference,candidate"
-    assert row == "0,top via C,-1.600000,-1.800000,-1.700000,0.100000,0.200000,chosen,relaxed clean slab + CO(g),1"
+    assert header == (
+        "rank,site,a (eV),b-1 (eV),mean (eV),std (eV),range (eV),verdict,reference,candidate,"
+        "found by,a steps,a displacement (Å),b-1 steps,b-1 displacement (Å)"
+    )
+    assert row == (
+        "0,top via C,-1.600000,-1.800000,-1.700000,0.100000,0.200000,chosen,relaxed clean slab + CO(g),1,a,0,-,5,0.081"
+    )
     assert end == ""
 
 
