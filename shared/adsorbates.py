@@ -6,12 +6,21 @@ Chanussot et al., ACS Catal. 11, 6059 (2021), doi:10.1021/acscatal.0c04525.
 from __future__ import annotations
 
 import pickle
+import re
+from collections import Counter
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.resources import files
 
+from ase.data import atomic_numbers
+
 from shared.errors import InvalidInput
 from shared.submissions import Adsorbate
+
+_PART = re.compile(r"([A-Z][a-z]?)([1-9]\d?)?")
+_FORMULA = re.compile(r"(?:[A-Z][a-z]?(?:[1-9]\d?)?){1,20}")
+_MOST = 4
+"""Names that are suggested."""
 
 
 @lru_cache(maxsize=1)
@@ -40,6 +49,35 @@ def lookup(name: str) -> Adsorbate:
     table = _table()
     if name in table:
         return table[name]
-    close = get_close_matches(name, table, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(close)}?" if close else "names look like *CO, *OH, *CH3."
-    raise InvalidInput(f"no adsorbate is called {name!r}; {hint}", field="adsorbate")
+    atoms = _atoms_of(name)
+    alike = _of_composition(atoms)
+    if alike:
+        hint = f"did you mean {' or '.join(alike)} (the same atoms)?"
+    elif atoms:
+        hint = "and none of OC20's has these atoms."
+    else:
+        close = get_close_matches(name if name.startswith("*") else f"*{name}", table, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(close)}?" if close else "names look like *CO, *OH, *CH3."
+    raise InvalidInput(
+        f"no adsorbate is called {name[:40]!r}; {hint} Any other molecule is given as a structure, with its binding atoms",
+        field="adsorbate",
+    )
+
+
+def _atoms_of(name: str) -> Counter[int]:
+    """How many atoms of each atomic number a formula names; none where it is no formula."""
+    formula = name.strip().lstrip("*")
+    found: Counter[int] = Counter()
+    if not _FORMULA.fullmatch(formula):
+        return found
+    for symbol, count in _PART.findall(formula):
+        if symbol not in atomic_numbers:
+            return Counter()
+        found[atomic_numbers[symbol]] += int(count or 1)
+    return found
+
+
+def _of_composition(atoms: Counter[int]) -> list[str]:
+    """Names of the adsorbates that have these atoms, those of one binding atom first: `*OH2` for H2O."""
+    found = [one for one in _table().values() if atoms and Counter(one.numbers) == atoms]
+    return [one.name for one in sorted(found, key=lambda one: len(one.binding))][:_MOST]

@@ -54,6 +54,20 @@ def test_a_name_that_comes_close_is_refused_with_a_hint(wrong, meant):
     assert meant in str(refusal.value).partition("did you mean")[2]
 
 
+@pytest.mark.parametrize(("wrong", "meant"), [("H2O", "*OH2"), ("*H2O", "*OH2"), ("CH3OH", "*OHCH3"), ("OH", "*OH")])
+def test_the_formula_of_one_is_answered_with_its_name(wrong, meant):
+    with pytest.raises(InvalidInput, match="the same atoms") as refusal:
+        lookup(wrong)
+    assert f"did you mean {meant} " in str(refusal.value)
+
+
+def test_a_formula_that_oc20_lacks_is_not_answered_with_another_molecule():
+    with pytest.raises(
+        InvalidInput, match="none of OC20's has these atoms. Any other molecule is given as a structure"
+    ):
+        lookup("CO2")
+
+
 @pytest.mark.parametrize("wrong", ["", "xyzzy", "../adsorbates.pkl"])
 def test_any_other_name_is_refused_and_never_replaced(wrong):
     with pytest.raises(InvalidInput, match=r"names look like \*CO") as refusal:
