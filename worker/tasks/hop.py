@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from services.forces.potential import Walk
 from services.forces.restraints import Restraints
-from services.geometry import anomalies, sites
+from services.geometry import anomalies, reactions
 from services.geometry.similarity import same
 from services.search import hopping
 from services.search.allocation import First, promising, share
@@ -126,7 +126,7 @@ class HopItem:
             fmax=found.fmax,
             converged=found.converged,
             anomalies=list(found.anomalies),
-            site=sites.describe(found.structure),
+            site=reactions.describe(found.structure, reactions.pre_adsorbates(self.placement)),
             accepted=found.accepted,
             temperature_k=found.temperature_k,
             force_calls=found.force_calls,
