@@ -56,7 +56,8 @@ def lookup(name: str) -> Adsorbate:
     elif atoms:
         hint = "and none of OC20's has these atoms."
     else:
-        close = get_close_matches(name if name.startswith("*") else f"*{name}", table, n=3, cutoff=0.4)
+        word = name if name.startswith("*") or not name else f"*{name}"
+        close = get_close_matches(word, table, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(close)}?" if close else "names look like *CO, *OH, *CH3."
     raise InvalidInput(
         f"no adsorbate is called {name[:40]!r}; {hint} Any other molecule is given as a structure, with its binding atoms",
