@@ -22,6 +22,7 @@ from api.metrics.routes import router as metrics_router
 from api.request_log import RequestLog
 from api.results.routes import router as results_router
 from api.selections.routes import router as selections_router
+from api.systems.routes import router as systems_router
 from api.workers.routes import router as workers_router
 from shared.settings import Settings
 
@@ -58,6 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
         jobs_router,
         attempts_router,
         results_router,
+        systems_router,
         selections_router,
         references_router,
         calibrations_router,

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from api.notifications import BackgroundNotifier
 from api.parsing.pool import Parsers
+from api.placing.pool import Placers
 from shared.broker import Notifier, celery_app
 from shared.database.session import Sessions, connect, sessions
 from shared.settings import Settings
@@ -23,6 +24,7 @@ class Context:
     engine: Engine
     sessions: Sessions
     parsers: Parsers
+    placers: Placers
     notifier: BackgroundNotifier
 
 
@@ -31,11 +33,13 @@ def opened(settings: Settings) -> Iterator[Context]:
     """A context; PostgreSQL and the broker need not be up yet."""
     engine = connect(settings.database_url.get_secret_value(), pool_size=10)
     parsers = Parsers()
+    placers = Placers()
     notifier = BackgroundNotifier(Notifier(celery_app(settings)))
     notifier.start()
     try:
-        yield Context(settings, engine, sessions(engine), parsers, notifier)
+        yield Context(settings, engine, sessions(engine), parsers, placers, notifier)
     finally:
         notifier.close()
+        placers.close()
         parsers.close()
         engine.dispose()

@@ -1,0 +1,55 @@
+"""What a search is likely to cost, before it has begun."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.parameters import JobParameters
+
+CALLS_PER_HOP = 25
+"""Force calls, the median of 20 systems on EMT (docs/search.md). The relaxation of a placement costs as much for molecules, less
+for single atoms."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """An estimate."""
+
+    walkers: int
+    hops_most: int
+    """Relaxations of the placements included."""
+    force_calls: int
+    seconds: float | None
+    how: str
+
+
+def estimate(
+    parameters: JobParameters, n_placements: int, n_search_members: int, n_atoms: int, speed: float | None
+) -> Cost:
+    """speed: seconds for a force call and atom, as jobs with these search members had it; None where there was none."""
+    hopping = parameters.hopping
+    walkers = n_placements * n_search_members
+    going = min(n_placements, hopping.walkers) * n_search_members
+    hops = hopping.hops
+    calls_each = (1 + hops) * CALLS_PER_HOP
+    if hopping.max_force_calls is not None:
+        calls_each = min(calls_each, max(hopping.max_force_calls, CALLS_PER_HOP))
+    calls = (walkers - going) * CALLS_PER_HOP + going * calls_each
+    if parameters.max_force_calls is not None:
+        calls = min(calls, max(parameters.max_force_calls, walkers * CALLS_PER_HOP))
+    seconds = None if speed is None else calls * n_atoms * speed
+    if seconds is not None and parameters.max_wall_s is not None:
+        seconds = min(seconds, parameters.max_wall_s)
+    return Cost(walkers, walkers + hops * going, calls, seconds, _how(speed))
+
+
+def _how(speed: float | None) -> str:
+    said = (
+        f"{CALLS_PER_HOP} force calls for each relaxation and hop, as measured on small molecules (docs/search.md), if no walker "
+        "stops early; references, refining and scoring come on top"
+    )
+    if speed is None:
+        return f"{said}. No job with these search members has ended here yet, so the time is not known"
+    return (
+        f"{said}. Time by the last jobs with these search members here, {1e3 * speed:.3g} ms for a force call and atom"
+    )

@@ -1,0 +1,108 @@
+"""POST of /v1/systems, and GET of a job's system: what was understood, without queueing anything."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Annotated, Literal
+from uuid import UUID
+
+from ase.io.extxyz import write_extxyz
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import PlainTextResponse
+
+from api.context import Context
+from api.dependencies import Caller, Submitter, UseContext
+from api.jobs import repository as jobs
+from api.jobs.acceptance import accept, check_calibrated
+from api.jobs.requests import JobRequest
+from api.members.fleet import known_members
+from api.placing.pool import PlacedView
+from api.problems import BODY, responses
+from api.results.extxyz import MEDIA_TYPE
+from api.systems import queries
+from api.systems.estimate import estimate
+from api.systems.responses import SystemView
+from api.systems.views import SUBMISSION, Subject, document, frames, system_view
+
+router = APIRouter(prefix="/v1", tags=["systems"])
+
+PICTURE = "image/png"
+Format = Annotated[
+    Literal["json", "extxyz", "png"],
+    Query(description="JSON; extended XYZ, the clean slab and then the placements; or a picture"),
+]
+_ANSWERS = {
+    "content": {MEDIA_TYPE: {}, PICTURE: {"schema": {"type": "string", "format": "binary"}}},
+    "description": "What was understood",
+}
+
+
+@router.post(
+    "/systems",
+    response_model=SystemView,
+    responses={200: _ANSWERS, **responses(*BODY, 401, 403, 422)},
+)
+def show_system(
+    request: JobRequest, caller: Submitter, context: UseContext, format: Format = "json"
+) -> SystemView | Response:
+    """What a job of this body would compute, and what it is likely to cost; refused as the job would be. Nothing is queued or
+    stored. `name` and `priority` may be there and change nothing."""
+    with context.sessions.begin() as session:
+        known = known_members(session)
+        check_calibrated(session, request, context)
+    accepted = accept(request, context, known)
+    interpreted, members = accepted.interpreted, accepted.members
+    subject = Subject(
+        submission=interpreted.submission,
+        parameters=request.parameters,
+        surface=interpreted.surface,
+        search=[member.name for member in members.search],
+        refine=[member.name for member in members.refine],
+        score=[member.name for member in members.score],
+        kinds={member.name: member.energy_kind for member in known.values()},
+        warnings=tuple(getattr(interpreted, "warnings", ())),
+    )
+    return _shown(subject, context, format, [])
+
+
+@router.get(
+    "/jobs/{job_id}/system",
+    response_model=SystemView,
+    responses={200: _ANSWERS, **responses(401, 404, 422)},
+)
+def get_system(job_id: UUID, caller: Caller, context: UseContext, format: Format = "json") -> SystemView | Response:
+    """What was understood of a job: the placements that it stored, or, before that, those that it will get."""
+    with context.sessions.begin() as session:
+        job = jobs.get(session, caller, job_id)
+        subject = Subject(
+            submission=SUBMISSION.validate_python(job.submission),
+            parameters=job.read_parameters(),
+            surface=job.surface,
+            search=job.search_members,
+            refine=job.refine_members,
+            score=job.score_members,
+            kinds={member.name: member.energy_kind for member in known_members(session).values()},
+            warnings=job.warnings,
+            job=job.id,
+        )
+        stored = queries.stored_placements(session, job.id)
+    return _shown(subject, context, format, stored)
+
+
+def _shown(subject: Subject, context: Context, format: str, stored: list[PlacedView]) -> SystemView | Response:
+    """No database connection is held while the science works."""
+    parameters = subject.parameters.model_dump(mode="json")
+    understood = context.placers.understood(document(subject.submission), parameters, stored, drawn=format == "png")
+    name = "system" if subject.job is None else str(subject.job)
+    if understood.picture is not None:
+        return Response(understood.picture, media_type=PICTURE)
+    if format == "extxyz":
+        written = StringIO()
+        write_extxyz(written, frames(subject, understood))
+        saved = {"Content-Disposition": f'attachment; filename="{name}.extxyz"'}
+        return PlainTextResponse(written.getvalue(), media_type=MEDIA_TYPE, headers=saved)
+    with context.sessions.begin() as session:
+        speed = queries.speed(session, subject.search)
+    n_atoms = len(understood.slab) + len(understood.adsorbate.numbers)
+    cost = estimate(subject.parameters, len(understood.placements), len(subject.search), n_atoms, speed)
+    return system_view(subject, understood, cost, stored=bool(stored))
