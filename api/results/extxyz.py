@@ -3,7 +3,8 @@
 Per frame, in the comment line: `job`, `candidate` (ids), `rank` (null where it wasn't chosen), `site`, `found_by` (member), `hop`,
 `converged`, `anomalies`, `low_confidence`, `verdict`, `reference`, `n_members`, `passes`, and in eV `adsorption_energy_mean`,
 `adsorption_energy_std`, `adsorption_energy_range`, `adsorption_energy_<member>`, `energy_<member>` (total, of members that predict
-totals) with every character of the member's name outside [A-Za-z0-9_] written as `_`. `energy` is that of the member that found
+totals) with every character of the member's name outside [A-Za-z0-9_] written as `_`. `displacement_<member>`, Å, where the two
+are of a geometry of that member's own, and how far from this frame's. `bare_energy`, and `energy`, are by the member that found
 it, eV. Null and empty text are written as JSON, which ASE reads back. Per atom: positions in Å, `move_mask` (F: fixed; only
 where an atom is), `tags` (OC20); atoms are in the order of the adslab that was submitted, or slab first.
 """
@@ -55,6 +56,7 @@ def _frame(finding: Finding, minimum: Minimum | None) -> Atoms:
         "site": candidate.site,
         "found_by": candidate.member,
         "hop": candidate.hop,
+        "bare_energy": candidate.energy,
         "converged": candidate.converged,
         "anomalies": ", ".join(candidate.anomalies) or _EMPTY,
     }
@@ -77,11 +79,17 @@ def _frame(finding: Finding, minimum: Minimum | None) -> Atoms:
 
 
 def _energies(finding: Finding) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    total = finding.kinds.get(finding.candidate.member) != "adsorption"
+    found: dict[str, Any] = {_key("energy", finding.candidate.member): finding.candidate.energy} if total else {}
     for one in finding.energies:
-        member = re.sub(r"[^A-Za-z0-9_]", "_", one.member)
         if one.adsorption_energy is not None:
-            found |= {f"adsorption_energy_{member}": one.adsorption_energy, "reference": one.reference}
+            found |= {_key("adsorption_energy", one.member): one.adsorption_energy, "reference": one.reference}
         if one.energy is not None and finding.kinds.get(one.member) != "adsorption":
-            found[f"energy_{member}"] = one.energy
+            found[_key("energy", one.member)] = one.energy
+        if one.displacement is not None:
+            found[_key("displacement", one.member)] = one.displacement
     return found
+
+
+def _key(what: str, member: str) -> str:
+    return f"{what}_{re.sub(r'[^A-Za-z0-9_]', '_', member)}"

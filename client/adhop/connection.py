@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from json import dumps
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import numpy as np
 
 from adhop.errors import AdhopError, RequestRefused, ServerUnreachable
 
@@ -47,15 +50,19 @@ class Connection:
         params: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
     ) -> Any:
-        """One request, tried again while nobody answers. Raises RequestRefused, ServerUnreachable."""
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
+        """One request, tried again while nobody answers. json: numpy's arrays and numbers, ranges and paths may stand in it.
+        Raises RequestRefused, ServerUnreachable, and AdhopError for what can't be sent."""
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        content = None if json is None else _encoded(json)
+        if content is not None:
+            headers["Content-Type"] = "application/json"
         wait, trouble = 0.5, ""
         for attempt in range(_TRIES):
             if attempt:
                 time.sleep(wait)
                 wait = min(2 * wait, 8.0)
             try:
-                answer = self._http.request(method, path, json=json, params=params, headers=headers)
+                answer = self._http.request(method, path, content=content, params=params, headers=headers)
             except httpx.TransportError as error:
                 trouble = str(error) or type(error).__name__
                 continue
@@ -70,6 +77,28 @@ class Connection:
                 return answer.content
             return answer.json() if "json" in kind else answer.text
         raise ServerUnreachable(f"no answer from {self._http.base_url} after {_TRIES} tries: {trouble}")
+
+
+def _encoded(body: Any) -> bytes:
+    try:
+        return dumps(body, default=_plain, allow_nan=False).encode()
+    except ValueError:
+        raise AdhopError(
+            "numbers that are sent must be finite: there is an infinite one, or one that is none"
+        ) from None
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no words for, as what it stands for."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Iterable):
+        return list(value)
+    if isinstance(value, PurePath):
+        return str(value)
+    raise AdhopError(f"{value!r} can't be sent: give numbers, text, lists and dicts")
 
 
 def _retry_after(answer: httpx.Response, default: float) -> float:

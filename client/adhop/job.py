@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ase import Atoms
-from ase.constraints import FixAtoms
 from rich.table import Table
 
-from adhop import tables
+from adhop import frames, tables
 from adhop.connection import Connection
 from adhop.console import console
 from adhop.errors import JobCancelled, JobFailed
@@ -136,10 +134,24 @@ class Job:
         return body
 
     def minima(self, *, selection: int = 0) -> list[Atoms]:
-        """The chosen minima, lowest first. atoms.info: rank, site, verdict, mean, std, range and each member's adsorption energy, eV,
-        with the reference they are relative to."""
-        body = self.minima_body(selection=selection)
-        return [_atoms(minimum, body) for minimum in body["minima"]]
+        """The chosen minima, lowest first; `structures` says what each one's info and calc hold."""
+        return self.structures(all=False, selection=selection)
+
+    def structures(self, *, all: bool = True, selection: int = 0) -> list[Atoms]:
+        """The chosen minima, lowest first, and after them all other candidates, lowest mean first; the chosen ones alone with
+        all=False. Atoms are in the order of the adslab that was submitted; where none was, the slab's come first.
+
+        atoms.info: job, candidate (ids), rank (None where it wasn't chosen), site, verdict, anomalies, converged, found_by (the
+        member that searched), hop, bare_energy; mean, std, range and `adsorption_energy_<member>`, eV, relative to `reference`; and
+        `energy_<member>`, the total energy, eV, by each member that predicts totals.
+
+        atoms.calc: the bare energy, eV, by the member that found it (`found_by`), restraints left out, as `bare_energy`: a total
+        energy where that member predicts totals (there is `energy_<found_by>` then), otherwise what it predicts, an adsorption
+        energy. Forces are not stored.
+        """
+        body, others = self._with_others(all, selection)
+        told = {"job": self.id, "reference": body["reference"], "unit": body["unit"]}
+        return [frames.atoms(finding, **told) for finding in (*body["minima"], *others)]
 
     def dft_inputs(self, path: str | Path, *, code: str = "vasp", selection: int = 0) -> Path:
         """Write a zip with the chosen minima, the clean slab and the gas molecules as inputs with OC20's settings (RPBE, 350 eV),
@@ -170,29 +182,13 @@ class Job:
         """The minima as CSV text, written to `path` if given; units stand in the header. rest: all other candidates too."""
         text = tables.csv_text(*self._with_others(rest, selection))
         if path is not None:
-            Path(path).write_text(text)
+            Path(path).write_text(text, encoding="utf-8")
         return text
 
-
-def _atoms(minimum: dict[str, Any], body: dict[str, Any]) -> Atoms:
-    raw = minimum["structure"]
-    atoms = Atoms(
-        numbers=raw["numbers"], positions=raw["positions"], cell=raw["cell"], pbc=raw["pbc"], tags=raw["tags"]
-    )
-    if any(raw["fixed"]):
-        atoms.set_constraint(FixAtoms(mask=np.array(raw["fixed"], dtype=bool)))
-    score = minimum["score"] or {}
-    atoms.info = {
-        "rank": minimum["rank"],
-        "site": minimum["site"],
-        "verdict": tables.verdict(minimum),
-        "unit": body["unit"],
-        "reference": body["reference"],
-        **{key: score[key] for key in ("mean", "std", "range") if score.get(key) is not None},
-        **{
-            f"adsorption_energy_{one['member']}": one["adsorption_energy"]
-            for one in minimum["energies"]
-            if one["adsorption_energy"] is not None
-        },
-    }
-    return atoms
+    def to_extxyz(self, path: str | Path | None = None, *, rest: bool = False, selection: int = 0) -> str:
+        """The minima as extended XYZ, written to `path` if given: one frame each with what `structures` tells. rest: all other
+        candidates too. `Client.feed_back` reads it once frames have an `adsorption_energy`, or energies by DFT."""
+        text = frames.text(self.structures(all=rest, selection=selection))
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
