@@ -42,22 +42,25 @@ class Stances:
 
     ways: tuple[Floats, ...]
     """One, or two: positions with the centre of the atoms that bind at the origin, Å [n_atoms, 3]."""
-    neighbours_differ: bool
-    """Of two ways, whether they take turns from site to site, or only when the sites come again."""
+    by_site: bool = False
+    """Of two ways, whether the first one is for tops and the second for other sites when they come for the first time; or else the
+    first one is for all. They change places each time the sites come again."""
 
-    def at(self, site: int, turn: int) -> Floats:
-        """The molecule for a site (its place among the sites) when the sites come for the turn-th time, counted from 0. With two ways
-        every site has had both after two turns."""
-        return self.ways[(turn + (site if self.neighbours_differ else 0)) % len(self.ways)]
+    def at(self, site: str, turn: int) -> Floats:
+        """The molecule for a site of this name when the sites come for the turn-th time, counted from 0, Å [n_atoms, 3]."""
+        first = 1 if self.by_site and not site.startswith("top") else 0
+        return self.ways[(turn + first) % len(self.ways)]
 
 
 def stances(adsorbate: Adsorbate) -> Stances:
     """The ways to stand, from the molecule alone.
 
-    Two, flat and end-on, for a molecule of up to MOST_HEAVY heavy atoms with two equivalent ends: where the binding atom has exactly
-    one equivalent (O2, N2, H2, C2H4, C2H2, NO2 by an oxygen), where both of such a pair are named, and where a linear molecule is bound
-    by its middle (CO2 by its carbon). End-on comes first, on the first site; but where several binding atoms are named, all sites are
-    tried level before any is tried end-on. Two also for a linear molecule that OC20 stores lying down on one atom (`*NO`, `*CN`).
+    Two, end-on and flat, for a molecule of up to MOST_HEAVY heavy atoms with two equivalent ends: where the binding atom has
+    exactly one equivalent (O2, N2, H2, C2H4, C2H2, NO2 by an oxygen), where both of such a pair are named, and where a linear
+    molecule is bound by its middle (CO2 by its carbon). On tops end-on comes first and on bridges and hollows flat; but where
+    several binding atoms are named, all sites are tried level before any is tried end-on.
+
+    Two also for a linear molecule that OC20 stores lying down on one atom (`*NO`, `*CN`): so on tops first, upright elsewhere.
     """
     positions, binding = np.asarray(adsorbate.positions, dtype=np.float64), list(adsorbate.binding)
     numbers = np.array(adsorbate.numbers)
@@ -65,17 +68,17 @@ def stances(adsorbate: Adsorbate) -> Stances:
     given = given - given[binding].mean(axis=0)
     ends, several = _ends(numbers, positions, binding), len(binding) > 1
     if ends is None:
-        lies = (
+        lying = (
             adsorbate.oriented and not several and _is_line(positions) and _lies(given, _outermost(numbers, positions))
         )
-        if lies and (numbers > 1).sum() > 1:
-            return Stances((_upright(positions, binding[0]), given), neighbours_differ=True)
-        return Stances((given,), neighbours_differ=False)
+        if lying and (numbers > 1).sum() > 1:
+            return Stances((given, _upright(positions, binding[0])), by_site=True)
+        return Stances((given,))
     foot = next((atom for atom in binding if atom in ends), ends[0])
     flat, end_on = _binding_down(positions, list(ends)), _upright(positions, foot)
     if adsorbate.oriented:
         flat, end_on = (given, end_on) if _lies(given, ends) else (flat, given)
-    return Stances((flat, end_on) if several else (end_on, flat), neighbours_differ=not several)
+    return Stances((flat, end_on)) if several else Stances((end_on, flat), by_site=True)
 
 
 def _binding_down(positions: Floats, binding: list[int]) -> Floats:
@@ -92,8 +95,8 @@ def _binding_down(positions: Floats, binding: list[int]) -> Floats:
 
 
 def _upright(positions: Floats, foot: int) -> Floats:
-    """Turned so that the axis from one atom to the molecule's centre stands upright, that atom at the origin, Å [n_atoms, 3]. Where the
-    atom is the centre (CH4, CO2 by its carbon), the others are as high as they go."""
+    """Turned so that the axis from one atom to the molecule's centre stands upright, that atom at the origin, Å [n_atoms, 3]. Where
+    the atom is the centre (CH4, CO2 by its carbon), the others are as high as they go."""
     around = positions - positions[foot]
     axis = around.mean(axis=0)
     length = np.linalg.norm(axis)

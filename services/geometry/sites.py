@@ -1,7 +1,7 @@
 """The name of an adsorption site: `fcc hollow Pt3 via C`, `bridge Pd-Cu via C`, `top O via H`, `physisorbed, 3.2 Å above Pt`.
 
-The kind of site, the atoms of the slab that make it, and the atoms of the adsorbate that bind there. The slab's elements come heaviest
-first: both of a bridge (`Pt-Pt`, `Pd-Cu`), those of a hollow with their counts (`Pt2Ni`, `Cu4`).
+The kind of site, the atoms of the slab that make it, and the atoms of the adsorbate that bind there. The slab's elements come
+heaviest first: both of a bridge (`Pt-Pt`, `Pd-Cu`), those of a hollow with their counts (`Pt2Ni`, `Cu4`).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _NAMES = {1: "top", 2: "bridge", 3: "hollow", 4: "fourfold hollow"}
 
 def describe(adslab: Structure) -> str:
     """The sites and the atoms that bind, the tightest first; `physisorbed` and how far away where nothing is bound but the slab is
-    within reach; `unbound` beyond, where the anomaly is desorption. Never raises on a structure with a cell of finite volume, and says
-    `unbound` of one that has no adsorbate or no finite positions."""
+    within reach; `unbound` beyond, where the anomaly is desorption. Never raises on a structure with a cell of finite volume, and
+    says `unbound` of one that has no adsorbate or no finite positions."""
     mine, theirs = adslab.only(adslab.adsorbate), adslab.only(adslab.slab)
     sums = radius_sums(mine.numbers, theirs.numbers)
     reach = _WITHIN_REACH * sums + _SKIN

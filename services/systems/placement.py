@@ -45,7 +45,7 @@ def place(slab: Structure, adsorbate: Adsorbate, parameters: Placement, rng: np.
     for index in range(parameters.count):
         again, at = divmod(index, len(known) or 1)
         name, site = known[at] if known else ("random", _random_site(slab, rng))
-        turned = _orientation(parameters.mode, rng).apply(molecule.at(at, again if turns_only else 0))
+        turned = _orientation(parameters.mode, rng).apply(molecule.at(name, again if turns_only else 0))
         anchor = np.zeros(3) if turns_only else turned.mean(axis=0)
         positions = (turned - anchor) @ frame + site
         rise, touched = lift(slab, adsorbate.numbers, positions, parameters.clearance)

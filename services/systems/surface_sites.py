@@ -1,10 +1,10 @@
 """High-symmetry sites of a surface, in the order in which they are used.
 
-The surface atoms, seen along the normal, are triangulated (Delaunay); atoms are tops, edges are bridges, faces are hollows: the rule of
-pymatgen's AdsorbateSiteFinder (Montoya & Persson, npj Comput. Mater. 3, 14 (2017), doi:10.1038/s41524-017-0017-z), which OC20 uses.
-Here faces on one circle are one face, so that the hollow of a square is a hollow and its diagonals, which the triangulation draws as it
-likes, are no bridges; and all is found along the surface, so that a third vector that leans, the order of the atoms, the images in
-which they are given and the side that the surface is on change nothing.
+The surface atoms, seen along the normal, are triangulated (Delaunay); atoms are tops, edges are bridges, faces are hollows: the
+rule of pymatgen's AdsorbateSiteFinder (Montoya & Persson, npj Comput. Mater. 3, 14 (2017), doi:10.1038/s41524-017-0017-z), which
+OC20 uses. Here faces on one circle are one face, so that the hollow of a square is a hollow and its diagonals, which the
+triangulation draws as it likes, are no bridges; and all is found along the surface, so that a third vector that leans, the order of
+the atoms, the images in which they are given and the side that the surface is on change nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import TypeVar
 
 import numpy as np
@@ -59,8 +58,9 @@ class _Sites:
 
 
 def high_symmetry_sites(slab: Structure) -> list[tuple[str, Floats]]:
-    """Names and positions, Å [3], of the symmetry-distinct top, bridge and hollow sites, in turns: every kind with every combination of
-    elements once (top, bridge and hollow alternating) before any comes again. Empty where no atom is marked as surface."""
+    """Names and positions, Å [3], of the symmetry-distinct top, bridge and hollow sites, in turns: every kind with every
+    combination of elements once (top, bridge and hollow alternating) before any comes again. Empty where no atom is marked as
+    surface."""
     axes = np.array([slab.cell[0], slab.cell[1], slab.normal])
     chosen = _exposed(slab, axes)
     if not len(chosen):
@@ -80,14 +80,13 @@ def high_symmetry_sites(slab: Structure) -> list[tuple[str, Floats]]:
 
 def _in_turns(queues: Sequence[Sequence[_T]]) -> Iterator[_T]:
     """The first of each, then the second of each, and so on."""
-    nothing = object()
-    for row in zip_longest(*queues, fillvalue=nothing):
-        yield from (one for one in row if one is not nothing)
+    for turn in range(max(map(len, queues), default=0)):
+        yield from (queue[turn] for queue in queues if turn < len(queue))
 
 
 def _exposed(slab: Structure, axes: Floats) -> Integers:
-    """Surface atoms that can be stood on [n_exposed]. A second layer marked as surface (OC20 marks what is within 2 Å of the top) is no
-    top where an atom that comes down above it touches the first layer before: that is a hollow of the first layer."""
+    """Surface atoms that can be stood on [n_exposed]. A second layer marked as surface (OC20 marks what is within 2 Å of the top)
+    is no top where an atom that comes down above it touches the first layer before: that is a hollow of the first layer."""
     surface = np.flatnonzero(slab.surface & slab.slab)
     fractions = slab.positions[surface] @ np.linalg.inv(axes)
     apart = fractions[:, None, :2] - fractions[None, :, :2]
@@ -134,8 +133,7 @@ def _features(mesh: Floats, axes: Floats) -> Iterator[_Sites]:
     _, first_of, sizes = np.unique(faces, return_index=True, return_counts=True)
     single = triangles[first_of[sizes == 1]]
     hollows = [single[_acute(mesh, single)]]
-    for face in np.unique(faces)[sizes > 1]:
-        hollows.append(np.unique(triangles[faces == face])[None])
+    hollows += [np.unique(triangles[faces == face])[None] for face in np.flatnonzero(sizes > 1)]
     for n_corners in sorted({corners.shape[1] for corners in hollows}):
         yield inside(np.concatenate([corners for corners in hollows if corners.shape[1] == n_corners]))
 
@@ -180,8 +178,8 @@ def _acute(mesh: Floats, triangles: Integers) -> np.ndarray[tuple[int, ...], np.
 
 
 def _operations(slab: Structure, axes: Floats) -> tuple[Floats, Floats]:
-    """Symmetries of the slab that leave its normal alone: rotations [n, 2, 2] and translations [n, 2], on fractions along the surface.
-    The cell they are found in stands upright, whatever the slab's own third vector does."""
+    """Symmetries of the slab that leave its normal alone: rotations [n, 2, 2] and translations [n, 2], on fractions along the
+    surface. The cell they are found in stands upright, whatever the slab's own third vector does."""
     fractions = slab.positions @ np.linalg.inv(axes)
     depth = float(np.ptp(fractions[:, 2])) + 20.0
     fractions[:, 2] = (fractions[:, 2] - fractions[:, 2].min()) / depth
@@ -213,7 +211,7 @@ def _distinct(centres: Floats, operations: tuple[Floats, Floats], axes: Floats) 
         return []
     centres[:, :2] -= np.floor(centres[:, :2] + _OFF_GRID)
     steps = np.floor((centres[:, :2] + _OFF_GRID) / _GRID)
-    tree = cKDTree(_wrapped(centres[:, :2]), boxsize=1.0)
+    tree = cKDTree(_wrapped(centres[:, :2]), boxsize=np.ones(2))
     rotations, translations = operations
     free, chosen = np.ones(len(centres), dtype=bool), []
     for index in np.lexsort((steps[:, 1], steps[:, 0])):
