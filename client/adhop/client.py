@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from adhop import feedback, inputs
+from adhop import feedback, submission
 from adhop.connection import Connection
-from adhop.errors import AdhopError
 from adhop.inputs import StructureLike
 from adhop.job import Job
+from adhop.system import System
 
 
 class Client(Connection):
@@ -44,28 +44,28 @@ class Client(Connection):
         parameters: as in the server's JobParameters, such as {"hopping": {"hops": 20}, "seed": 3}. Raises RequestRefused with what
         to change.
         """
-        given = [kind for kind in (adslab, slab, bulk) if kind is not None]
-        if len(given) != 1:
-            raise AdhopError("give exactly one of adslab, slab and bulk")
-        body: dict[str, Any]
-        if adslab is not None:
-            whole = inputs.structure(adslab)
-            body = {"kind": "adslab", "structure": whole}
-            for what, atoms in (("adsorbate_indices", adsorbate_indices), ("binding", binding)):
-                body |= {} if atoms is None else {what: inputs.indices(atoms, what, whole)}
-        else:
-            if adsorbate is None:
-                raise AdhopError("give the adsorbate: an OC20 name such as '*CO', or a molecule with binding=[...]")
-            molecule = inputs.adsorbate(adsorbate, binding)
-            if slab is not None:
-                body = {"kind": "slab", "slab": inputs.structure(slab), "adsorbate": molecule}
-            else:
-                if bulk is None or miller is None:
-                    raise AdhopError("a bulk needs its Miller index: miller=(1, 1, 1)")
-                body = {"kind": "bulk", "bulk": inputs.bulk(bulk, crystal, a), "miller": inputs.miller(miller)}
-                body |= {"adsorbate": molecule} | _present(termination=termination)
-        request = {"input": body} | _present(name=name, parameters=parameters, priority=priority)
+        request = submission.body(
+            adslab=adslab,
+            slab=slab,
+            bulk=bulk,
+            adsorbate=adsorbate,
+            adsorbate_indices=adsorbate_indices,
+            binding=binding,
+            miller=miller,
+            termination=termination,
+            crystal=crystal,
+            a=a,
+            parameters=parameters,
+            name=name,
+            priority=priority,
+        )
         return Job(self, self.request("POST", "/v1/jobs", json=request, idempotency_key=str(uuid.uuid4())))
+
+    def system(self, **asked: Any) -> System:
+        """What a job of these arguments, those of `submit`, would compute: slab, placements, references, cost, warnings. Nothing is
+        queued. Raises RequestRefused where the job would be refused."""
+        request = submission.body(**asked)
+        return System(lambda form: self.request("POST", "/v1/systems", json=request, params={"format": form}))
 
     def job(self, job_id: str) -> Job:
         """A job by its id."""

@@ -73,7 +73,7 @@ class Connection:
             if answer.is_error:
                 raise _refusal(answer)
             kind = answer.headers.get("content-type", "")
-            if "zip" in kind:
+            if "zip" in kind or kind.startswith("image/"):
                 return answer.content
             return answer.json() if "json" in kind else answer.text
         raise ServerUnreachable(f"no answer from {self._http.base_url} after {_TRIES} tries: {trouble}")

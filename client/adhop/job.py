@@ -15,6 +15,7 @@ from adhop.connection import Connection
 from adhop.console import console
 from adhop.errors import JobCancelled, JobFailed
 from adhop.progress import Progress
+from adhop.system import System
 
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
@@ -78,6 +79,11 @@ class Job:
         """Stop the job; what it found so far stays."""
         self._body = self._connection.request("DELETE", f"/v1/jobs/{self.id}")
         return self
+
+    def system(self) -> System:
+        """What was understood of the submission: slab, placements, references, cost, warnings."""
+        path = f"/v1/jobs/{self.id}/system"
+        return System(lambda form: self._connection.request("GET", path, params={"format": form}))
 
     def candidates(self, *, selection: int = 0) -> list[dict[str, Any]]:
         """Every candidate so far, as the server tells it, with the verdict of a selection."""
