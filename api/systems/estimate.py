@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from shared.parameters import JobParameters
 
+CALLS_PER_RELAXATION = 27
+"""Force calls of the relaxation of a placement, the mean of 20 systems on EMT (docs/search.md)."""
 CALLS_PER_HOP = 25
-"""Force calls, the median of 20 systems on EMT (docs/search.md). The relaxation of a placement costs as much for molecules, less
-for single atoms."""
+"""The same of a hop."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,13 @@ def estimate(
     walkers = n_placements * n_search_members
     going = min(n_placements, hopping.walkers) * n_search_members
     hops = hopping.hops
-    calls_each = (1 + hops) * CALLS_PER_HOP
-    if hopping.max_force_calls is not None:
-        calls_each = min(calls_each, max(hopping.max_force_calls, CALLS_PER_HOP))
-    calls = (walkers - going) * CALLS_PER_HOP + going * calls_each
+    hopped = hops * CALLS_PER_HOP
+    if hopping.max_force_calls is not None:  # a walker's, its relaxation included
+        hopped = min(hopped, max(hopping.max_force_calls - CALLS_PER_RELAXATION, 0))
+    relaxed = walkers * CALLS_PER_RELAXATION
+    calls = relaxed + going * hopped
     if parameters.max_force_calls is not None:
-        calls = min(calls, max(parameters.max_force_calls, walkers * CALLS_PER_HOP))
+        calls = min(calls, max(parameters.max_force_calls, relaxed))
     seconds = None if speed is None else calls * n_atoms * speed
     if seconds is not None and parameters.max_wall_s is not None:
         seconds = min(seconds, parameters.max_wall_s)
@@ -45,8 +47,8 @@ def estimate(
 
 def _how(speed: float | None) -> str:
     said = (
-        f"{CALLS_PER_HOP} force calls for each relaxation and hop, as measured on small molecules (docs/search.md), if no walker "
-        "stops early; references, refining and scoring come on top"
+        f"{CALLS_PER_RELAXATION} force calls for the relaxation of a placement and {CALLS_PER_HOP} for a hop, as measured on small "
+        "molecules (docs/search.md), if no walker stops early; references, refining and scoring come on top"
     )
     if speed is None:
         return f"{said}. No job with these search members has ended here yet, so the time is not known"

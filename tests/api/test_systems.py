@@ -21,7 +21,7 @@ from sqlalchemy import func, select
 
 from api.placing import pool
 from api.placing.pool import Placers
-from api.systems.estimate import CALLS_PER_HOP, estimate
+from api.systems.estimate import CALLS_PER_HOP, CALLS_PER_RELAXATION, estimate
 from api.systems.views import SUBMISSION
 from services.systems.find import find_placements
 from shared.adsorbates import lookup
@@ -232,7 +232,7 @@ def test_the_estimate_counts_relaxations_and_hops_within_the_budgets():
     parameters = JobParameters.model_validate({"placement": {"count": 8}, "hopping": {"hops": 5, "walkers": 3}})
     cost = estimate(parameters, 8, 2, 50, None)
     assert (cost.walkers, cost.hops_most) == (16, 16 + 5 * 3 * 2)
-    assert cost.force_calls == cost.hops_most * CALLS_PER_HOP
+    assert cost.force_calls == 16 * CALLS_PER_RELAXATION + 30 * CALLS_PER_HOP
     assert cost.seconds is None
     assert "time is not known" in cost.how
     capped = parameters.model_copy(update={"max_force_calls": 500})
