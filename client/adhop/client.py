@@ -11,6 +11,7 @@ from adhop import feedback, submission
 from adhop.connection import Connection
 from adhop.inputs import StructureLike
 from adhop.job import Job
+from adhop.submission import present
 from adhop.system import System
 
 
@@ -31,6 +32,10 @@ class Client(Connection):
         binding: Iterable[int] | None = None,
         miller: str | Iterable[int] | None = None,
         termination: int | None = None,
+        top: bool | None = None,
+        min_depth: float | None = None,
+        min_width: float | None = None,
+        vacuum: float | None = None,
         crystal: str | None = None,
         a: float | None = None,
         parameters: Mapping[str, Any] | None = None,
@@ -41,6 +46,8 @@ class Client(Connection):
         or a bulk with a Miller index and an adsorbate.
 
         Structures are Atoms, pymatgen's objects, or files. Indices count from 0 and may be a list, a range, an array or a mask.
+        Of a bulk's cut: miller, also as a text such as "111"; termination, counted from 0; top, False for the other side; min_depth,
+        min_width and vacuum, Å; crystal and a (Å) of a bulk named by its element.
         parameters: as in the server's JobParameters, such as {"hopping": {"hops": 20}, "seed": 3}. Raises RequestRefused with what
         to change.
         """
@@ -53,6 +60,10 @@ class Client(Connection):
             binding=binding,
             miller=miller,
             termination=termination,
+            top=top,
+            min_depth=min_depth,
+            min_width=min_width,
+            vacuum=vacuum,
             crystal=crystal,
             a=a,
             parameters=parameters,
@@ -76,7 +87,7 @@ class Client(Connection):
         left, cursor = limit, None
         while left is None or left > 0:
             page = self.request(
-                "GET", "/v1/jobs", params=_present(state=state, cursor=cursor, limit=min(left or 50, 50))
+                "GET", "/v1/jobs", params=present(state=state, cursor=cursor, limit=min(left or 50, 50))
             )
             for body in page["jobs"]:
                 yield Job(self, body)
@@ -132,7 +143,3 @@ class Client(Connection):
         answer = self.request("GET", "/v1/models")
         models: list[dict[str, Any]] = answer["models"]
         return models
-
-
-def _present(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The body of a request to submit, from what a user has at hand."""
+"""What is submitted, as the server reads it: one of adslab, slab and bulk, with what belongs to it and nothing else."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 from adhop import inputs
 from adhop.errors import AdhopError
 from adhop.inputs import StructureLike
+
+_CUT = ("termination", "top", "min_depth", "min_width", "vacuum")
 
 
 def body(
@@ -20,35 +22,74 @@ def body(
     binding: Iterable[int] | None = None,
     miller: str | Iterable[int] | None = None,
     termination: int | None = None,
+    top: bool | None = None,
+    min_depth: float | None = None,
+    min_width: float | None = None,
+    vacuum: float | None = None,
     crystal: str | None = None,
     a: float | None = None,
     parameters: Mapping[str, Any] | None = None,
     name: str | None = None,
     priority: int | None = None,
 ) -> dict[str, Any]:
-    """Of `Client.submit` and `Client.system`, with their arguments."""
-    given = [kind for kind in (adslab, slab, bulk) if kind is not None]
-    if len(given) != 1:
+    """Of `Client.submit` and `Client.system`, with their arguments. Raises AdhopError for what doesn't belong together."""
+    cut = {"termination": termination, "top": top, "min_depth": min_depth, "min_width": min_width, "vacuum": vacuum}
+    bulks = {"miller": miller, "crystal": crystal, "a": a} | cut
+    if sum(kind is not None for kind in (adslab, slab, bulk)) != 1:
         raise AdhopError("give exactly one of adslab, slab and bulk")
-    made: dict[str, Any]
+    if bulk is None:
+        _refuse(bulks, "is of the cut of a bulk, and no bulk is given")
     if adslab is not None:
-        whole = inputs.structure(adslab)
-        made = {"kind": "adslab", "structure": whole}
-        for what, atoms in (("adsorbate_indices", adsorbate_indices), ("binding", binding)):
-            made |= {} if atoms is None else {what: inputs.indices(atoms, what, whole)}
+        _refuse({"adsorbate": adsorbate}, "is in the adslab already: give adsorbate_indices, or OC20 tags")
+        made = _adslab(adslab, adsorbate_indices, binding)
     else:
-        if adsorbate is None:
-            raise AdhopError("give the adsorbate: an OC20 name such as '*CO', or a molecule with binding=[...]")
-        molecule = inputs.adsorbate(adsorbate, binding)
-        if slab is not None:
-            made = {"kind": "slab", "slab": inputs.structure(slab), "adsorbate": molecule}
-        else:
-            if bulk is None or miller is None:
-                raise AdhopError("a bulk needs its Miller index: miller=(1, 1, 1)")
-            made = {"kind": "bulk", "bulk": inputs.bulk(bulk, crystal, a), "miller": inputs.miller(miller)}
-            made |= {"adsorbate": molecule} | _present(termination=termination)
-    return {"input": made} | _present(name=name, parameters=parameters, priority=priority)
+        _refuse({"adsorbate_indices": adsorbate_indices}, "is of an adslab, and none is given")
+        made = _slab(slab) if slab is not None else _bulk(bulk, bulks)
+        made["adsorbate"] = _adsorbate(adsorbate, binding)
+    return {"input": made} | present(name=name, parameters=parameters, priority=priority)
 
 
-def _present(**values: Any) -> dict[str, Any]:
+def present(**values: Any) -> dict[str, Any]:
+    """Those that were given."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _adslab(
+    given: StructureLike, adsorbate_indices: Iterable[int] | None, binding: Iterable[int] | None
+) -> dict[str, Any]:
+    whole = inputs.structure(given)
+    made: dict[str, Any] = {"kind": "adslab", "structure": whole}
+    for what, atoms in (("adsorbate_indices", adsorbate_indices), ("binding", binding)):
+        made |= {} if atoms is None else {what: inputs.indices(atoms, what, whole)}
+    return made
+
+
+def _slab(given: StructureLike) -> dict[str, Any]:
+    return {"kind": "slab", "slab": inputs.structure(given)}
+
+
+def _bulk(given: str | StructureLike | None, asked: Mapping[str, Any]) -> dict[str, Any]:
+    if given is None or asked["miller"] is None:
+        raise AdhopError("a bulk needs its Miller index: miller=(1, 1, 1)")
+    crystal = inputs.bulk(given, asked["crystal"], asked["a"])
+    if "format" in crystal:
+        _refuse(
+            {name: asked[name] for name in ("crystal", "a")}, "is of a bulk named by its element; this one has its own"
+        )
+    made = {"kind": "bulk", "bulk": crystal, "miller": inputs.miller(asked["miller"])}
+    return made | present(**{name: asked[name] for name in _CUT})
+
+
+def _adsorbate(given: str | StructureLike | None, binding: Iterable[int] | None) -> Any:
+    if given is None:
+        raise AdhopError("give the adsorbate: an OC20 name such as '*CO', or a molecule with binding=[...]")
+    molecule = inputs.adsorbate(given, binding)
+    if isinstance(molecule, str):
+        _refuse({"binding": binding}, f"is of a molecule of one's own; {molecule} has binding atoms by its name")
+    return molecule
+
+
+def _refuse(values: Mapping[str, Any], why: str) -> None:
+    for name, value in values.items():
+        if value is not None:
+            raise AdhopError(f"{name} {why}")
