@@ -93,7 +93,9 @@ class BulkSubmission(_Frozen):
     cell: tuple[tuple[float, float, float], ...]
     """Rows are lattice vectors, Å [3, 3]."""
     miller: tuple[int, int, int]
-    """Of the conventional cell."""
+    """Of the cell given, or of its standard conventional cell."""
+    conventional: bool = True
+    """Whether it is of the standard conventional cell (pymatgen's). Jobs that were stored without a word had this."""
     termination: Annotated[int, Field(ge=0)] = 0
     """Which of the terminations along this Miller index, counted from the lowest shift."""
     top: bool = True

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.systems.surfaces import anchored, cut, with_surface
+from services.systems.canonical import upright
+from services.systems.surfaces import anchored, cut_with_notes, with_surface
 from shared import molecules
 from shared.errors import InvalidInput
 from shared.orientation import nearest_the_surface
+from shared.slabs import faces_down, gathered
 from shared.structures import Structure
 from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, Submission
 
@@ -23,6 +25,8 @@ class System:
     adsorbate: Adsorbate
     first: Structure | None
     """The submitted adslab, slab atoms first; None for the other kinds of submission."""
+    warnings: tuple[str, ...] = ()
+    """What was decided on the way: which cell was cut, what was moved by lattice vectors, surface and fixed atoms found."""
 
 
 def assemble(submission: Submission) -> System:
@@ -30,26 +34,61 @@ def assemble(submission: Submission) -> System:
     if isinstance(submission, AdslabSubmission):
         return _from_adslab(submission)
     if isinstance(submission, BulkSubmission):
-        return System(cut(submission), submission.adsorbate, None)
-    slab = anchored(with_surface(Structure.from_document(submission.slab)))
-    return System(slab, submission.adsorbate, None)
+        slab, notes = cut_with_notes(submission)
+        return System(slab, submission.adsorbate, None, notes)
+    slab, notes = _prepared(Structure.from_document(submission.slab))
+    return System(slab, submission.adsorbate, None, notes)
+
+
+def _prepared(given: Structure) -> tuple[Structure, tuple[str, ...]]:
+    """In one piece, its surface layer and its fixed atoms marked where they weren't; and what was done, in words."""
+    notes = []
+    whole = gathered(given)
+    moved = (whole.positions != given.positions).any(axis=1)
+    if (moved & given.slab).any():
+        notes.append(
+            f"the slab is cut in two by the cell's face: {int((moved & given.slab).sum())} of its atoms were moved by the third "
+            "lattice vector, into one piece with the others"
+        )
+    if (moved & given.adsorbate).any():
+        notes.append("adsorbate atoms were moved by the third lattice vector, onto the slab's surface")
+    marked = with_surface(whole)
+    if marked is not whole:
+        notes.append(
+            f"no surface layer was marked: {int(marked.surface.sum())} of {int(marked.slab.sum())} slab atoms were found to be "
+            "surface (within 2 Å of the top, or with fewer neighbours than deeper atoms of their element)"
+        )
+    if faces_down(marked):
+        notes.append(f"the surface looks against the third lattice vector, as its {_told_by(whole)}")
+    held = anchored(marked)
+    if held is not marked:
+        notes.append(f"no atom was fixed: the {int(held.fixed.sum())} atoms below the surface layer are, as OC20 does")
+    return held, tuple(notes)
+
+
+def _told_by(structure: Structure) -> str:
+    if structure.surface.any():
+        return "marked layer says"
+    return "adsorbate sits on that side" if structure.adsorbate.any() else "fixed atoms lie on the other side"
 
 
 def _from_adslab(submission: AdslabSubmission) -> System:
     given = Structure.from_document(submission.structure)
     order = np.array(submission.order, dtype=np.int64)
-    first = anchored(with_surface(given.only(order)))
-    molecule = np.flatnonzero(first.adsorbate)
-    if not len(molecule):
+    if not given.adsorbate.any():
         raise InvalidInput("no atom is marked as adsorbate", field="input.structure")
-    positions = molecules.unwrapped(first.numbers[molecule], first.positions[molecule], first.cell, first.pbc)
+    first, notes = _prepared(given.only(order))
+    molecule = np.flatnonzero(first.adsorbate)
+    numbers = first.numbers[molecule]
+    positions = molecules.unwrapped(numbers, first.positions[molecule], first.cell, first.pbc)
     binding = tuple(int(np.flatnonzero(order[molecule] == index)[0]) for index in submission.binding)
     if not binding:
         binding = nearest_the_surface(positions @ first.normal)
+    slab = first.only(first.slab)
     adsorbate = Adsorbate(
         name=first.only(first.adsorbate).formula,
-        numbers=tuple(int(number) for number in first.numbers[molecule]),
-        positions=tuple((float(x), float(y), float(z)) for x, y, z in positions),
+        numbers=tuple(int(number) for number in numbers),
+        positions=tuple((float(x), float(y), float(z)) for x, y, z in upright(slab, numbers, positions)),
         binding=binding,
     )
-    return System(first.only(first.slab), adsorbate, first)
+    return System(slab, adsorbate, first, notes)

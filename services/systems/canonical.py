@@ -26,6 +26,8 @@ _LEVEL = 1e-3
 """Å: atoms are put in order by coordinates rounded to it..."""
 _OFF = 0.000318309886
 """Å: ...and moved by this first, since atoms like to stand at round fractions."""
+_ROUND = 1e-3
+"""Share of a moment below which a molecule counts as round to it."""
 _PEAK = 1.3
 """The smaller above 1, the more a sum tells supercells of many repeats apart."""
 _PHASES = 0.137, 0.291
@@ -52,10 +54,6 @@ class Canonical:
         fractions = np.linalg.solve(cell.T, anchor @ self.axes + self.origin)
         whole = np.floor(fractions[:2] + _ALIKE) @ cell[:2]
         return np.asarray(positions @ self.axes + self.origin - whole, dtype=np.float64)
-
-    def turned(self, vectors: Floats) -> Floats:
-        """Vectors of the frame that was given, in the canonical one [n, 3]."""
-        return np.asarray(vectors @ self.axes.T, dtype=np.float64)
 
 
 def canonical(slab: Structure) -> Canonical:
@@ -87,6 +85,27 @@ def canonical(slab: Structure) -> Canonical:
         fixed=slab.fixed,
     ).only(order)
     return Canonical(form, slab, axes, slab.positions[centre] - (heights[centre] - lowest) * normal)
+
+
+def upright(slab: Structure, numbers: Integers, positions: Floats) -> Floats:
+    """A molecule that lies on a slab: its centre at the origin, the slab's normal along z, and turned about that to where the
+    molecule itself says. However the two were turned together, and whatever the slab's symmetry, it comes out the same. positions:
+    Å [n_atoms, 3], returned likewise."""
+    normal = slab.normal
+    first = slab.cell[0] / np.linalg.norm(slab.cell[0])
+    axes = np.array([first, np.cross(normal, first), normal])
+    mine = (positions - positions.mean(axis=0)) @ axes.T
+    across = mine[:, 0] + 1j * mine[:, 1]
+    weights = numbers * np.exp(mine[:, 2] / 3.0)
+    angle = 0.0
+    for fold in range(1, 7):  # the lowest moment that its own symmetry about the normal leaves
+        moment, largest = (weights * across**fold).sum(), (weights * np.abs(across) ** fold).sum()
+        if np.abs(moment) > _ROUND * largest and largest > _ROUND * weights.sum():
+            angle = -float(np.angle(moment)) / fold
+            break
+    turned = across * np.exp(1j * angle)
+    upright = np.column_stack([turned.real, turned.imag, mine[:, 2]])
+    return np.asarray(np.round(upright / _STEP) * _STEP, dtype=np.float64)
 
 
 def _frames(a: Floats, b: Floats, normal: Floats) -> list[tuple[Floats, Floats]]:
@@ -131,4 +150,4 @@ def _sums(fractions: Floats, weights: Floats) -> Floats:
 def _order(numbers: Integers, positions: Floats) -> Integers:
     """The topmost first, then along y and x [n_atoms]."""
     x, y, z = np.floor((positions.T + _OFF) / _LEVEL)
-    return np.lexsort((numbers, x, y, -z)).astype(np.int64)
+    return np.asarray(np.lexsort((numbers, x, y, -z)), dtype=np.int64)

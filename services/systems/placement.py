@@ -14,6 +14,7 @@ from ase.data import chemical_symbols
 from scipy.spatial.transform import Rotation
 
 from services.geometry.contacts import lattice_vectors, radius_sums
+from services.systems.canonical import canonical
 from services.systems.surface_sites import high_symmetry_sites
 from shared.orientation import stances
 from shared.parameters import Placement, PlacementMode
@@ -37,7 +38,10 @@ class Placed:
 
 def place(slab: Structure, adsorbate: Adsorbate, parameters: Placement, rng: np.random.Generator) -> list[Placed]:
     """`parameters.count` placements; the same for the same generator, bit for bit. Every distinct high-symmetry site comes once
-    before any comes again, with another turn and, for a molecule that may lie or stand, the other way."""
+    before any comes again, with another turn and, for a molecule that may lie or stand, the other way. All is found on the slab's
+    canonical form and carried back, so that it doesn't depend on how the cell was chosen or the atoms were wrapped."""
+    given, form = slab, canonical(slab)
+    slab = form.slab
     frame, turns_only = _frame(slab), parameters.mode is not PlacementMode.RANDOM
     molecule = stances(adsorbate)
     known = high_symmetry_sites(slab) if parameters.mode is PlacementMode.HEURISTIC else []
@@ -51,8 +55,15 @@ def place(slab: Structure, adsorbate: Adsorbate, parameters: Placement, rng: np.
         rise, touched = lift(slab, adsorbate.numbers, positions, parameters.clearance)
         if not known:
             name = f"random near {chemical_symbols[slab.numbers[touched]]}"
-        placed.append(Placed(_joined(slab, adsorbate, positions + rise * slab.normal), name, str(parameters.mode)))
+        there = form.back(positions + rise * slab.normal, anchor=site)
+        placed.append(Placed(_joined(given, adsorbate, there), name, str(parameters.mode)))
     return placed
+
+
+def sites(slab: Structure) -> list[tuple[str, Floats]]:
+    """Names and positions, Å [3], of the symmetry-distinct sites of a slab, in the order in which `place` uses them."""
+    form = canonical(slab)
+    return [(name, form.back(site[None], anchor=site)[0]) for name, site in high_symmetry_sites(form.slab)]
 
 
 def lift(slab: Structure, numbers: tuple[int, ...], positions: Floats, clearance: float) -> tuple[float, int]:

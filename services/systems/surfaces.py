@@ -1,8 +1,8 @@
 """Slabs: cut from a bulk by OC20's rules, their surface atoms found, their subsurface held.
 
-Chanussot et al., ACS Catal. 11, 6059 (2021), doi:10.1021/acscatal.0c04525: slabs of the conventional cell at least 7 Å thick under
-20 Å of vacuum, repeated to at least 8 Å both ways; the surface layer is what lies within 2 Å of the top or has fewer neighbours
-than in the bulk; everything below is fixed.
+Chanussot et al., ACS Catal. 11, 6059 (2021), doi:10.1021/acscatal.0c04525: slabs at least 7 Å thick under 20 Å of vacuum, repeated
+to at least 8 Å both ways; the surface layer is what lies within 2 Å of the top or has fewer neighbours than in the bulk; everything
+below is fixed. Miller indices are of the cell that was given, unless its standard conventional cell is asked for.
 """
 
 from __future__ import annotations
@@ -12,59 +12,130 @@ import warnings
 import numpy as np
 from ase import Atoms
 from ase.build import make_supercell
+from pymatgen.core.lattice import Lattice
+from pymatgen.core.structure import Structure as Crystal
 from pymatgen.core.surface import SlabGenerator
 from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from services.geometry.contacts import neighbours, radius_sums
 from shared.errors import InvalidInput
-from shared.structures import Integers, Mask, Structure
+from shared.slabs import outward_heights
+from shared.structures import Floats, Integers, Mask, Structure
 from shared.submissions import BulkSubmission
 
 TOP_LAYER = 2.0
 """Å below the highest atom: what lies in it is surface."""
+_LEVEL = 1e-4
+"""Å: heights this close are the same."""
 _BONDED = 1.25
 """Scaled distance of a neighbour."""
+_SAME = 0.02
+"""Å: sites this close under a translation are the same; a wider net would average small distortions away."""
 
 
 def cut(bulk: BulkSubmission) -> Structure:
     """The slab of one termination. Raises InvalidInput for an index or a termination that the crystal doesn't have."""
-    atoms = Atoms(numbers=bulk.numbers, positions=bulk.positions, cell=bulk.cell, pbc=True)
+    return cut_with_notes(bulk)[0]
+
+
+def cut_with_notes(bulk: BulkSubmission) -> tuple[Structure, tuple[str, ...]]:
+    """The slab of one termination, its face along the index up (or down, for the other side of a polar cut); and which cell it was
+    cut from. Raises InvalidInput for an index or a termination that the crystal doesn't have."""
     with warnings.catch_warnings():
         # spglib and pymatgen announce changes of their own interfaces to each other
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", FutureWarning)
-        conventional = SpacegroupAnalyzer(AseAtomsAdaptor.get_structure(atoms)).get_conventional_standard_structure()
+        crystal = _crystal(bulk)
+        # An inversion of all three vectors makes a left-handed cell right-handed, and turns the index over.
+        mirrored = float(np.linalg.det(crystal.lattice.matrix)) < 0
+        index = tuple(-number for number in bulk.miller) if mirrored else bulk.miller
+        right_handed = _inverted(crystal) if mirrored else crystal
         generator = SlabGenerator(
-            conventional,
-            bulk.miller,
+            right_handed,
+            index,
             min_slab_size=bulk.min_depth,
             min_vacuum_size=bulk.vacuum,
             lll_reduce=False,
             center_slab=False,
             primitive=True,
             max_normal_search=1,
+            reorient_lattice=False,
         )
-        slabs = sorted(generator.get_slabs(tol=0.3), key=lambda slab: slab.shift)
-        if bulk.termination >= len(slabs):
-            raise InvalidInput(
-                f"termination {bulk.termination} does not exist: this crystal has {len(slabs)} along "
-                f"{bulk.miller}, numbered from 0",
-                field="input.termination",
-            )
-        chosen = AseAtomsAdaptor.get_atoms(slabs[bulk.termination].get_orthogonal_c_slab(), msonable=False)
+        slabs = sorted(generator.get_slabs(tol=_SAME), key=lambda slab: slab.shift)
+        notes = (_told(bulk, crystal, len(slabs)), *_of_a_primitive_cell(bulk, crystal))
+    if bulk.termination >= len(slabs):
+        raise InvalidInput(
+            f"termination {bulk.termination} does not exist: this crystal has {len(slabs)} along {bulk.miller}, numbered from 0",
+            field="input.termination",
+        )
+    chosen = AseAtomsAdaptor.get_atoms(slabs[bulk.termination], msonable=False)
     plain = Atoms(numbers=chosen.numbers, positions=chosen.positions, cell=chosen.cell, pbc=True)
-    if not bulk.top:
-        _turn_over(plain)
+    outward = right_handed.lattice.reciprocal_lattice.get_cartesian_coords(index)
+    plain = _upright(plain, outward if bulk.top else -outward)
     _gather(plain)
-    return marked(_widened(plain, bulk.min_width))
+    return marked(_widened(plain, bulk.min_width)), notes
 
 
-def _turn_over(atoms: Atoms) -> None:
-    """Half a turn about the first surface vector. An inversion would make a chiral crystal its mirror image."""
-    axis = atoms.cell[0] / np.linalg.norm(atoms.cell[0])
-    atoms.positions = 2 * np.outer(atoms.positions @ axis, axis) - atoms.positions
-    atoms.cell[1] -= 2 * (atoms.cell[1] @ axis) * axis
+def _crystal(bulk: BulkSubmission) -> Crystal:
+    """The cell that the Miller index is of."""
+    atoms = Atoms(numbers=bulk.numbers, positions=bulk.positions, cell=bulk.cell, pbc=True)
+    given: Crystal = AseAtomsAdaptor.get_structure(atoms)
+    if not bulk.conventional:
+        return given
+    standard: Crystal = SpacegroupAnalyzer(given).get_conventional_standard_structure()
+    return standard
+
+
+def _inverted(crystal: Crystal) -> Crystal:
+    """The same crystal with all three lattice vectors the other way round."""
+    return Crystal(-crystal.lattice.matrix, crystal.species, crystal.cart_coords, coords_are_cartesian=True)
+
+
+def _upright(atoms: Atoms, outward: Floats) -> Atoms:
+    """The slab in a frame with its first vector along x and `outward` along z; its third vector along z too."""
+    normal = outward / np.linalg.norm(outward)
+    first = atoms.cell[0] / np.linalg.norm(atoms.cell[0])
+    axes = np.array([first, np.cross(normal, first), normal])
+    turned = atoms.cell.array @ axes.T
+    second = turned[1] if turned[1, 1] > 0 else -turned[1]
+    cell = [turned[0], second, [0.0, 0.0, abs(turned[2, 2])]]
+    return Atoms(numbers=atoms.numbers, positions=atoms.positions @ axes.T, cell=cell, pbc=True)
+
+
+def _told(bulk: BulkSubmission, crystal: Crystal, terminations: int) -> str:
+    """Which cell was cut, and along what."""
+    which = "the standard conventional cell" if bulk.conventional else "the cell given"
+    side = "upper" if bulk.top else "lower"
+    return (
+        f"cut along {_indices(bulk.miller)} of {which}, {_in_words(crystal.lattice)}: "
+        f"termination {bulk.termination} of {terminations}, numbered from 0, its {side} face"
+    )
+
+
+def _of_a_primitive_cell(bulk: BulkSubmission, crystal: Crystal) -> tuple[str, ...]:
+    """Where the cell given is a primitive one of a centred lattice, which face that is in the usual indices."""
+    if bulk.conventional:
+        return ()
+    dataset = SpacegroupAnalyzer(crystal).get_symmetry_dataset()
+    if dataset is None or np.linalg.det(dataset.transformation_matrix) > 1 - 1e-3:
+        return ()
+    index = np.rint(np.array(bulk.miller) @ np.linalg.inv(dataset.transformation_matrix)).astype(int)
+    face = _indices(tuple(index // max(1, int(np.gcd.reduce(index)))))
+    return (
+        f"the cell given is a primitive one ({dataset.international}): its {_indices(bulk.miller)} is {face} of the conventional "
+        f"cell, {_in_words(Lattice(dataset.std_lattice))}; for indices of the conventional cell set conventional: true",
+    )
+
+
+def _indices(miller: tuple[int, ...]) -> str:
+    return f"({' '.join(str(int(number)) for number in miller)})"
+
+
+def _in_words(lattice: Lattice) -> str:
+    lengths = ", ".join(f"{name} = {length:.3f}" for name, length in zip("abc", lattice.abc, strict=True))
+    angles = ", ".join(f"{angle:.1f}" for angle in lattice.angles)
+    return f"{lengths} Å, angles {angles}°"
 
 
 def _gather(atoms: Atoms) -> None:
@@ -92,28 +163,30 @@ def marked(atoms: Atoms) -> Structure:
 
 
 def with_surface(structure: Structure) -> Structure:
-    """With the surface layer found where none is marked; adsorbate atoms are left out of account."""
+    """With the surface layer found where none is marked, on the side that shared.slabs says; adsorbate atoms are left out of
+    account. The slab in one piece."""
     if structure.surface.any():
         return structure
     slab = np.flatnonzero(structure.slab)
     surface = np.zeros(len(structure), dtype=bool)
-    surface[slab[surface_mask(structure.only(structure.slab))]] = True
+    surface[slab[surface_mask(structure.only(structure.slab), outward_heights(structure)[slab])]] = True
     return structure.with_roles(surface=surface)
 
 
 def anchored(structure: Structure) -> Structure:
-    """With OC20's constraint, the subsurface fixed, where nothing is fixed."""
-    if structure.fixed.any():
+    """With OC20's constraint, the subsurface fixed, where nothing of the slab is fixed."""
+    if (structure.fixed & structure.slab).any():
         return structure
-    return structure.with_roles(fixed=structure.slab & ~structure.surface)
+    return structure.with_roles(fixed=structure.fixed | (structure.slab & ~structure.surface))
 
 
-def surface_mask(slab: Structure) -> Mask:
+def surface_mask(slab: Structure, heights: Floats | None = None) -> Mask:
     """Surface atoms of a clean slab [n_atoms]: within 2 Å of the top, or in the upper half with fewer neighbours than the
-    best-coordinated slab atom of the same element has."""
-    heights = slab.heights
-    top = heights > heights.max() - TOP_LAYER
-    upper = heights > 0.5 * (heights.max() + heights.min())
+    best-coordinated slab atom of the same element has. heights: out of the surface, Å [n_atoms]; without them, those of the slab's
+    own normal."""
+    heights = slab.heights if heights is None else heights
+    top = heights > heights.max() - TOP_LAYER + _LEVEL
+    upper = heights > 0.5 * (heights.max() + heights.min()) + _LEVEL
     counts = _coordination(slab)
     most = np.zeros(int(slab.numbers.max()) + 1, dtype=np.int64)
     np.maximum.at(most, slab.numbers, counts)

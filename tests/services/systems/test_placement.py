@@ -7,7 +7,7 @@ from ase.build import bulk, fcc111, fcc211
 from ase.data import covalent_radii
 
 from services.systems.assembly import assemble
-from services.systems.placement import high_symmetry_sites, place
+from services.systems.placement import high_symmetry_sites, place, sites
 from services.systems.surfaces import cut, marked
 from shared.adsorbates import lookup
 from shared.errors import InvalidInput
@@ -62,9 +62,9 @@ def test_every_distinct_site_comes_before_any_comes_again():
 
 def test_heuristic_placements_put_the_binding_atom_on_the_site_and_the_rest_above():
     slab = platinum()
-    sites = [site for _, site in high_symmetry_sites(slab)]
+    known = [site for _, site in sites(slab)]
     for placed, site in zip(
-        place(slab, lookup("*CO"), Placement(count=4), np.random.default_rng(1)), sites, strict=True
+        place(slab, lookup("*CO"), Placement(count=4), np.random.default_rng(1)), known, strict=True
     ):
         carbon, oxygen = placed.structure.positions[-2:]
         assert carbon[:2] == pytest.approx(site[:2], abs=1e-9)
