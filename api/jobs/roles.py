@@ -22,6 +22,8 @@ _CONVENTIONS = (
     "leave tags out, or set OC20's"
 )
 _FOUND = "the surface is found from the geometry"
+_LAYER = 0.5
+"""Least distance of two layers, Å."""
 _MOST_NAMED = 8
 
 
@@ -58,7 +60,7 @@ def of_adslab(parsed: Parsed, indices: Sequence[int] | None, field: str) -> Role
     heights = _heights(parsed)
     if indices is not None:
         return _around(_mask(indices, len(tags)), tags, heights, field)
-    if _layers(tags, heights):
+    if _layers(tags, heights) and not _upside_down(tags, heights):
         above = tags == 0
         hint = f" (atoms {_named(above)} have tag 0: are they the adsorbate?)" if above.any() else ""
         raise InvalidInput(
@@ -69,7 +71,9 @@ def of_adslab(parsed: Parsed, indices: Sequence[int] | None, field: str) -> Role
     _refuse(_strange(tags, (SUBSURFACE, SURFACE, ADSORBATE)), field)
     slab = tags != ADSORBATE
     if slab.all() or not slab.any() or heights[~slab].mean() < heights[slab].mean():
-        return Roles(tags, [])  # no adsorbate, no slab, or upside down: refused in words of their own (api.jobs.validation)
+        return Roles(
+            tags, []
+        )  # no adsorbate, no slab, or upside down: refused in words of their own (api.jobs.validation)
     return _put(tags, slab, _surface(tags[slab], heights[slab], field, np.flatnonzero(slab)))
 
 
@@ -125,9 +129,16 @@ def _layers(tags: Integers, heights: Floats) -> bool:
     numbers = sorted({int(tag) for tag in tags} - {0})
     if len(numbers) < 2 or numbers != list(range(1, len(numbers) + 1)):
         return False
-    means = np.array([heights[tags == number].mean() for number in numbers])
-    down = bool((np.diff(means) < 0).all())
-    return down or (len(numbers) > 2 and bool((np.diff(means) > 0).all()))
+    if len(numbers) == 2:
+        return bool(heights[tags == 2].max() < heights[tags == 1].min() - _LAYER)
+    steps = np.diff([heights[tags == number].mean() for number in numbers])
+    return bool((steps < 0).all() or (steps > 0).all())
+
+
+def _upside_down(tags: Integers, heights: Floats) -> bool:
+    """Whether two layers may as well be an OC20 adslab that hangs from below: said so in words of its own (api.jobs.validation)."""
+    below = heights[tags == ADSORBATE].mean() < heights[tags != ADSORBATE].mean()
+    return int(tags.max()) == ADSORBATE and bool(below) and int((tags == 0).sum()) > int((tags == SURFACE).sum())
 
 
 def _layers_noted(tags: Integers, heights: Floats) -> list[str]:

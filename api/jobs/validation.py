@@ -11,7 +11,7 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 from ase.neighborlist import primitive_neighbor_list
 
-from api.jobs import molecules
+from api.jobs import hints, molecules
 from api.members.choice import KnownMember
 from shared.errors import InvalidInput
 from shared.orientation import nearest_the_surface, stances
@@ -44,6 +44,7 @@ def check_submission(
 
     references: of the user's own, by element symbol. placement: how the adsorbate is put on the surface.
     """
+    hints.check(submission)
     members = list(members)
     if isinstance(submission, AdslabSubmission):
         _check_adslab(submission, members, max_atoms, placement)
@@ -254,19 +255,7 @@ def _check_distances(positions: Floats, cell: Floats, pbc: Mask, field: str) -> 
 
 def _height(structure: Structure) -> float:
     """Distance between the cell's bottom and top face."""
-    return float(structure.cell[2] @ structure.normal)
-
-
-def _check_one_piece(heights: Floats, height: float, field: str) -> None:
-    """The vacuum must lie above the slab, not in its middle."""
-    levels = np.sort(heights)
-    inside = float(np.diff(levels).max()) if len(levels) > 1 else 0.0
-    outside = height - float(levels[-1] - levels[0])
-    if inside > 2 * CLEARANCE and inside > outside:
-        raise InvalidInput(
-            f"the slab is cut in two by the cell's face ({inside:.1f} Å of vacuum lie inside it): shift it into one piece",
-            field=field,
-        )
+    return abs(float(structure.cell[2] @ structure.normal))
 
 
 def _check_vacuum(vacuum: float, adsorbate: Adsorbate, field: str) -> None:
