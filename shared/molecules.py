@@ -54,20 +54,30 @@ def pieces(bonded: Mask) -> list[list[int]]:
 
 
 def links(numbers: ArrayLike, positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> Links:
-    """A tree of the shortest contacts by scaled distance, periodic images counted: what belongs together is joined before what
-    merely comes near."""
+    """A tree of the shortest contacts by scaled distance: what belongs together is joined before what merely comes near. Periodic
+    images count only where tight bonds don't hold the molecule together without them, so that no image is taken for a neighbour."""
     where = np.asarray(positions, dtype=np.float64).reshape(-1, 3)
-    n = len(where)
-    vectors = _nearest((where[None] - where[:, None]).reshape(-1, 3), cell, pbc).reshape(n, n, 3)
-    scaled = np.linalg.norm(vectors, axis=-1) / _radius_sums(numbers)
-    placed, left, found = [0], list(range(1, n)), []
+    vectors = (where[None] - where[:, None]).reshape(-1, 3)
+    tree, longest = _tree(vectors, numbers)
+    if longest > TIGHT and np.any(pbc):
+        tree, _ = _tree(_nearest(vectors, cell, pbc), numbers)
+    return tree
+
+
+def _tree(vectors: Floats, numbers: ArrayLike) -> tuple[Links, float]:
+    """Links, and the scaled distance of the longest. vectors: from each atom to each, Å [n * n, 3]."""
+    sums = _radius_sums(numbers)
+    scaled = np.linalg.norm(vectors, axis=-1).reshape(sums.shape) / sums
+    placed, left, found = [0], list(range(1, len(sums))), []
+    longest = 0.0
     while left:
         options = scaled[np.ix_(placed, left)]
         a, b = np.unravel_index(int(options.argmin()), options.shape)
+        longest = max(longest, float(options[a, b]))
         atom = left.pop(int(b))
         found.append((placed[int(a)], atom))
         placed.append(atom)
-    return found
+    return found, longest
 
 
 def along(tree: Links, positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> Floats:

@@ -87,10 +87,13 @@ def check_as_given(adslab: Structure, positions: Floats, placement: Placement, f
     longest = float(np.ptp(positions, axis=0).sum() + molecules.bond_lengths(numbers).max())
     contact = molecules.image_contact(numbers, positions, molecules.translations(adslab.cell[:2], longest))
     if contact is not None:
-        between = f"{_pair(contact, numbers, atoms)} of neighbouring cells are {contact.distance:.2f} Å apart"
+        across = adslab.cell[0] / np.linalg.norm(adslab.cell[0])
+        frame = np.array([across, np.cross(adslab.normal, across), adslab.normal])
+        room = Extent.of(numbers, [positions @ frame.T], 0.0).room
         raise InvalidInput(
-            f"the adsorbate touches its own periodic image: {between}, and below {contact.bond:.2f} Å they count as bonded. Give "
-            f"it a larger cell of the surface, {_ALLOW}",
+            f"the adsorbate touches its own periodic image: {_pair(contact, numbers, atoms)} of neighbouring cells are "
+            f"{contact.distance:.2f} Å apart, and below {contact.bond:.2f} Å they count as bonded. With {_up(room):.1f} Å from image "
+            f"to image it touches none: {_larger(adslab.only(adslab.slab), room)}, {_ALLOW}",
             field=field,
         )
 

@@ -16,6 +16,7 @@ from shared.structures import Integers, Mask, Structure
 
 _LIGHT = (1, 6, 7, 8, 9, 15, 16, 17, 34, 35, 53)
 """Atomic numbers: H, C, N, O, F, P, S, Cl, Se, Br, I."""
+_HYDROGEN = 1
 _LEVEL = 0.3
 """Å: an atom that stands out less over a metal atom lies in its layer."""
 
@@ -24,8 +25,8 @@ def pre_adsorbates(structure: Structure) -> Mask:
     """The slab's atoms that were adsorbed on it before [n_atoms]; the adsorbate is left out of account.
 
     They are light elements that are found nowhere but on the surface: no atom of the element lies below the lowest metal atom of the
-    surface layer, or beside or under a metal atom that it touches. So the anions of an oxide, a carbide or a sulphide are none, not
-    even those that stick out, and neither is a closed layer such as graphene.
+    surface layer, or beside or under a metal atom that it touches; and but for hydrogen there is metal below that layer. So the anions
+    of an oxide, a carbide or a sulphide are none, not even those that stick out, and neither is a closed layer such as graphene.
     """
     found = np.zeros(len(structure), dtype=bool)
     slab = structure.slab
@@ -35,8 +36,10 @@ def pre_adsorbates(structure: Structure) -> Mask:
         return found
     heights = structure.heights
     surface = metal[structure.surface[metal]]
-    floor = heights[surface if len(surface) else metal].min()
+    floor = heights[surface].min() if len(surface) else heights[metal].max()
     on_top = (heights[light] > floor + _LEVEL) & ~_embedded(structure, light, metal)
+    if heights[metal].min() > floor - _LEVEL:  # one layer of metal: what lies on it may be half of a compound
+        on_top &= structure.numbers[light] == _HYDROGEN
     in_the_lattice = np.unique(structure.numbers[light[~on_top]])
     found[light[on_top & ~np.isin(structure.numbers[light], in_the_lattice)]] = True
     found[_endless(structure, np.flatnonzero(found))] = False
