@@ -27,6 +27,8 @@ _THIN = 0.1
 """Å: a molecule, or its binding atoms, no wider than this about a line or a point is a line or a point."""
 _LYING = 0.5
 """A pair lies where its heights differ by no more than this share of its length."""
+_UNDER = 0.3
+"""Å: a molecule that has a heavy atom this far below the one it stands on doesn't stand on an end."""
 _LOWEST = 0.3
 """Å above the lowest one up to which atoms bind, where nobody says which do."""
 
@@ -76,6 +78,8 @@ def stances(adsorbate: Adsorbate) -> Stances:
         return Stances((given,))
     foot = next((atom for atom in binding if atom in ends), ends[0])
     flat, end_on = _binding_down(positions, list(ends)), _upright(positions, foot)
+    if end_on[numbers > 1, 2].min(initial=0.0) < -_UNDER:  # it is not at its molecule's end: a carbon of glyoxal
+        return Stances((given,))
     if adsorbate.oriented:
         flat, end_on = (given, end_on) if _lies(given, ends) else (flat, given)
     return Stances((flat, end_on)) if several else Stances((end_on, flat), by_site=True)

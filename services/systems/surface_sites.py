@@ -219,7 +219,7 @@ def _distinct(centres: Floats, operations: tuple[Floats, Floats], axes: Floats) 
             continue
         chosen.append(int(index))
         images = rotations @ centres[index, :2] + translations
-        _, nearest = tree.query(_wrapped(images))
+        nearest = np.asarray(tree.query(_wrapped(images))[1], dtype=np.int64)
         apart = images - centres[nearest, :2]
         lengths = np.linalg.norm((apart - np.round(apart)) @ axes[:2], axis=1)
         free[nearest[lengths < _SAME_SITE]] = False
