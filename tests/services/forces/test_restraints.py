@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import add_adsorbate, fcc111
+from ase.build import add_adsorbate, fcc111, molecule
 from ase.constraints import FixAtoms
 from fairchem.data.oc.utils import DetectTrajAnomaly
 
 from services.forces.restraints import Restraints
+from services.forces.springs import KINDS
 from shared import parameters
 from shared.structures import Structure
 
@@ -129,3 +130,23 @@ def test_small_cells_tell_images_apart():
     """In p(1x1) each surface atom's neighbours are its own images: a rigid shift of the layer costs nothing in itself."""
     start = adslab(CO, site="ontop", height=1.85, size=(1, 1, 3))
     assert build(start).evaluate(start.positions)[0] == 0.0
+
+
+def test_bonds_are_the_molecules_own_and_not_those_to_its_image():
+    # 0.7 Å between hydrogen atoms of neighbouring images: nearer than any bond of the molecule is long
+    ethane = molecule("C2H6")
+    ethane.rotate(90, "y")
+    width = float(np.ptp(ethane.positions[:, 0])) + 0.7
+    slab = fcc111("Pt", (2, 2, 3), a=3.92, vacuum=8.0, periodic=True)
+    cell = slab.cell.array.copy()
+    cell[0, 0] = width
+    layers = slab.get_tags()
+    slab.set_cell(cell)
+    add_adsorbate(slab, ethane, 3.0, "ontop")
+    on_top = np.arange(len(slab)) >= len(layers)
+    start = Structure.from_atoms(slab, adsorbate=on_top, surface=np.concatenate([layers == 1, [False] * 8]))
+    springs = build(start).springs
+    mine = springs.kind == KINDS.index("dissociation")
+    held = {tuple(pair) for pair in (springs.atoms[:, mine & (springs.side > 0)].T - len(layers)).tolist()}
+    assert held == {(0, 1), *((0, atom) for atom in (2, 3, 4)), *((1, atom) for atom in (5, 6, 7))}
+    assert build(start).parts(start.positions)["dissociation"] == 0.0

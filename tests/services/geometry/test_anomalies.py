@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import add_adsorbate, fcc111
+from ase.build import add_adsorbate, fcc111, molecule
 from ase.constraints import FixAtoms
 from fairchem.data.oc.utils import DetectTrajAnomaly
 
@@ -102,6 +102,49 @@ def test_a_molecule_at_the_next_image_s_bottom_has_desorbed(wrapped: bool) -> No
     assert detector.is_adsorbate_intercalated()
     assert not detector.is_adsorbate_desorbed()
     assert labels(start, across) == ("desorbed",)
+
+
+def crowded_benzene(scale: float = 1.0, angle: float = 30.0) -> Structure:
+    """Benzene lying on p(2x2), two of its hydrogen atoms 0.6 Å from an image of it; scale: of its size."""
+    atoms = fcc111("Pt", (2, 2, 4), vacuum=7.0, a=3.92, periodic=True)
+    layers = atoms.get_tags()
+    benzene = molecule("C6H6")
+    benzene.positions *= scale
+    benzene.rotate(angle, "z")
+    add_adsorbate(atoms, benzene, 2.2, "fcc")
+    on_top = np.arange(len(atoms)) >= len(layers)
+    return Structure.from_atoms(atoms, adsorbate=on_top, surface=np.concatenate([layers == 1, [False] * 12]))
+
+
+def test_an_intact_molecule_that_touches_its_image_is_not_dissociated() -> None:
+    start, relaxed = crowded_benzene(), crowded_benzene(angle=0.0)
+    detector = DetectTrajAnomaly(start.to_atoms(), relaxed.to_atoms(), start.tags.tolist())
+    assert detector.is_adsorbate_dissociated()  # it loses the bond to its image
+    assert labels(start, relaxed.positions) == labels(relaxed, start.positions) == ()
+
+
+def test_a_bond_that_breaks_in_a_crowd_is_seen() -> None:
+    start = crowded_benzene()
+    moved = start.positions.copy()
+    moved[-1] = moved[-7] + 2.2 * (moved[-1] - moved[-7]) / np.linalg.norm(moved[-1] - moved[-7])
+    assert labels(start, moved) == ("dissociated",)
+
+
+def test_a_placement_that_was_torn_holds_no_molecule() -> None:
+    start = co_on_platinum(3)
+    torn = start.positions.copy()
+    torn[-1] = torn[-2] + start.cell[0] / 3
+    assert find(start.moved(torn), start.moved(torn), start.only(start.slab)) == ("dissociated",)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_atoms_may_be_wrapped_one_by_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for start in (co_on_platinum(2), crowded_benzene(0.9)):
+        wraps = rng.integers(-1, 2, (len(start), 3)) * [1, 1, 0] @ start.cell
+        assert labels(start, start.positions + wraps) == ()
+        wrapped = start.moved(start.positions + wraps)
+        assert labels(wrapped, start.positions) == ()
 
 
 def test_fixed_atoms_are_judged_like_any_other() -> None:
