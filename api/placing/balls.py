@@ -12,7 +12,7 @@ from ase.data.colors import jmol_colors
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle
 
-from shared.structures import Floats, Structure
+from shared.structures import Floats, Mask, Structure
 
 MARGIN = 1.6
 """Shown around the cell, Å."""
@@ -28,6 +28,11 @@ _FIXED = 0.82
 _LEAST_RADIUS = 0.4
 """Of an adsorbate atom's disc, Å."""
 _IN_FRONT = 500
+_FAR = 4
+"""Images that are looked at, both ways along both surface vectors."""
+
+Window = tuple[Floats, Floats]
+"""Lower left and upper right corner of what is shown, Å [2] each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +59,11 @@ class View:
                 edges.append((start, start + vector))
         return cls(axes, corners, edges)
 
+    @property
+    def window(self) -> Window:
+        """The surface cell, and a little more."""
+        return self.corners.min(axis=0) - MARGIN, self.corners.max(axis=0) + MARGIN
+
     def flat(self, positions: Floats) -> Floats:
         """positions in the frame, Å [n, 3]."""
         return np.asarray(positions @ self.axes.T, dtype=np.float64)
@@ -65,15 +75,15 @@ class View:
         return np.asarray(((fractions + 1e-6) % 1.0 - 1e-6) @ vectors, dtype=np.float64)
 
 
-def images(view: View, flat: Floats) -> Iterator[Floats]:
-    """Shifts, Å [2], that bring atoms of the surface's images into what is shown; the cell's own, zero, comes last."""
-    low, high = view.corners.min(axis=0) - MARGIN, view.corners.max(axis=0) + MARGIN
-    for m, n in product((-1, 0, 1), repeat=2):
+def images(view: View, flat: Floats, window: Window) -> Iterator[tuple[Floats, Mask]]:
+    """Shifts, Å [2], that bring atoms of the surface's images into a window, and which atoms these are [n]."""
+    low, high = window
+    for m, n in product(range(-_FAR, _FAR + 1), repeat=2):
         shift = m * view.corners[1] + n * view.corners[3]
         there = flat[:, :2] + shift
-        if (m or n) and ((there > low) & (there < high)).all(axis=1).any():
-            yield shift
-    yield np.zeros(2)
+        seen = ((there > low - MARGIN) & (there < high + MARGIN)).all(axis=1)
+        if (m or n) and seen.any():
+            yield shift, seen
 
 
 def colour(number: int, *, slab: bool, fixed: bool = False, faded: bool = False) -> tuple[float, float, float]:
