@@ -29,8 +29,8 @@ from shared.structures import Floats, Integers, Structure
 
 _T = TypeVar("_T")
 
-_PROBE = 0.76
-"""Å: covalent radius of the atom, carbon, that comes down on the surface to find which of its atoms can be stood on."""
+_PROBE = 0.86
+"""Å: covalent radius of carbon, and the usual clearance: what comes down on the surface to find which of its atoms to stand on."""
 _FIRST = 0.1
 """Å: an atom of the surface counts where the probe above it touches it at least this far above its contact with any other."""
 _ONE_CIRCLE = 0.25
@@ -96,7 +96,7 @@ def _exposed(slab: Structure, axes: Floats) -> Integers:
     touched_at = np.where(room > 0, fractions[None, :, 2] + np.sqrt(np.maximum(room, 0.0)), -np.inf)
     own = np.diag(touched_at).copy()
     np.fill_diagonal(touched_at, -np.inf)
-    exposed = own > touched_at.max(axis=1) + _FIRST
+    exposed = own > touched_at.max(axis=1, initial=-np.inf) + _FIRST
     return surface[exposed] if exposed.any() else surface
 
 
