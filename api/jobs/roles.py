@@ -14,6 +14,8 @@ import numpy as np
 
 from api.parsing.pool import Parsed
 from shared.errors import InvalidInput
+from shared.references import COVERED
+from shared.slabs import gathered
 from shared.structures import Floats, Integers, Mask, Structure
 
 SUBSURFACE, SURFACE, ADSORBATE = 0, 1, 2
@@ -38,9 +40,9 @@ class Roles:
 
 def of_slab(parsed: Parsed, field: str) -> Roles:
     """Roles of a clean slab's atoms. Raises InvalidInput for tags that mark an adsorbate, or that are of no known kind."""
-    tags = _tags(parsed)
+    tags, numbers = _tags(parsed), np.array(parsed.numbers, dtype=np.int64)
     heights = _heights(parsed)
-    if _layers(tags, heights):
+    if _layers(tags, heights, numbers):
         return Roles(np.zeros_like(tags), _layers_noted(tags, heights))
     strange = _strange(tags, (SUBSURFACE, SURFACE))
     if strange == [ADSORBATE]:
@@ -50,17 +52,17 @@ def of_slab(parsed: Parsed, field: str) -> Roles:
             field=field,
         )
     _refuse(strange, field)
-    return _surface(tags, heights, field)
+    return _surface(tags, heights, numbers)
 
 
 def of_adslab(parsed: Parsed, indices: Sequence[int] | None, field: str) -> Roles:
     """Roles of an adslab's atoms; the adsorbate is that of `indices`, or OC20's tag 2. Raises InvalidInput where nothing, or
     contradicting things, say which atoms it is."""
-    tags = _tags(parsed)
+    tags, numbers = _tags(parsed), np.array(parsed.numbers, dtype=np.int64)
     heights = _heights(parsed)
     if indices is not None:
-        return _around(_mask(indices, len(tags)), tags, heights, field)
-    if _layers(tags, heights) and not _upside_down(tags, heights):
+        return _around(_mask(indices, len(tags)), tags, numbers, heights, field)
+    if _layers(tags, heights, numbers):
         above = tags == 0
         hint = f" (atoms {_named(above)} have tag 0: are they the adsorbate?)" if above.any() else ""
         raise InvalidInput(
@@ -70,18 +72,16 @@ def of_adslab(parsed: Parsed, indices: Sequence[int] | None, field: str) -> Role
         )
     _refuse(_strange(tags, (SUBSURFACE, SURFACE, ADSORBATE)), field)
     slab = tags != ADSORBATE
-    if slab.all() or not slab.any() or heights[~slab].mean() < heights[slab].mean():
-        return Roles(
-            tags, []
-        )  # no adsorbate, no slab, or upside down: refused in words of their own (api.jobs.validation)
-    return _put(tags, slab, _surface(tags[slab], heights[slab], field, np.flatnonzero(slab)))
+    if slab.all() or not slab.any():
+        return Roles(tags, [])  # refused in words of their own (api.jobs.validation)
+    return _put(tags, slab, _surface(tags[slab], heights[slab], numbers[slab], np.flatnonzero(slab)))
 
 
-def _around(adsorbate: Mask, tags: Integers, heights: Floats, field: str) -> Roles:
+def _around(adsorbate: Mask, tags: Integers, numbers: Integers, heights: Floats, field: str) -> Roles:
     """Roles where the adsorbate is named by its indices: the other tags may still tell the surface."""
     slab = ~adsorbate
     strayed = slab & (tags == ADSORBATE)
-    if _layers(tags[slab], heights[slab]):
+    if _layers(tags[slab], heights[slab], numbers[slab]):
         roles = Roles(np.zeros_like(tags[slab]), _layers_noted(tags[slab], heights[slab]))
         return _put(np.full_like(tags, ADSORBATE), slab, roles)
     if strayed.any():
@@ -91,7 +91,7 @@ def _around(adsorbate: Mask, tags: Integers, heights: Floats, field: str) -> Rol
             field=field,
         )
     _refuse(_strange(tags[slab], (SUBSURFACE, SURFACE)), field)
-    roles = _surface(tags[slab], heights[slab], field, np.flatnonzero(slab))
+    roles = _surface(tags[slab], heights[slab], numbers[slab], np.flatnonzero(slab))
     return _put(np.full_like(tags, ADSORBATE), slab, roles)
 
 
@@ -102,18 +102,15 @@ def _put(tags: Integers, slab: Mask, roles: Roles) -> Roles:
     return Roles(whole, roles.notes)
 
 
-def _surface(tags: Integers, heights: Floats, field: str, atoms: Integers | None = None) -> Roles:
+def _surface(tags: Integers, heights: Floats, numbers: Integers, atoms: Integers | None = None) -> Roles:
     """Roles of a slab with OC20's 0 and 1. atoms: the indices by which the user knows them [n]."""
     atoms = np.arange(len(tags)) if atoms is None else atoms
     surface = tags == SURFACE
     if not surface.any() or surface.all():
         return Roles(tags, [])
-    if heights[surface].mean() < heights[~surface].mean():
-        raise InvalidInput(
-            "the atoms of tag 1 (surface) lie below those of tag 0 (subsurface), along the normal on the side of the third lattice "
-            "vector, where the adsorbate goes: turn the slab over, or turn the tags, or leave them out",
-            field=field,
-        )
+    hanging = heights[surface].mean() < heights[~surface].mean()
+    if hanging and not _molecular(numbers[~surface], numbers[surface]):
+        heights = -heights  # it looks against the third lattice vector
     above = ~surface & (heights > heights[surface].max() + 0.1)
     if not above.any():
         return Roles(tags, [])
@@ -123,22 +120,24 @@ def _surface(tags: Integers, heights: Floats, field: str, atoms: Integers | None
     )
 
 
-def _layers(tags: Integers, heights: Floats) -> bool:
+def _layers(tags: Integers, heights: Floats, numbers: Integers) -> bool:
     """Whether these are layer numbers: 1, 2, ... n, one above the other from either side. Two layers are told from OC20's surface and
-    adsorbate by the first lying on top."""
-    numbers = sorted({int(tag) for tag in tags} - {0})
-    if len(numbers) < 2 or numbers != list(range(1, len(numbers) + 1)):
+    adsorbate by the first lying on top, and by the second being no molecule: an adsorbate may hang from a surface that looks down."""
+    layers = sorted({int(tag) for tag in tags} - {0})
+    if len(layers) < 2 or layers != list(range(1, len(layers) + 1)):
         return False
-    if len(numbers) == 2:
-        return bool(heights[tags == 2].max() < heights[tags == 1].min() - _LAYER)
-    steps = np.diff([heights[tags == number].mean() for number in numbers])
+    if len(layers) == 2:
+        first, second = tags == 1, tags == 2
+        on_top = heights[second].max() < heights[first].min() - _LAYER
+        return bool(on_top) and not _molecular(numbers[second], numbers[first])
+    steps = np.diff([heights[tags == layer].mean() for layer in layers])
     return bool((steps < 0).all() or (steps > 0).all())
 
 
-def _upside_down(tags: Integers, heights: Floats) -> bool:
-    """Whether two layers may as well be an OC20 adslab that hangs from below: said so in words of its own (api.jobs.validation)."""
-    below = heights[tags == ADSORBATE].mean() < heights[tags != ADSORBATE].mean()
-    return int(tags.max()) == ADSORBATE and bool(below) and int((tags == 0).sum()) > int((tags == SURFACE).sum())
+def _molecular(numbers: Integers, surface: Integers) -> bool:
+    """Whether atoms of these elements are rather an adsorbate than a layer below this surface."""
+    elements = set(numbers.tolist())
+    return elements <= COVERED and not elements <= set(surface.tolist())
 
 
 def _layers_noted(tags: Integers, heights: Floats) -> list[str]:
@@ -155,15 +154,18 @@ def _tags(parsed: Parsed) -> Integers:
 
 
 def _heights(parsed: Parsed) -> Floats:
-    """Along the normal, on the side of the third lattice vector, Å [n_atoms]; along z where the cell spans no surface."""
+    """Along the normal, on the side of the third lattice vector, the slab in one piece, Å [n_atoms]; along z where the cell spans no
+    surface."""
     positions = np.array(parsed.positions, dtype=np.float64).reshape(-1, 3)
     none = np.zeros(len(positions), dtype=np.int64)
     cell = np.array(parsed.cell, dtype=np.float64)
-    if not np.linalg.norm(np.cross(cell[0], cell[1])) > 0:
-        return positions[:, 2].copy()
-    return Structure.from_tags(
+    usable = np.isfinite(positions).all() and np.isfinite(cell).all()  # what isn't is refused in words of its own
+    if not usable or not np.linalg.norm(np.cross(cell[0], cell[1])) > 0:
+        return np.nan_to_num(positions[:, 2])
+    given = Structure.from_tags(
         numbers=parsed.numbers, positions=positions, cell=cell, pbc=parsed.pbc, tags=none, fixed=none
-    ).heights
+    )
+    return (gathered(given) if abs(float(np.linalg.det(cell))) > 0 else given).heights
 
 
 def _mask(indices: Sequence[int], n_atoms: int) -> Mask:
