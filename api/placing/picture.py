@@ -83,7 +83,7 @@ def _marks(axes: Axes, view: balls.View, system: System, placed: Sequence[Placed
         x, y = where[key]
         offset, side = _BESIDE[turn % len(_BESIDE)]
         named = ", ".join(map(str, indices[:3])) + (", …" if len(indices) > 3 else "")
-        axes.plot(x, y, marker="o", ms=9, mfc=colours[key[0]], mec="white", mew=1.2, zorder=1000)
+        axes.plot(x, y, marker="o", ms=9, mfc=colours[key[0]], mec="white", mew=1.2, zorder=1002)
         axes.annotate(
             named, (x, y), xytext=offset, textcoords="offset points", ha=side, fontsize=9, fontweight="bold", zorder=1001,
             color=colours[key[0]], bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.85},

@@ -19,6 +19,8 @@ PROTECTED = [
     ("GET", f"/v1/jobs/{SOME_JOB}/attempts"),
     ("GET", f"/v1/jobs/{SOME_JOB}/candidates"),
     ("GET", f"/v1/jobs/{SOME_JOB}/minima"),
+    ("GET", f"/v1/jobs/{SOME_JOB}/system"),
+    ("POST", "/v1/systems"),
     ("POST", f"/v1/jobs/{SOME_JOB}/selections"),
     ("GET", f"/v1/jobs/{SOME_JOB}/selections"),
     ("GET", f"/v1/jobs/{SOME_JOB}/selections/0"),
