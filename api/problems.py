@@ -17,6 +17,7 @@ from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalErr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from api.wording import plainly
 from shared.errors import (
     AdhopError,
     Conflict,
@@ -125,7 +126,7 @@ def _invalid(dotted: Callable[[Location], str], request: Request, error: Excepti
     """A request that doesn't fit the model: which fields, and why. Values are not echoed."""
     assert isinstance(error, RequestValidationError)
     found = [
-        FieldError(field=_cut(dotted(one["loc"])), message=_cut(one["msg"])) for one in error.errors()[:_MOST_ERRORS]
+        FieldError(field=_cut(dotted(one["loc"])), message=_cut(plainly(one))) for one in error.errors()[:_MOST_ERRORS]
     ]
     if found and found[0].message == "JSON decode error":
         found[0] = FieldError(field="body", message="the body is not JSON")

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from ase.io import write
-from rich import box
-from rich.table import Table
+from rich.markup import escape
+from rich.text import Text
 
-from adhop.client import Client
+from adhop import terminal, words
 from adhop.console import console as make_console
 from adhop.errors import AdhopError
 from adhop.job import Job
+from adhop.submit import submit
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-console = make_console()
+_MISUSED: Any = typer.BadParameter.__mro__[2]
+"""Root of what is wrong with a command line; the package doesn't export it."""
 
 JobId = Annotated[str, typer.Argument(help="The job's id.")]
 
@@ -31,51 +33,7 @@ def main_options(
     context.obj = (url, key)
 
 
-def _client(context: typer.Context) -> Client:
-    url, key = context.find_root().obj
-    return Client(url, key)
-
-
-@app.command()
-def submit(
-    context: typer.Context,
-    adsorbate: Annotated[str | None, typer.Option(help="OC20 name such as '*CO', or a file.")] = None,
-    slab: Annotated[Path | None, typer.Option(help="File with the clean slab.")] = None,
-    adslab: Annotated[Path | None, typer.Option(help="File with adsorbate and slab, OC20 tags.")] = None,
-    bulk: Annotated[str | None, typer.Option(help="Element, or file with the crystal.")] = None,
-    miller: Annotated[str | None, typer.Option(help="Miller index of the cut, such as 1,1,1.")] = None,
-    binding: Annotated[str | None, typer.Option(help="Binding atoms of a molecule given as a file: 0,1")] = None,
-    adsorbate_indices: Annotated[str | None, typer.Option(help="Atoms of the adslab that are adsorbate.")] = None,
-    placements: Annotated[int | None, typer.Option(help="How many placements walkers start from.")] = None,
-    hops: Annotated[int | None, typer.Option(help="Most hops of a walker; 0 relaxes the placements only.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed: the same seed gives the same answer.")] = None,
-    name: Annotated[str | None, typer.Option(help="A name to find the job by.")] = None,
-    wait: Annotated[bool, typer.Option(help="Stay and show progress, then the minima.")] = False,
-) -> None:
-    """Submit a job: --slab and --adsorbate, or --bulk, --miller and --adsorbate, or --adslab."""
-    parameters: dict[str, Any] = {}
-    if placements is not None:
-        parameters["placement"] = {"count": placements}
-    if hops is not None:
-        parameters["hopping"] = {"hops": hops}
-    if seed is not None:
-        parameters["seed"] = seed
-    with _client(context) as client:
-        job = client.submit(
-            adslab=adslab,
-            slab=slab,
-            bulk=bulk,
-            adsorbate=adsorbate,
-            miller=miller,
-            binding=_integers(binding, "--binding"),
-            adsorbate_indices=_integers(adsorbate_indices, "--adsorbate-indices"),
-            parameters=parameters or None,
-            name=name,
-        )
-        console.print(job.id, highlight=False)
-        if wait:
-            job.wait()
-            job.print_minima()
+app.command()(submit)
 
 
 @app.command()
@@ -85,24 +43,24 @@ def jobs(
     limit: Annotated[int, typer.Option(help="The newest so many.")] = 20,
 ) -> None:
     """List your jobs, the newest first."""
-    table = _table("id", "name", "adsorbate", "surface", "state", "created (UTC)", "best (eV)")
-    with _client(context) as client:
+    table = terminal.table("id", "name", "adsorbate", "surface", "state", "created (UTC)", "best (eV)")
+    with terminal.connected(context) as client:
         for job in client.jobs(state=state, limit=limit):
             body = job.body
             best = (body.get("progress") or {}).get("best")
             energy = "-" if best is None else f"{best['adsorption_energy']:.2f}"
             state = body["stage"] if body["state"] == "running" else body["state"]
             table.add_row(
-                body["id"], body["name"], body["adsorbate"], body["surface"], state,
+                body["id"], *(escape(body[key]) for key in ("name", "adsorbate", "surface")), state,
                 body["created_at"][:16].replace("T", " "), energy,
             )  # fmt: skip
-    console.print(table)
+    terminal.console.print(table)
 
 
 @app.command()
 def watch(context: typer.Context, job_id: JobId) -> None:
     """Show a job's progress until it has ended, then its minima."""
-    with _client(context) as client:
+    with terminal.connected(context) as client:
         job = client.job(job_id)
         job.wait()
         job.print_minima()
@@ -119,13 +77,13 @@ def minima(
     selection: Annotated[int, typer.Option(help="By whose rules: 0 is the job's own selection.")] = 0,
 ) -> None:
     """Show the chosen minima of a job, or write them to a file."""
-    with _client(context) as client:
+    with terminal.connected(context) as client:
         job = client.job(job_id)
         if output is None:
             job.print_minima(rest=rest, selection=selection)
         else:
             _write(job, output, rest, selection)
-            console.print(f"wrote {output}")
+            terminal.say(f"wrote {output}")
 
 
 @app.command()
@@ -142,22 +100,21 @@ def select(
     anomalous: Annotated[bool | None, typer.Option(help="Whether anomalous candidates may be chosen.")] = None,
 ) -> None:
     """Score and choose again among what a finished job found; no new search, and its own answer stays."""
-    with _client(context) as client:
+    with terminal.connected(context) as client:
         job = client.job(job_id)
         answer = job.select(
-            members=members.split(",") if members else None,
-            weights=dict(_weight(text) for text in weight) if weight else None,
+            members=words.names(members),
+            weights=words.weights(weight),
             spread=spread,
-            limit=limit if limit in (None, "calibrated") else _number(limit, "--limit"),
+            limit=words.limit(limit),
             functional=functional,
             count=count,
             window=window,
             include_anomalous=anomalous,
         )
-        console.print(
+        terminal.say(
             f"selection {answer['number']}: {answer['n_passing']} of {answer['n_candidates']} candidates pass, "
-            f"{answer['rules']['spread']} at most {answer['limit']:.3f} eV",
-            highlight=False,
+            f"{answer['rules']['spread']} at most {answer['limit']:.3f} eV"
         )
         job.print_minima(selection=answer["number"])
 
@@ -171,9 +128,9 @@ def dft(
     selection: Annotated[int, typer.Option(help="By whose rules: 0 is the job's own selection.")] = 0,
 ) -> None:
     """Write DFT inputs of the chosen minima, the slab and the gas molecules, with OC20's settings."""
-    with _client(context) as client:
+    with terminal.connected(context) as client:
         path = client.job(job_id).dft_inputs(output or Path(f"{job_id}-{code}.zip"), code=code, selection=selection)
-        console.print(f"wrote {path}; README.txt in it says how to hand the energies back")
+        terminal.say(f"wrote {path}; README.txt in it says how to hand the energies back")
 
 
 @app.command()
@@ -185,11 +142,10 @@ def feed(
     provenance: Annotated[str, typer.Option(help="Where the numbers come from; the file's name if not given.")] = "",
 ) -> None:
     """Hand reference energies back to the server."""
-    with _client(context) as client:
+    with terminal.connected(context) as client:
         for one in client.feed_back(path, functional=functional, code=code, provenance=provenance):
-            console.print(
-                f"{one['adsorption_energy']:.3f} eV ({one['functional']}, {one['code']}), relative to {one['reference']}",
-                highlight=False,
+            terminal.say(
+                f"{one['adsorption_energy']:.3f} eV ({one['functional']}, {one['code']}), relative to {one['reference']}"
             )
 
 
@@ -203,9 +159,9 @@ def calibrate(
     error: Annotated[float, typer.Option(help="eV.")] = 0.1,
 ) -> None:
     """Learn the limit of the spread from the reference energies that were fed back."""
-    with _client(context) as client:
+    with terminal.connected(context) as client:
         answer = client.calibrate(
-            members.split(","), functional=functional, spread=spread, target_share=share, target_error=error
+            words.names(members) or (), functional=functional, spread=spread, target_share=share, target_error=error
         )
     report, limit = answer["report"], answer["limit"]
     low, high = report["interval"]
@@ -213,81 +169,70 @@ def calibrate(
         "no limit keeps the promise" if limit is None else f"limit {limit:.3f} eV (90 % interval {low:.3f}-{high:.3f})"
     )
     kept, held = report["kept"], report["held_out"]
-    console.print(
+    terminal.say(
         f"calibration {answer['number']}: {said}; keeps {kept['hits']} of {kept['count']} candidates of {report['systems']} "
-        f"systems; of {held['learned']} halves of the systems that gave a limit {held['reached']} reached the target on the others",
-        highlight=False,
+        f"systems; of {held['learned']} halves of the systems that gave a limit {held['reached']} reached the target on the others"
     )
 
 
 @app.command()
 def cancel(context: typer.Context, job_id: JobId) -> None:
     """Cancel a job; what it found so far stays."""
-    with _client(context) as client:
-        console.print(client.job(job_id).cancel().state)
+    with terminal.connected(context) as client:
+        terminal.say(client.job(job_id).cancel().state)
 
 
 @app.command()
 def models(context: typer.Context) -> None:
     """List the members that the server has."""
-    table = _table("member", "family", "version", "energy", "elements", "trained on", "workers now")
-    with _client(context) as client:
+    table = terminal.table("member", "family", "version", "energy", "elements", "trained on", "workers now")
+    with terminal.connected(context) as client:
         for model in client.models():
             table.add_row(
                 model["name"], model["family"], model["version"], model["energy_kind"], str(len(model["elements"])),
                 model["trained_on"], str(model["workers"]),
             )  # fmt: skip
-    console.print(table)
-
-
-def _table(first: str, *headings: str) -> Table:
-    """A table whose first column, what one copies from it, is never cut."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(first, no_wrap=True)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
+    terminal.console.print(table)
 
 
 def _write(job: Job, output: Path, rest: bool, selection: int) -> None:
-    if output.suffix == ".csv":
-        job.to_csv(output, rest=rest, selection=selection)
-    elif output.suffix in (".extxyz", ".xyz"):
-        write(output, job.minima(selection=selection), format="extxyz")
-    else:
+    suffix = output.suffix.lower()
+    if suffix not in (".csv", ".extxyz", ".xyz"):
         raise AdhopError(f"{output}: use .extxyz or .csv")
-
-
-def _weight(text: str) -> tuple[str, float]:
-    member, _, value = text.rpartition("=")
-    return member, _number(value, "--weight")
-
-
-def _number(text: str, option: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise AdhopError(f"{option} {text!r}: give a number such as 0.3") from None
-
-
-def _integers(text: str | None, option: str) -> list[int] | None:
-    if text is None:
-        return None
-    try:
-        return [int(word) for word in text.replace(",", " ").split()]
-    except ValueError:
-        raise AdhopError(f"{option} {text!r}: give whole numbers such as 1,1,1") from None
+    text = (job.to_csv if suffix == ".csv" else job.to_extxyz)(rest=rest, selection=selection)
+    if text.count("\n") < 2:
+        raise AdhopError(f"job {job.id} has nothing to write yet: it is {job.state}")
+    output.write_text(text, encoding="utf-8")
 
 
 def main() -> None:
-    """Entry point: expected trouble is one message, not a traceback."""
+    """Entry point: expected trouble is one line, not a traceback."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except _MISUSED as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help
+            print(error.format_message(), file=sys.stderr)
+        else:
+            _fail(f"{_plainly(error.format_message())}; `adhop --help` and `adhop COMMAND --help` list what there is")
+        sys.exit(2)
     except AdhopError as error:
-        make_console(stderr=True).print(f"[red]adhop:[/red] {error}", highlight=False, soft_wrap=True)
-        raise SystemExit(1) from None
-    except KeyboardInterrupt:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
+    sys.exit(1)
+
+
+def _plainly(why: str) -> str:
+    why = re.sub(r"Input should be a valid integer\b.*", "give a whole number", why)
+    why = re.sub(r"Input should be a valid number\b.*", "give a number", why)
+    return why.replace("Value error, ", "").rstrip(".")
+
+
+def _fail(why: str) -> None:
+    text = Text.assemble(("adhop: ", "red"), " ".join(why.split()))
+    make_console(stderr=True).print(text, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

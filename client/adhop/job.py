@@ -44,6 +44,11 @@ class Job:
         return self.state in ENDED
 
     @property
+    def warnings(self) -> list[str]:
+        """What was ignored, simplified or decided for you when the job was read."""
+        return list(self._body.get("warnings") or ())
+
+    @property
     def body(self) -> dict[str, Any]:
         """All of the server's last answer."""
         return self._body

@@ -95,13 +95,13 @@ BODIES = {
     "a body beyond the limit": (b" " * (4 * MEGABYTE + 1), {}, 413, "at most 4000000"),
     "deep JSON": (b"[" * (3 * MEGABYTE), {}, 400, "nested too deeply"),
     "deep objects": (b'{"a":' * 600_000, {}, 400, "nested too deeply"),
-    "JSON not quite too deep": (b'{"a":' * 900 + b"1" + b"}" * 900, {}, 422, "input: Field required"),
+    "JSON not quite too deep": (b'{"a":' * 900 + b"1" + b"}" * 900, {}, 422, "input: is missing"),
     "an integer of megabytes": (b'{"priority":' + b"9" * (3 * MEGABYTE) + b"}", {}, 400, "too many digits"),
     "a number beyond all numbers": (JOB[:-1] + b',"priority":1e400}', {}, 422, "finite"),
     "NaN": (JOB[:-1] + b',"priority":NaN}', {}, 422, "finite"),
     "bytes that are no text": (b'{"name":"\xff"}', {}, 400, "can't be read as JSON"),
     "broken JSON": (b'{"name":', {}, 422, "not JSON"),
-    "no body": (b"", {}, 422, "required"),
+    "no body": (b"", {}, 422, "is missing"),
     "a pickle": (JOB, {"Content-Type": "application/octet-stream"}, 422, "Content-Type: application/json"),
     "a form": (JOB, {"Content-Type": "application/x-www-form-urlencoded"}, 422, "Content-Type: application/json"),
     "a million wrong entries": (
@@ -111,7 +111,7 @@ BODIES = {
         "more than 10000 entries",
     ),
     "many unknown fields": (json.dumps({f"{n:x}": 0 for n in range(290_000)}).encode(), {}, 422, "100 fields"),
-    "a name of megabytes": (b'{"' + b"k" * (3 * MEGABYTE) + b'":1}', {}, 422, "input: Field required"),
+    "a name of megabytes": (b'{"' + b"k" * (3 * MEGABYTE) + b'":1}', {}, 422, "input: is missing"),
 }
 
 

@@ -83,7 +83,7 @@ def test_other_members_and_weights(finished):
         ({"weights": {"x": 1.0}}, "weights", "weights for x"),
         ({"limit": "calibrated"}, "limit", "there is no calibration for a, b, c"),
         ({"limit": -1}, "limit", "greater than 0"),
-        ({"colour": "red"}, "colour", "not permitted"),
+        ({"colour": "red"}, "colour", "no field of this name"),
     ],
 )
 def test_refusals(finished, asked, field, why):
