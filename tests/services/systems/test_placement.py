@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk, fcc111, fcc211
-from ase.data import covalent_radii
+from ase.build import bulk, fcc111, fcc211, molecule
+from ase.data import chemical_symbols, covalent_radii
 
+from services.geometry.contacts import minimum_image
 from services.systems.assembly import assemble
-from services.systems.placement import high_symmetry_sites, place, sites
+from services.systems.placement import place, sites
 from services.systems.surfaces import cut, marked
 from shared.adsorbates import lookup
 from shared.errors import InvalidInput
 from shared.parameters import Placement, PlacementMode
 from shared.structures import Structure
-from shared.submissions import AdslabSubmission, BulkSubmission, SlabSubmission
+from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, SlabSubmission
 
 
 def platinum(size=(2, 2, 3)) -> Structure:
@@ -49,15 +50,10 @@ def test_the_same_generator_gives_the_same_placements_bit_for_bit():
     assert first[0].structure.digest != other[0].structure.digest
 
 
-def test_fcc111_has_one_top_one_bridge_and_two_hollows():
-    names = [name for name, _ in high_symmetry_sites(platinum())]
-    assert sorted(names) == ["bridge", "hollow", "hollow", "top"]
-
-
 def test_every_distinct_site_comes_before_any_comes_again():
     placed = place(platinum(), lookup("*CO"), Placement(count=8), np.random.default_rng(0))
     assert [one.site for one in placed[:4]] == [one.site for one in placed[4:]]
-    assert {one.site for one in placed[:4]} == {"top", "bridge", "hollow"}
+    assert [one.site for one in placed[:4]] == ["top Pt", "bridge Pt-Pt", "fcc hollow Pt3", "hcp hollow Pt3"]
 
 
 def test_heuristic_placements_put_the_binding_atom_on_the_site_and_the_rest_above():
@@ -69,6 +65,73 @@ def test_heuristic_placements_put_the_binding_atom_on_the_site_and_the_rest_abov
         carbon, oxygen = placed.structure.positions[-2:]
         assert carbon[:2] == pytest.approx(site[:2], abs=1e-9)
         assert oxygen[2] - carbon[2] == pytest.approx(np.linalg.norm(oxygen - carbon))
+
+
+def given(formula, *binding):
+    atoms = molecule(formula)
+    return Adsorbate(
+        name=formula,
+        numbers=tuple(atoms.numbers.tolist()),
+        positions=tuple(map(tuple, atoms.positions.tolist())),
+        binding=binding,
+    )
+
+
+def test_ethylene_named_by_both_carbons_lies_flat_on_every_site_first():
+    once = len(sites(platinum()))
+    placed = place(platinum(), given("C2H4", 0, 1), Placement(count=2 * once), np.random.default_rng(3))
+    tilts = [float(np.ptp(one.structure.positions[-6:-4, 2])) for one in placed]
+    assert max(tilts[:once]) < 1e-6
+    assert min(tilts[once:]) > 1.2
+    for one in placed[:once]:
+        assert one.structure.positions[-4:, 2].min() > one.structure.positions[-6:-4, 2].min() - 1e-6
+
+
+@pytest.mark.parametrize("mode", [PlacementMode.HEURISTIC, PlacementMode.RANDOM_SITE])
+@pytest.mark.parametrize(
+    ("formula", "binding", "ends"),
+    [("O2", 0, (0, 1)), ("N2", 0, (0, 1)), ("C2H4", 0, (0, 1)), ("C2H2", 0, (0, 1)), ("CO2", 0, (1, 2))],
+)
+def test_small_symmetric_molecules_start_flat_and_end_on(mode, formula, binding, ends):
+    placed = place(platinum(), given(formula, binding), Placement(mode=mode, count=8), np.random.default_rng(3))
+    first = len(placed[0].structure) - len(given(formula, binding).numbers)
+    tilted = []
+    for one in placed:
+        vector = np.subtract(*one.structure.positions[[first + end for end in ends]])
+        tilted.append(abs(vector[2]) / np.linalg.norm(vector))
+    # tilted on random sites by 20 degrees at most
+    assert sum(share < np.sin(np.pi / 9) + 1e-6 for share in tilted) == 4
+    assert sum(share > np.cos(np.pi / 9) - 1e-6 for share in tilted) == 4
+
+
+def test_what_a_random_site_is_near_to_is_named():
+    for mode in (PlacementMode.RANDOM, PlacementMode.RANDOM_SITE):
+        placed = place(platinum(), lookup("*CO"), Placement(mode=mode, count=5), np.random.default_rng(3))
+        assert {one.site for one in placed} == {"random near Pt"}
+    atoms = platinum((3, 3, 3)).to_atoms()
+    atoms.numbers[atoms.positions[:, 0] > atoms.cell.lengths()[0] / 2] = 28
+    alloy = Structure.from_oc_atoms(atoms)
+    placed = place(alloy, lookup("*O"), Placement(mode=PlacementMode.RANDOM, count=20), np.random.default_rng(3))
+    for one in placed:
+        touched = alloy.numbers[gaps(one.structure)[0].argmin()]
+        assert one.site == f"random near {chemical_symbols[touched]}"
+    assert len({one.site for one in placed}) == 2
+
+
+def test_a_leaning_third_vector_changes_no_placement():
+    upright = fcc111("Cu", (2, 2, 3), a=3.6, vacuum=8.0, periodic=True)
+    upright.set_tags(0)
+    leaning = upright.copy()
+    leaning.set_cell(upright.cell.array + np.outer([0, 0, 1], 0.43 * upright.cell[0] + 0.21 * upright.cell[1]))
+    for mode in PlacementMode:
+        settings = Placement(mode=mode, count=6)
+        one, other = (
+            place(marked(atoms), lookup("*OH"), settings, np.random.default_rng(5)) for atoms in (upright, leaning)
+        )
+        assert [placed.site for placed in one] == [placed.site for placed in other]
+        for straight, tilted in zip(one, other, strict=True):
+            moved = tilted.structure.positions - straight.structure.positions
+            assert np.abs(minimum_image(moved, upright.cell, upright.pbc)).max() < 1e-9
 
 
 def test_random_orientations_are_uniform_on_the_sphere():
