@@ -154,7 +154,8 @@ class Job:
 
         atoms.info: job, candidate (ids), rank (None where it wasn't chosen), site, verdict, anomalies, converged, found_by (the
         member that searched), hop, bare_energy; mean, std, range and `adsorption_energy_<member>`, eV, relative to `reference`; and
-        `energy_<member>`, the total energy, eV, by each member that predicts totals.
+        `energy_<member>`, the total energy, eV, by each member that predicts totals (of its own geometry where it relaxed the
+        candidate before it scored it: `candidates` tells for how many steps and how far).
 
         atoms.calc: the bare energy, eV, by the member that found it (`found_by`), restraints left out, as `bare_energy`: a total
         energy where that member predicts totals (there is `energy_<found_by>` then), otherwise what it predicts, an adsorption

@@ -48,7 +48,7 @@ class Progress:
         stage = f"{job['state']}/{job['stage']}"
         now = time.monotonic()
         if stage != self._last_stage or now - self._last_line >= _LINE_EVERY_S:
-            self._console.print(self._line(job), highlight=False, soft_wrap=True)
+            self._console.print(self._line(job), highlight=False, markup=False, soft_wrap=True)
             self._last_stage, self._last_line = stage, now
 
     def _panel(self, job: dict[str, Any]) -> Panel:
@@ -57,7 +57,7 @@ class Progress:
         grid.add_column(style="dim")
         grid.add_column()
         for label, value in _facts(job):
-            grid.add_row(label, value)
+            grid.add_row(label, Text(value))
         hops = progress["hops"]
         bar = ProgressBar(total=max(hops["most"], 1), completed=hops["done"], width=60)
         seconds = time.monotonic() - self._began

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from adhop import geometries
@@ -24,17 +25,21 @@ def table(title: str, body: dict[str, Any], others: Sequence[dict[str, Any]] = (
         caption += f"; {whose}"
     if len(others) > len(distinct):
         caption += f"; {len(others) - len(distinct)} duplicates are left out here, the CSV of all candidates has them"
-    made = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, pad_edge=False)
+    made = Table(title=escape(title), caption=escape(caption), box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column("rank", justify="right", no_wrap=True, min_width=4)
     made.add_column("#", justify="right", no_wrap=True, min_width=3)
     made.add_column("site", no_wrap=True)
     for heading in (*members, *SUMMARY):
         # a narrow terminal shortens names, never numbers
-        made.add_column(heading.replace("-", "-\n", 1), justify="right", no_wrap=True, min_width=5)
+        made.add_column(escape(heading.replace("-", "-\n", 1)), justify="right", no_wrap=True, min_width=5)
     made.add_column("verdict")
     for minimum in body["minima"]:
         made.add_row(
-            str(minimum["rank"]), str(minimum["id"]), minimum["site"], *_marked(minimum, members), verdict(minimum)
+            str(minimum["rank"]),
+            str(minimum["id"]),
+            escape(minimum["site"]),
+            *_marked(minimum, members),
+            escape(verdict(minimum)),
         )
     if distinct:
         made.add_section()
@@ -42,9 +47,9 @@ def table(title: str, body: dict[str, Any], others: Sequence[dict[str, Any]] = (
         made.add_row(
             "-",
             str(candidate["id"]),
-            candidate["site"],
+            escape(candidate["site"]),
             *_marked(candidate, members),
-            verdict(candidate),
+            escape(verdict(candidate)),
             style="dim",
         )
     return made

@@ -180,3 +180,14 @@ def test_the_table_shows_the_duplicate_that_stands_for_a_first_one_that_failed()
         found.append(one | {"score": one["score"] | {"same_as": None if other == key else other}})
     made = tables.table("Minima", BODY, tables.others(found, BODY["minima"]))
     assert list(made.columns[1].cells) == ["1", "4"]
+
+
+def test_names_and_sites_with_brackets_are_shown_as_they_are():
+    odd = BODY["minima"][0] | {"site": "top [/x]"}
+    text = shown(tables.table("Minima of [red]x[/] on [/]", BODY | {"minima": [odd]}))
+    assert "[red]x[/] on [/]" in text
+    assert "top [/x]" in text
+    lines = io.StringIO()
+    with Progress(console=Console(file=lines, width=160)) as progress:
+        progress.show(JOB | {"waiting_for": "member [/odd]"})
+    assert "waiting member [/odd]" in lines.getvalue()
