@@ -33,9 +33,9 @@ def gathered(structure: Structure) -> Structure:
     mine = structure.adsorbate
     if mine.any():
         levels = _levels(whole)
-        middle = 0.5 * (levels[slab].max() + levels[slab].min())
-        start = middle - 1.0 if faces_down(whole) else middle
-        turns[mine] = np.floor(levels[mine] - start).astype(np.int64)
+        # none lies under the slab, or over one that looks down; what lies within it stays there
+        start = levels[slab].max() - 1.0 if faces_down(whole) else levels[slab].min() - 2 * _ON_THE_FACE
+        turns[mine] = np.floor(levels[mine] - start - _ON_THE_FACE).astype(np.int64)
     return _turned(structure, turns) if turns.any() else structure
 
 
@@ -64,7 +64,7 @@ def _hangs(molecule: Floats, low: float, high: float, period: float | None) -> b
     """Whether the molecule hangs under a slab from `low` to `high`, all Å along the third vector's side of the slab."""
     if period is not None:
         # as if it were above: whichever image lies between the slab and its next one
-        molecule = molecule - period * np.floor((molecule - 0.5 * (low + high)) / period)
+        molecule = molecule - period * np.floor((molecule - low) / period)
         over, under = float(molecule.min()) - high, low + period - float(molecule.max())
         return over > _FREE_SIDE and 0 < under < over
     return bool(molecule.max() < low)

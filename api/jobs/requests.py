@@ -74,6 +74,34 @@ class BulkPrototype(_Request):
     element: Annotated[str, Field(pattern=r"^[A-Z][a-z]?$")]
     crystal: Literal["fcc", "bcc", "hcp", "diamond", "sc"] | None = None
     a: Annotated[float, Field(gt=1, lt=20)] | None = Field(default=None, description="lattice constant, Å")
+    c: Annotated[float, Field(gt=1, lt=60)] | None = Field(default=None, description="second one, of hcp, Å")
+
+
+class CompoundPrototype(_Request):
+    """A bulk crystal of several elements, by the name of its structure."""
+
+    prototype: Literal[
+        "rocksalt",
+        "zincblende",
+        "wurtzite",
+        "fluorite",
+        "cesiumchloride",
+        "B2",
+        "rutile",
+        "perovskite",
+        "L1_0",
+        "L1_2",
+    ]
+    elements: Annotated[list[Annotated[str, Field(pattern=r"^[A-Z][a-z]?$")]], Field(max_length=5)] = Field(
+        description="in the order of the formula: Ti, O of rutile; Sr, Ti, O of a perovskite; Pt, Ni of the L1_2 alloy Pt3Ni"
+    )
+    a: Annotated[float, Field(gt=1, lt=20)] | None = Field(default=None, description="lattice constant, Å")
+    c: Annotated[float, Field(gt=1, lt=60)] | None = Field(
+        default=None, description="second one, of wurtzite (without it, the ideal one), rutile and L1_0, Å"
+    )
+    u: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None, description="internal coordinate of wurtzite (without it, 0.375) and rutile (0.305)"
+    )
 
 
 class Molecule(_Request):
@@ -88,8 +116,10 @@ def _adsorbate_tag(value: Any) -> str:
 
 
 def _bulk_tag(value: Any) -> str:
+    if isinstance(value, CompoundPrototype) or (isinstance(value, dict) and "prototype" in value):
+        return "compound"
     prototype = isinstance(value, BulkPrototype) or (isinstance(value, dict) and "element" in value)
-    return "prototype" if prototype else "text-or-arrays"
+    return "one-element" if prototype else "text-or-arrays"
 
 
 AdsorbateInput = Annotated[
@@ -98,11 +128,13 @@ AdsorbateInput = Annotated[
     Field(description="an OC20 name such as `*CO`, or a molecule", examples=["*CO"]),
 ]
 BulkInput = Annotated[
-    Annotated[BulkPrototype, Tag("prototype")] | Annotated[StructureText, Tag("text-or-arrays")],
+    Annotated[BulkPrototype, Tag("one-element")]
+    | Annotated[CompoundPrototype, Tag("compound")]
+    | Annotated[StructureText, Tag("text-or-arrays")],
     Discriminator(_bulk_tag),
 ]
 _TAGS = frozenset(
-    {"by-name", "molecule", "prototype", "text-or-arrays", "extxyz", "cif", "poscar", "ase-json", "arrays"}
+    {"by-name", "molecule", "one-element", "compound", "text-or-arrays", "extxyz", "cif", "poscar", "ase-json", "arrays"}
 )
 """Names that pydantic puts into error locations for the branch of a union; no field is called so."""
 
@@ -125,11 +157,17 @@ class SlabInput(_Request):
 
 
 class BulkSurfaceInput(_Request):
-    """A bulk to cut along a Miller index (of its conventional cell), and an adsorbate to place on the surface."""
+    """A bulk to cut along a Miller index, and an adsorbate to place on the surface."""
 
     kind: Literal["bulk"]
     bulk: BulkInput
-    miller: MillerIndex = Field(description="(h k l); or (h k i l) of a hexagonal crystal, i = -(h + k)")
+    miller: MillerIndex = Field(
+        description="(h k l) of the cell given, or of the usual cell of an element or a prototype; or (h k i l) of a hexagonal "
+        "crystal, i = -(h + k)"
+    )
+    conventional: bool = Field(
+        default=False, description="whether the index is of the crystal's standard conventional cell instead"
+    )
     termination: Annotated[int, Field(ge=0, le=100)] = 0
     top: bool = True
     min_depth: Annotated[float, Field(gt=0, le=40)] = Field(default=7.0, description="least thickness of the slab, Å")

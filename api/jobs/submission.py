@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 
 import numpy as np
-from ase.build import bulk as build_bulk
+from ase import Atoms
+from ase.data import chemical_symbols
+from ase.formula import Formula
 from pydantic import ValidationError
 
-from api.jobs import miller, molecules, roles
+from api.jobs import miller, molecules, prototypes, roles
 from api.jobs.requests import (
     AdslabInput,
     ArrayStructure,
     BulkPrototype,
     BulkSurfaceInput,
+    CompoundPrototype,
     Molecule,
     SlabInput,
     StructureText,
@@ -129,9 +132,17 @@ def _slab(given: SlabInput, read: _Reading) -> Interpreted:
 
 
 def _bulk(given: BulkSurfaceInput, read: _Reading) -> Interpreted:
-    crystal = _prototype(given.bulk) if isinstance(given.bulk, BulkPrototype) else read(given.bulk, "input.bulk")
     adsorbate = _adsorbate(given.adsorbate, read)
-    if not isinstance(given.bulk, BulkPrototype):
+    conventional = given.conventional
+    if isinstance(given.bulk, BulkPrototype | CompoundPrototype):
+        built = (
+            prototypes.element(given.bulk) if isinstance(given.bulk, BulkPrototype) else prototypes.compound(given.bulk)
+        )
+        read.note("input.bulk", built.notes)
+        conventional |= built.conventional
+        crystal = _parsed(built.atoms)
+    else:
+        crystal = read(given.bulk, "input.bulk")
         read.note("input.bulk", _unused_of_bulk(crystal))
     indices, notes = miller.of_three(given.miller, crystal.cell)
     read.note("input.bulk", notes)
@@ -141,6 +152,7 @@ def _bulk(given: BulkSurfaceInput, read: _Reading) -> Interpreted:
             positions=_triples(crystal.positions),
             cell=_triples(crystal.cell),
             miller=indices,
+            conventional=conventional,
             termination=given.termination,
             top=given.top,
             min_depth=given.min_depth,
@@ -150,8 +162,8 @@ def _bulk(given: BulkSurfaceInput, read: _Reading) -> Interpreted:
         )
     except ValidationError as error:
         raise InvalidInput(str(error.errors()[0]["msg"]), field="input.bulk") from error
-    plain = _structure(crystal, np.zeros(len(crystal.numbers), dtype=np.int64))
-    return Interpreted(submission, adsorbate.name, f"{plain.formula} ({' '.join(map(str, indices))})")
+    formula = Formula.from_list([chemical_symbols[number] for number in crystal.numbers]).reduce()[0]
+    return Interpreted(submission, adsorbate.name, f"{formula:metal} ({' '.join(map(str, indices))})")
 
 
 def _unused_of_bulk(crystal: Parsed) -> list[str]:
@@ -166,14 +178,7 @@ def _unused_of_bulk(crystal: Parsed) -> list[str]:
     return notes
 
 
-def _prototype(given: BulkPrototype) -> Parsed:
-    try:
-        atoms = build_bulk(given.element, given.crystal, a=given.a)
-    except (KeyError, ValueError, RuntimeError, NotImplementedError) as error:
-        raise InvalidInput(
-            f"the bulk of {given.element} can't be built: {error}. Give crystal and a, or the structure itself",
-            field="input.bulk",
-        ) from error
+def _parsed(atoms: Atoms) -> Parsed:
     document = Structure.from_atoms(atoms, adsorbate=[False] * len(atoms), surface=[False] * len(atoms)).to_document()
     return Parsed(**document)
 

@@ -17,6 +17,7 @@ from shared.errors import InvalidInput
 from shared.orientation import nearest_the_surface, stances
 from shared.parameters import NO_REFERENCES, OwnReference, Placement
 from shared.references import CHEMICAL_POTENTIALS, COVERED, GAS, EnergyKind, in_words
+from shared.slabs import faces_down, gathered, outward_heights
 from shared.structures import Floats, Integers, Mask, Structure
 from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, SlabSubmission, Submission
 
@@ -72,6 +73,7 @@ def _check_adslab(
     _check_cell(structure.cell, structure.pbc, field)
     _check_elements(structure.numbers, members, field)
     _check_distances(structure.positions, structure.cell, structure.pbc, field)
+    structure = gathered(structure)
     _check_adsorbate_place(structure, field)
     outside = sorted(set(submission.binding) - set(np.flatnonzero(structure.adsorbate).tolist()))
     if outside:
@@ -92,9 +94,7 @@ def _check_slab(submission: SlabSubmission, members: list[KnownMember], max_atom
     _check_elements(slab.numbers, members, field)
     _check_distances(slab.positions, slab.cell, slab.pbc, field)
     if slab.pbc[2]:
-        heights = slab.heights
-        _check_one_piece(heights, _height(slab), field)
-        _check_vacuum(_height(slab) - float(np.ptp(heights)), submission.adsorbate, field)
+        _check_vacuum(_height(slab) - float(np.ptp(gathered(slab).heights)), submission.adsorbate, field)
     molecules.check_room(submission.adsorbate, stances(submission.adsorbate).ways, slab, placement, field)
 
 
@@ -149,7 +149,8 @@ def _adsorbate_of(structure: Structure, positions: Floats, binding: tuple[int, .
         name=structure.only(atoms).formula,
         numbers=tuple(structure.numbers[atoms].tolist()),
         positions=tuple((float(x), float(y), float(z)) for x, y, z in positions),
-        binding=local or nearest_the_surface(positions @ structure.normal),
+        binding=local
+        or nearest_the_surface(positions @ (-structure.normal if _turned(structure) else structure.normal)),
     )
 
 
@@ -270,18 +271,22 @@ def _check_vacuum(vacuum: float, adsorbate: Adsorbate, field: str) -> None:
         )
 
 
+def _turned(structure: Structure) -> bool:
+    """Whether the surface looks the other way than the structure's normal says, where none is marked. In one piece."""
+    return not structure.surface.any() and faces_down(structure)
+
+
 def _check_adsorbate_place(structure: Structure, field: str) -> None:
-    """The adsorbate sits above the slab, and doesn't reach the next image of the slab's bottom."""
-    heights = structure.heights
+    """The adsorbate sits on the surface, and doesn't reach the next image of the slab's other side. The slab in one piece."""
+    heights = outward_heights(structure)
     adsorbate, slab = heights[structure.adsorbate], heights[structure.slab]
     if adsorbate.mean() < slab.mean():
         raise InvalidInput(
-            "the adsorbate lies below the middle of the slab: turn or shift the structure so that it sits on top. "
-            "(Tags must be OC20's: 0 subsurface, 1 surface, 2 adsorbate; ASE's surface builders number layers instead.)",
+            "the adsorbate lies below the middle of the slab, away from its surface: shift it onto the surface, or mark the surface "
+            "where it is. (Tags must be OC20's: 0 subsurface, 1 surface, 2 adsorbate; ASE's surface builders number layers instead.)",
             field=field,
         )
     if structure.pbc[2]:
-        _check_one_piece(slab, _height(structure), field)
         gap = float(slab.min()) + _height(structure) - float(adsorbate.max())
         if gap < CLEARANCE:
             raise InvalidInput(

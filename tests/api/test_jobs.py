@@ -32,7 +32,8 @@ def test_a_bulk_is_stored_with_its_first_stage(service, client):
     assert job["surface"] == "Pt (1 1 1)"
     assert (job["search_members"], job["score_members"]) == (["alpha"], ["alpha", "beta"])
     row = stored(service, job["id"])
-    assert row.submission["numbers"] == [78]
+    assert row.submission["numbers"] == [78] * 4  # the cubic cell, which the index is of
+    assert row.submission["conventional"] is False
     assert row.submission["adsorbate"]["binding"] == [0]
     with service.opened() as session:
         assert session.scalars(select(StageRow.work).where(StageRow.job_id == row.id)).all() == ["placement"]

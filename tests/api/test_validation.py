@@ -141,11 +141,26 @@ def test_an_adsorbate_too_large_by_itself_is_what_is_refused():
     assert refused(slab_job(adsorbate=dimer(1.2)), max_atoms=2)[0] == "input.adsorbate"
 
 
+def spanning(top, **given):
+    """A chain of four O above two layers, 10 Å below the next two; its highest lies at `top`, Å."""
+    cell = ((6.0, 0.0, 0.0), (0.0, 6.0, 0.0), (0.0, 0.0, 10.0))
+    chain = layers((1.0, 3.0, 5.1, 6.4, 7.7, top), cell=cell, adsorbate=4, **given)
+    return AdslabSubmission(structure=chain.to_document())
+
+
 def test_the_adsorbate_keeps_two_angstrom_from_the_next_slab():
-    accepted(adslab_job((1.0, 3.0, 19.0)))  # the next bottom atom lies at 21
-    field, message = refused(adslab_job((1.0, 3.0, 19.01)))
+    accepted(spanning(9.0))  # the next bottom atom lies at 11
+    field, message = refused(spanning(9.01))
     assert (field, "spans the vacuum" in message) == ("input.structure", True)
-    accepted(adslab_job((1.0, 3.0, 19.01), pbc=(True, True, False)))
+    accepted(spanning(9.01, pbc=(True, True, False)))
+
+
+def test_an_adsorbate_under_the_next_slab_is_on_its_lower_face_where_no_surface_is_marked():
+    accepted(adslab_job((1.0, 3.0, 19.01)))
+    accepted(adslab_job((1.0, 3.0, -0.99)))
+    marked = layers((1.0, 3.0, 19.01), adsorbate=1).to_document()
+    assert "spans the vacuum" in refused(AdslabSubmission(structure=marked | {"tags": [0, 1, 2]}))[1]
+    accepted(AdslabSubmission(structure=marked | {"tags": [1, 0, 2]}))
 
 
 def test_the_vacuum_holds_the_adsorbate_and_two_angstrom_on_either_side():
@@ -156,10 +171,11 @@ def test_the_vacuum_holds_the_adsorbate_and_two_angstrom_on_either_side():
     assert refused(bulk_job(vacuum=10.0, adsorbate=rod(6.1)))[0] == "input.vacuum"
 
 
-def test_the_vacuum_lies_above_the_slab_not_inside_it():
-    accepted(slab_job(layers((1.0, 5.0))))
-    accepted(slab_job(layers((1.0, 10.9))))  # 9.9 Å inside, 10.1 Å above
-    assert "one piece" in refused(slab_job(layers((1.0, 11.1))))[1]
+def test_a_slab_cut_in_two_by_the_cells_face_counts_as_the_piece_it_is():
+    high = (*BOX[:2], (0.0, 0.0, 10.0))
+    accepted(slab_job(layers((1.0, 9.5), cell=high)))  # 1.5 Å thick under 8.5 Å of vacuum
+    accepted(adslab_job((1.0, 9.5, 2.8), cell=high))
+    assert "vacuum 3.5 Å" in refused(slab_job(layers((1.0, 9.5), cell=(*BOX[:2], (0.0, 0.0, 5.0)))))[1]
 
 
 def test_an_adsorbate_below_the_middle_is_refused_with_a_word_on_tags():
