@@ -92,7 +92,7 @@ def _structure(structure: Structure) -> StructureView:
 
 
 def _slab(slab: Structure) -> SlabView:
-    thickness, height = float(np.ptp(slab.heights)), float(slab.cell[2] @ slab.normal)
+    thickness, height = float(np.ptp(slab.heights)), abs(float(slab.cell[2] @ slab.normal))
     parameters = Cell(slab.cell).cellpar()
     return SlabView(
         formula=slab.formula,
