@@ -15,7 +15,7 @@ import yaml
 from adhop import Client, JobCancelled, JobFailed, RequestRefused
 from adhop.cli import app
 from ase import Atoms
-from ase.build import fcc111, molecule
+from ase.build import add_adsorbate, fcc111, molecule
 from ase.calculators.emt import EMT as EMT_of_ase
 from ase.constraints import FixAtoms
 from ase.io import read
@@ -106,6 +106,23 @@ def test_a_job_from_atoms_to_minima_and_files(client: Client, tmp_path, capsys):
     again = read(tmp_path / "minima.extxyz")
     np.testing.assert_allclose(again.positions, minima[0].positions, atol=1e-8)
     assert again.info["adsorption_energy_emt"] == pytest.approx(minima[0].info["adsorption_energy_emt"], abs=1e-7)
+
+
+def test_a_bond_to_what_was_adsorbed_before_is_told_from_a_site(client: Client):
+    covered = slab()
+    add_adsorbate(covered, "O", 1.25, "fcc")
+    oxygen = covered.positions[-1]
+    # the carbon atom starts 1.3 Å from that oxygen
+    covered += Atoms("CO", [oxygen + np.array([1.2, 0.0, 0.5]), oxygen + np.array([2.2, 0.0, 1.1])])
+    parameters = {"placement": {"count": 4}, "hopping": {"hops": 0}}
+    job = client.submit(adslab=covered, adsorbate_indices=[13, 14], parameters=parameters)
+    candidates = job.wait(progress=False).candidates()
+    reacted = [one for one in candidates if "reacted" in one["anomalies"]]
+    assert 0 < len(reacted) < len(candidates)
+    for one in candidates:
+        assert one["site"].endswith("; reacted with O of the slab") == (one in reacted)
+        assert "reconstructed" not in one["anomalies"]
+    assert not {one["id"] for one in reacted} & {one["id"] for one in job.minima_body()["minima"]}
 
 
 def test_an_element_without_a_gas_reference_takes_ones_own_and_says_so(client: Client, tmp_path):
