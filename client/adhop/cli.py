@@ -1,4 +1,4 @@
-"""`adhop submit | jobs | watch | minima | select | dft | feed | calibrate | cancel | models`: the server from a terminal."""
+"""`adhop submit | show | jobs | watch | minima | select | dft | feed | calibrate | cancel | models`: the server from a terminal."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from adhop import terminal, words
 from adhop.console import console as make_console
 from adhop.errors import AdhopError
 from adhop.job import Job
+from adhop.show import show
 from adhop.submit import submit
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -34,6 +35,7 @@ def main_options(
 
 
 app.command()(submit)
+app.command()(show)
 
 
 @app.command()

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import typer
 
 from adhop import submit_options as options
 from adhop import terminal, words
+
+_AS_THEY_ARE = (
+    "adslab", "slab", "bulk", "adsorbate", "miller", "termination", "top", "min_depth", "min_width", "vacuum", "crystal", "a",
+)  # fmt: skip
+"""Options that the client takes by the same name and value."""
 
 
 def submit(
@@ -45,41 +53,32 @@ def submit(
 
     Parameters come from --parameters, then from the options here, then from --set: what comes later counts.
     """
-    asked = {
-        "placement.count": placements,
-        "placement.mode": mode,
-        "hopping.hops": hops,
-        "seed": seed,
-        "ensemble.search_members": words.names(search_members),
-        "ensemble.refine_members": words.names(refine_members),
-        "ensemble.score_members": words.names(score_members),
-        "ensemble.spread": spread,
-        "ensemble.limit": words.limit(limit),
-        "selection.count": count,
-        "selection.window": window,
-    }
+    asked = arguments(locals())
     with terminal.connected(context) as client:
-        job = client.submit(
-            adslab=adslab,
-            slab=slab,
-            bulk=bulk,
-            adsorbate=adsorbate,
-            adsorbate_indices=words.indices(adsorbate_indices, "--adsorbate-indices"),
-            binding=words.indices(binding, "--binding"),
-            miller=miller,
-            termination=termination,
-            top=top,
-            min_depth=min_depth,
-            min_width=min_width,
-            vacuum=vacuum,
-            crystal=crystal,
-            a=a,
-            parameters=words.parameters(parameters, asked, settings or ()),
-            name=name,
-            priority=priority,
-        )
+        job = client.submit(**asked, name=name, priority=priority)
         terminal.say(job.id)
         terminal.warn(job)
         if wait:
             job.wait()
             job.print_minima()
+
+
+def arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Of `Client.submit` and `Client.system`, from the values of the options above, by name."""
+    asked = {
+        "placement.count": given["placements"],
+        "placement.mode": given["mode"],
+        "hopping.hops": given["hops"],
+        "seed": given["seed"],
+        "ensemble.search_members": words.names(given["search_members"]),
+        "ensemble.refine_members": words.names(given["refine_members"]),
+        "ensemble.score_members": words.names(given["score_members"]),
+        "ensemble.spread": given["spread"],
+        "ensemble.limit": words.limit(given["limit"]),
+        "selection.count": given["count"],
+        "selection.window": given["window"],
+    }
+    found = {name: given[name] for name in _AS_THEY_ARE}
+    for name in ("adsorbate_indices", "binding"):
+        found[name] = words.indices(given[name], f"--{name.replace('_', '-')}")
+    return found | {"parameters": words.parameters(given["parameters"], asked, given["settings"] or ())}
