@@ -52,6 +52,7 @@ REACTIONS = (150, 195, 158, 159, 75, 76, 73, 174, 175, 165)
 CH, CCO, CO on Pd(111); CH, CCO on Pt(111) hollows, CO on top."""
 LOOSE = (Case("Pt", "111", "*CH4"), Case("Cu", "111", "*OH2"), Case("Pd", "100", "*OCH3"))
 """Molecules that hardly hold, or turn easily: no DFT is to be had of these, and relaxations are long."""
+ERRORS = ("scoring members", "mean of three")
 LIMIT = 0.3
 """The default limit of the spread, eV."""
 
@@ -228,10 +229,8 @@ def errors(all_scores: Sequence[Scores], steps: int, *, offsets: bool) -> dict[s
                 one_by_one.setdefault((one.adsorbate, member), []).append(energies[steps] - one.label)
         mean = np.mean([energies[steps] for energies in one.energies.values()])
         means.setdefault(one.adsorbate, []).append(float(mean - one.label))
-    return {
-        "scoring members": _mean_absolute(list(one_by_one.values()), offsets=offsets),
-        "mean of three": _mean_absolute(list(means.values()), offsets=offsets),
-    }
+    groups = ([*one_by_one.values()], [*means.values()])
+    return {what: _mean_absolute(values, offsets=offsets) for what, values in zip(ERRORS, groups, strict=True)}
 
 
 def _mean_absolute(groups: Sequence[Sequence[float]], *, offsets: bool) -> float:
@@ -243,19 +242,42 @@ def summary(all_scores: Sequence[Scores], steps: int) -> dict[str, Any]:
     """One row of the table."""
     others = [(one, member) for one in all_scores for member in one.energies if member != one.finder]
     spreads = [one.spread(steps) for one in all_scores]
+    apart = _apart(all_scores, steps)
     above = [one.energies[member][steps] - one.energies[member][FULL] for one, member in others]
     plain, removed = errors(all_scores, steps, offsets=False), errors(all_scores, steps, offsets=True)
     return {
         "force_calls": round(float(np.mean([one.calls[member][steps] for one, member in others])), 1),
-        "above_own_minimum": round(float(np.mean(above)), 3),
-        "most_above": round(float(np.max(above)), 3),
+        "above_own_minimum": round(float(np.mean(above)), 4),
+        "most_above": round(float(np.max(above)), 4),
         "spread": round(float(np.mean(spreads)), 3),
         "spread_median": round(float(np.median(spreads)), 3),
         "within_limit": f"{sum(value <= LIMIT for value in spreads)}/{len(spreads)}",
+        "finders_apart": round(float(np.mean(apart)), 3) if apart else None,
+        "finders_most_apart": round(max(apart), 3) if apart else None,
+        "pearson": round(_pearson(all_scores, steps), 2),
         "error": {key: round(value, 3) for key, value in plain.items()},
         "error_offsets_removed": {key: round(value, 3) for key, value in removed.items()},
         "left_minimum": sum(one.left[member][steps] is not None for one, member in others),
     }
+
+
+def _pearson(all_scores: Sequence[Scores], steps: int) -> float:
+    """Of the spread and the error of the members' mean."""
+    both = [
+        (one.spread(steps), abs(float(np.mean([by[steps] for by in one.energies.values()])) - one.label))
+        for one in all_scores
+        if one.label is not None
+    ]
+    return float(np.corrcoef(np.array(both).T)[0, 1])
+
+
+def _apart(all_scores: Sequence[Scores], steps: int) -> list[float]:
+    """How far apart the members' means are of the minima that two finders have of one site, eV."""
+    by_system: dict[str, list[float]] = {}
+    for one in all_scores:
+        mean = np.mean([energies[steps] for energies in one.energies.values()])
+        by_system.setdefault(one.system, []).append(float(mean))
+    return [max(means) - min(means) for means in by_system.values() if len(means) > 1]
 
 
 def main() -> None:
@@ -280,42 +302,61 @@ def main() -> None:
             print(f"{system.name}, found by {finder}: {time.monotonic() - began:.0f} s", file=sys.stderr)
     rows = {steps: summary(found, steps) for steps in STEPS}
     report.show(
-        f"{len(systems)} systems, {len(found)} candidates, scored by {len(MEMBERS)} members",
+        f"{len(systems)} systems, {len(found)} candidates, scored by {len(MEMBERS)} members; eV",
         [
             "steps",
-            "force calls",
+            "calls",
             "above own minimum",
-            "most",
             "std",
-            "median",
-            "within 0.3 eV",
+            f"within {LIMIT}",
+            "finders apart",
             "error",
-            "offsets off",
+            "error of the mean",
             "left",
         ],
         [
             [
                 "full" if steps == FULL else steps,
                 row["force_calls"],
-                row["above_own_minimum"],
-                row["most_above"],
-                row["spread"],
-                row["spread_median"],
+                f"{row['above_own_minimum']} (most {row['most_above']})",
+                f"{row['spread']} (median {row['spread_median']})",
                 row["within_limit"],
-                row["error"],
-                row["error_offsets_removed"],
+                f"{row['finders_apart']} (most {row['finders_most_apart']})",
+                *(f"{row['error'][what]} ({row['error_offsets_removed'][what]})" for what in ERRORS),
                 row["left_minimum"],
             ]
             for steps, row in rows.items()
         ],
     )
+    print("errors: mean absolute, against DFT; in brackets with one constant per adsorbate and member removed")
     result: dict[str, Any] = {"systems": len(systems), "candidates": len(found), "steps": rows}
     result["own_slab"] = round(float(np.mean(_own_slab_above(found))), 3)
     if not asked.quick:
         loose = [one for case in LOOSE for one in measure(unlabelled(case), FINDERS, members)]
+        _show_loose(loose)
         result["loose"] = [asdict(one) for one in loose]
     result["scores"] = [asdict(one) for one in found]
     report.finish(result)
+
+
+def _show_loose(found: Sequence[Scores]) -> None:
+    report.show(
+        "loose molecules: energies after 0, 3, 10 steps and in full, eV",
+        ["system", "found by", "scored by", *(str(steps) for steps in (0, 3, 10)), "full", "calls in full", "left"],
+        [
+            [
+                one.system,
+                one.finder,
+                member,
+                *(f"{one.energies[member][steps]:.3f}" for steps in (0, 3, 10, FULL)),
+                one.calls[member][FULL],
+                one.left[member][FULL],
+            ]
+            for one in found
+            for member in one.energies
+            if member != one.finder
+        ],
+    )
 
 
 def _own_slab_above(found: Sequence[Scores]) -> list[float]:

@@ -97,6 +97,10 @@ def check_table(job, members: list[str]) -> None:
     for one in sound:
         energies = {row["member"]: row["adsorption_energy"] for row in one["energies"]}
         assert sorted(energies) == sorted(members)
+        for row in one["energies"]:
+            # the finder has it as its own minimum; the others relaxed it, and say so, or how they left it
+            assert (row["relaxation_steps"] == 0) == (row["member"] == one["member"])
+            assert row["displacement"] is None or (row["relaxation_steps"] > 0 and row["left_minimum"] is None)
         assert one["score"]["mean"] == pytest.approx(np.mean(list(energies.values())), abs=1e-9)
 
 
