@@ -85,7 +85,7 @@ def _show_anomalies(table: dict[str, dict[str, Share]]) -> None:
     kinds = [*Anomaly, "any"]
     rows = [[method, *(str(row[kind]) for kind in kinds)] for method, row in table.items()]
     for name, published in PUBLISHED["anomalies"].items():
-        rows.append([f"published, {name}", *(f"{published[kind]} %" for kind in kinds)])
+        rows.append([f"published, {name}", *(f"{published[kind]} %" if kind in published else "" for kind in kinds)])
     report.show("1. Anomalies, of all relaxations", ["method", *kinds], rows)
 
 
