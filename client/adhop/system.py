@@ -103,8 +103,9 @@ def _facts(body: Mapping[str, Any]) -> list[tuple[str, str]]:
     a, b, c = cell["lengths"]
     angles = ", ".join(f"{angle:.1f}" for angle in cell["angles"])
     binding = ", ".join(f"{adsorbate['symbols'][atom]} {order['adsorbate'][atom]}" for atom in adsorbate["binding"])
+    cut = "" if body["surface"] == slab["formula"] else f", {body['surface']}"
     found = [
-        ("slab", f"{slab['formula']}, {slab['n_atoms']} atoms, {slab['thickness']:.2f} Å thick ({body['surface']})"),
+        ("slab", f"{slab['formula']}{cut}, {slab['n_atoms']} atoms, {slab['thickness']:.2f} Å thick"),
         ("cell", f"{a:.3f} x {b:.3f} x {c:.3f} Å, angles {angles}; {cell['vacuum']:.1f} Å of vacuum"),
         ("surface atoms", _some(inside, slab["surface"])),
         ("fixed atoms", f"{_some(inside, slab['fixed'])}; {slab['n_free']} of the slab are free"),
