@@ -34,7 +34,8 @@ def read(text: str, max_atoms: int) -> Reading:
         _refuse_partial(tags, sites)
         elements = Elements()
         symbols = _symbols(tags, sites, elements)
-        atoms = _expanded(CIFBlock(blocks[0].name, tags | {_TYPE: symbols}), sites, symbols)
+        atoms = CIFBlock(blocks[0].name, tags | {_TYPE: symbols}).get_atoms(fractional_occupancies=False)
+    _refuse_equivalent(said, sites, symbols)
     atoms.pbc = True
     notes = elements.notes
     notes += [f"reading the CIF: {reason}" for reason in dict.fromkeys(map(_reason, said)) if reason]
@@ -110,18 +111,15 @@ def _letters(label: str) -> str:
     return letters + (match.group(2) or "")
 
 
-def _expanded(block: CIFBlock, sites: list[str], symbols: list[str]) -> Any:
-    """The whole cell's atoms. Raises InvalidInput where two sites, symmetry counted, are the same place."""
-    try:
-        return block.get_atoms(fractional_occupancies=False)
-    except Exception as error:
-        match = re.fullmatch(r"scaled_positions (\d+) and (\d+) are equivalent", str(error))
-        if match is None:
-            raise
-        first, second = (int(index) for index in match.groups())
-        if symbols[first] != symbols[second]:
-            pair = f"{sites[first]} and {sites[second]} at one place"
-            raise InvalidInput(disordered([pair])) from error
-        raise InvalidInput(
-            f"sites {sites[first]} and {sites[second]} are the same place by the symmetry that the CIF states: list each site once"
-        ) from error
+def _refuse_equivalent(said: list[warnings.WarningMessage], sites: list[str], symbols: list[str]) -> None:
+    """Raise InvalidInput where two sites, symmetry counted, are the same place: ASE keeps the first, and warns."""
+    for warning in said:
+        match = re.search(r"scaled_positions (\d+) and (\d+) are equivalent", str(warning.message))
+        if match is not None:
+            first, second = (int(index) for index in match.groups())
+            if symbols[first] != symbols[second]:
+                raise InvalidInput(disordered([f"{sites[first]} and {sites[second]} at one place"]))
+            raise InvalidInput(
+                f"sites {sites[first]} and {sites[second]} are the same place by the symmetry that the CIF states: list each site "
+                "once"
+            )
