@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from local import demo as demonstration
-from local import service
+from local import hosting, service
 from shared.child import StartError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
@@ -36,6 +36,10 @@ def up(folder: Folder = service.FOLDER, port: Port = None) -> None:
                 start_new_session=True,
             )
         found = _wait_for(folder, server, log)
+    elif (asked := hosting.asked()).named and list(asked.members) != found.members:
+        print(
+            f"it hosts {', '.join(found.members)} already: `make down`, then `make up`, to host {', '.join(asked.members)}"
+        )
     print(f"Adhop is up at {found.url}")
     print(f"  export ADHOP_URL={found.url} ADHOP_KEY=$(cat {found.key_file})")
     print(f"  logs in {found.logs}; `make down` stops it")
@@ -63,7 +67,13 @@ def remove(folder: Folder = service.FOLDER) -> None:
 def status(folder: Folder = service.FOLDER) -> None:
     """Say what runs."""
     found = service.running(folder)
-    print("nothing is running" if found is None else f"up at {found.url} (pid {found.pid}, logs in {found.logs})")
+    if found is None:
+        print("nothing is running")
+        return
+    print(f"up at {found.url} (pid {found.pid}, logs in {found.logs})")
+    print(f"  members: {', '.join(found.members)}")
+    for name, value in found.settings.items():
+        print(f"  {name}={value}")
 
 
 @app.command()

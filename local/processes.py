@@ -32,6 +32,11 @@ def potentials(members: Sequence[str], name: str = "potentials") -> Role:
     return Role(name, worker_command([member_queue(member) for member in members], name))
 
 
+def verify(members: Sequence[str]) -> Role:
+    """Compares the members' checkpoints with the registry; ends with 1 where one isn't there."""
+    return Role("verify-members", ("python", "-m", "worker.models", "verify", *members))
+
+
 def create_user(name: str, role: str) -> Role:
     """Makes a user and prints a key, once."""
     return Role("create-user", ("python", "-m", "shared.database.admin", "create-user", name, "--role", role))

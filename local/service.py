@@ -13,11 +13,13 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from local import hosting as hosted
+from local.hosting import Hosting
 from local.ports import free_port, is_free
 from local.postgres import Postgres
 from local.stack import ROOT, Stack, start_service, stop_signals
@@ -25,9 +27,6 @@ from shared.child import StartError
 
 FOLDER = ROOT / ".adhop"
 DEFAULT_PORT = 8000
-MEMBERS = ("chgnet-0.3.0", "sevennet-0", "chgnet-r2scan")
-_GIB = 1024**3
-_MEMORY_PER_WORKER = 3 * _GIB
 _READY_TIMEOUT_S = 180.0
 _STOP_TIMEOUT_S = 90.0
 
@@ -42,13 +41,10 @@ class Running:
     url: str
     key_file: str
     logs: str
-
-
-def workers_here(cores: int | None = None, memory: int | None = None) -> int:
-    """How many potentials workers this machine carries without a GPU: one a core, two at most, 3 GiB each."""
-    cores = os.cpu_count() or 1 if cores is None else cores
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if memory is None else memory
-    return max(1, min(2, cores, memory // _MEMORY_PER_WORKER))
+    members: list[str] = field(default_factory=list)
+    """Hosted by its potentials workers."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """ADHOP_... of its processes, besides what the stack itself decides."""
 
 
 @contextmanager
@@ -64,19 +60,21 @@ def claimed(folder: Path) -> Iterator[bool]:
             yield True
 
 
-def serve(
-    folder: Path, *, port: int | None = None, members: Sequence[str] = MEMBERS, tell: Callable[[str], None] = print
-) -> None:
-    """Run the service in this process until a signal ends it. port: None takes 8000, or a free one where that is taken."""
+def serve(folder: Path, *, port: int | None = None, tell: Callable[[str], None] = print) -> None:
+    """Run the service in this process until a signal ends it, with the members and the settings that the environment names. port:
+    None takes 8000, or a free one where that is taken."""
+    hosting = hosted.asked()
+    for name in hosting.unknown:
+        tell(f"{name} is no setting, and does nothing")
     with claimed(folder) as ours, stop_signals():
         if not ours:
             raise StartError(f"a service runs in {folder} already")
         try:
-            with Stack(folder) as stack:
+            with Stack(folder, hosting.settings) as stack:
                 stack.port = _port(port)
-                start_service(stack, members, workers_here(), tell)
+                start_service(stack, hosting, tell)
                 stack.wait_ready(_READY_TIMEOUT_S, tell)
-                _record(folder, stack)
+                _record(folder, stack, hosting)
                 tell(f"ready: {stack.url}")
                 while True:
                     for line in stack.watch():
@@ -129,8 +127,16 @@ def _port(asked: int | None) -> int:
     return asked
 
 
-def _record(folder: Path, stack: Stack) -> None:
-    me = Running(os.getpid(), _started(os.getpid()) or 0, stack.url, str(stack.key_file), str(stack.logs))
+def _record(folder: Path, stack: Stack, hosting: Hosting) -> None:
+    me = Running(
+        os.getpid(),
+        _started(os.getpid()) or 0,
+        stack.url,
+        str(stack.key_file),
+        str(stack.logs),
+        list(hosting.members),
+        dict(hosting.settings),
+    )
     half = folder / "running.json.half"
     half.write_text(json.dumps(asdict(me)))
     half.replace(folder / "running.json")

@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 
 from local import processes
+from local.hosting import Hosting
 from local.ports import LOOPBACK, free_port
 from local.postgres import Postgres
 from local.processes import Role
@@ -26,6 +27,7 @@ from shared.supervision import Watched
 
 ROOT = Path(__file__).resolve().parent.parent
 DATABASE = "adhop"
+_EVERYWHERE = ("0.0.0.0", "localhost")
 _GRACE_S = 60.0
 """Longer than what the workers' own supervisor waits for them."""
 
@@ -65,8 +67,9 @@ class Stack:
 
     @property
     def url(self) -> str:
-        """Address of the front end."""
-        return f"http://{LOOPBACK}:{self.port}"
+        """Address of the front end: of this machine, unless a setting has it listen at one address alone."""
+        host = self._variables.get("ADHOP_HOST", LOOPBACK)
+        return f"http://{LOOPBACK if host in _EVERYWHERE else host}:{self.port}"
 
     @property
     def key_file(self) -> Path:
@@ -184,19 +187,28 @@ class Stack:
         }
 
 
-def start_service(
-    stack: Stack, members: Sequence[str], workers: int, tell: Callable[[str], None] = lambda _: None
-) -> None:
-    """All of it: servers, key, front end, dispatcher, a CPU worker, and potentials workers that host `members`: one a
-    CUDA device, or `workers` on the CPU."""
+def start_service(stack: Stack, hosting: Hosting, tell: Callable[[str], None] = lambda _: None) -> None:
+    """All of it: servers, key, front end, dispatcher, a CPU worker, and potentials workers that host the members: one a CUDA
+    device, or so many on the CPU. Raises StartError, where members were named also for one that isn't there."""
     tell("PostgreSQL and Valkey")
     stack.start_servers()
-    tell("front end, dispatcher, workers")
+    members = ",".join(hosting.members)
+    if hosting.named:
+        _verify(stack, hosting.members, members)
+    tell(f"front end, dispatcher, workers that host {', '.join(hosting.members)}")
     stack.make_key()
     stack.start(processes.API)
     stack.start(processes.DISPATCHER)
     stack.start(processes.CPU)
-    stack.start(processes.UP, {"ADHOP_MEMBERS": ",".join(members), "ADHOP_CPU_WORKERS": str(workers)})
+    stack.start(processes.UP, {"ADHOP_MEMBERS": members, "ADHOP_CPU_WORKERS": str(hosting.workers)})
+
+
+def _verify(stack: Stack, members: Sequence[str], named: str) -> None:
+    try:
+        stack.run(processes.verify(members))
+    except StartError as error:
+        why = str(error).splitlines()[-1].removeprefix("adhop: ")
+        raise StartError(f"ADHOP_MEMBERS={named}: {why}") from None
 
 
 def _command(role: Role) -> list[str]:

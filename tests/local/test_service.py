@@ -13,12 +13,11 @@ import pytest
 
 from local import processes, service
 from local.ports import LOOPBACK, answers, free_port, is_free
-from local.service import Running, claimed, running, workers_here
+from local.service import Running, claimed, running
 from shared.child import StartError
 from shared.queues import CPU_QUEUE, member_queue
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-GIB = 1024**3
 
 CLAIM = """
 import sys
@@ -50,14 +49,6 @@ def record(folder: Path, pid: int, started: int) -> Running:
     found = Running(pid, started, "http://127.0.0.1:1", "key", "logs")
     (folder / "running.json").write_text(json.dumps(asdict(found)))
     return found
-
-
-@pytest.mark.parametrize(
-    ("cores", "memory", "workers"),
-    [(1, 64 * GIB, 1), (2, 64 * GIB, 2), (64, 512 * GIB, 2), (8, 6 * GIB, 2), (8, 6 * GIB - 1, 1), (8, GIB, 1)],
-)
-def test_workers_are_one_a_core_with_three_gib_each_and_never_more_than_two_or_none(cores, memory, workers):
-    assert workers_here(cores, memory) == workers
 
 
 def test_a_folder_is_claimed_by_one_process_at_a_time(tmp_path):

@@ -12,6 +12,8 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from adhop import Client, RequestRefused
+from ase.build import fcc111
 
 from local import service
 from local.postgres import Postgres
@@ -19,13 +21,15 @@ from local.postgres import Postgres
 pytestmark = [pytest.mark.stack, pytest.mark.potentials]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+QUICK = {"placement": {"count": 1}, "hopping": {"hops": 0}}
 
 
 class Shell:
     """Runs `python -m local ...`, and knows every process that descends from it by a variable in its environment."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **variables: str) -> None:
         self.folder = folder
+        self.variables = variables
         self._mark = f"TEST_MARK={uuid4()}"
 
     def start(self, *words: str) -> subprocess.Popen[str]:
@@ -33,7 +37,7 @@ class Shell:
         return subprocess.Popen(
             [sys.executable, "-m", "local", *words, "--folder", str(self.folder)],
             cwd=ROOT,
-            env={**os.environ, name: value},
+            env={**os.environ, **self.variables, name: value},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -100,6 +104,44 @@ def test_up_serves_until_down_and_leaves_nothing_behind(shell):
     assert shell.run("remove") == (0, "nothing is running\n")
     assert not data.exists()
     assert not shell.folder.exists()
+
+
+def test_up_hosts_the_members_that_are_named_with_the_settings_of_the_environment(tmp_path):
+    shell = Shell(
+        tmp_path / "home", ADHOP_MEMBERS="emt", ADHOP_CPU_WORKERS="1", ADHOP_MAX_ATOMS="20", ADHOP_LEASE_S="7"
+    )
+    try:
+        code, said = shell.run("up")
+        assert code == 0, said
+        found = service.running(shell.folder)
+        assert found is not None
+        with Client(found.url, Path(found.key_file).read_text().strip()) as client:
+            hosted = {one["name"] for one in client.models() if one["workers"]}
+            job = client.submit(bulk="Pt", miller="111", adsorbate="*CO", min_depth=4, min_width=5, parameters=QUICK)
+            assert (job.body["search_members"], job.body["score_members"]) == (["emt"], ["emt"])
+            assert job.wait(progress=False, timeout_s=120).state == "succeeded"
+            with pytest.raises(RequestRefused, match="at most 18 fit here"):
+                client.submit(slab=fcc111("Pt", (3, 3, 3), vacuum=8, periodic=True), adsorbate="*CO")
+        assert hosted == {"emt"}
+        status = shell.run("status")[1]
+        assert "members: emt\n" in status
+        assert "ADHOP_LEASE_S=7\n" in status
+        assert found.key_file not in status
+        shell.variables = {"ADHOP_MEMBERS": "chgnet-0.3.0"}
+        assert "it hosts emt already" in shell.run("up")[1]
+    finally:
+        shell.run("remove")
+    assert shell.left() == []
+
+
+def test_a_member_that_is_not_there_is_refused_by_name(tmp_path):
+    shell = Shell(tmp_path / "home", ADHOP_MEMBERS="emt,nonesuch")
+    code, said = shell.run("up")
+    assert code == 1
+    assert "ADHOP_MEMBERS=emt,nonesuch: no member is called 'nonesuch'; known are emt, " in said
+    assert "Traceback" not in said
+    assert shell.left() == []
+    shell.run("remove")
 
 
 def test_a_port_that_was_asked_for_and_is_taken_is_an_error(shell):

@@ -10,7 +10,7 @@ from adhop import Client, Job
 from ase.build import fcc111
 from ase.constraints import FixAtoms
 
-from local import processes, service
+from local import hosting, processes
 from local.postgres import Postgres
 from local.stack import Stack
 
@@ -29,7 +29,7 @@ def stack(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Itera
         made.start_servers()
         made.make_key()
         made.start(processes.API)
-        start_workers(made, *service.MEMBERS)
+        start_workers(made, *hosting.MEMBERS)
         made.wait_ready(120)
         yield made
     postgres.drop_database("offline")
@@ -54,7 +54,7 @@ def test_carbon_monoxide_binds_through_carbon_the_same_after_a_kill(client: Clie
     assert (carbon.symbol, oxygen.symbol) == ("C", "O")
     assert 1.10 < lowest.get_distance(carbon.index, oxygen.index, mic=True) < 1.25
     assert carbon.z < oxygen.z
-    for name in service.MEMBERS:
+    for name in hosting.MEMBERS:
         assert -3 < lowest.info[f"adsorption_energy_{name}"] < -0.5
 
     killed = submit(client)
@@ -80,7 +80,7 @@ def test_every_candidate_has_an_energy_of_each_member(client: Client):
     assert len(distinct) >= 3
     for candidate in distinct:
         energies = {one["member"]: one["adsorption_energy"] for one in candidate["energies"]}
-        assert sorted(energies) == sorted(service.MEMBERS)
+        assert sorted(energies) == sorted(hosting.MEMBERS)
         values = np.array(list(energies.values()))
         assert candidate["score"]["mean"] == pytest.approx(values.mean(), abs=1e-9)
         assert candidate["score"]["std"] == pytest.approx(values.std(ddof=1), abs=1e-9)
