@@ -71,6 +71,8 @@ def _poscar(text: str, max_atoms: int) -> None:
     if len(lines) < 8:
         raise InvalidInput("a POSCAR has at least eight lines")
     symbols, counts = lines[5].split(), lines[6].split("!")[0].split()
+    if len(symbols) > max_atoms:
+        raise InvalidInput(f"{len(symbols)} elements are too many: at most {max_atoms} atoms fit here")
     if not symbols or any(symbol[0].isdigit() for symbol in symbols):
         raise InvalidInput("line 6 of the POSCAR must name the elements (the VASP 5 form)")
     atoms = [_whole(count, "line 7 of the POSCAR must count the atoms of each element") for count in counts]
