@@ -134,7 +134,18 @@ BulkInput = Annotated[
     Discriminator(_bulk_tag),
 ]
 _TAGS = frozenset(
-    {"by-name", "molecule", "one-element", "compound", "text-or-arrays", "extxyz", "cif", "poscar", "ase-json", "arrays"}
+    {
+        "by-name",
+        "molecule",
+        "one-element",
+        "compound",
+        "text-or-arrays",
+        "extxyz",
+        "cif",
+        "poscar",
+        "ase-json",
+        "arrays",
+    }
 )
 """Names that pydantic puts into error locations for the branch of a union; no field is called so."""
 

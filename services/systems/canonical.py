@@ -73,7 +73,7 @@ def canonical(slab: Structure) -> Canonical:
     lowest = float(heights.min())
     cell = np.array([[u @ axes[0], 0, 0], [v @ axes[0], v @ axes[1], 0], [0, 0, abs(float(slab.cell[2] @ normal))]])
     positions = np.column_stack([flat @ cell[:2, :2], heights - lowest])
-    cell, positions = np.round(cell / _STEP) * _STEP, np.round(positions / _STEP) * _STEP
+    cell, positions = np.round(cell / _STEP) * _STEP + 0.0, np.round(positions / _STEP) * _STEP + 0.0
     order = _order(slab.numbers, positions)
     form = Structure(
         numbers=slab.numbers,
@@ -105,7 +105,7 @@ def upright(slab: Structure, numbers: Integers, positions: Floats) -> Floats:
             break
     turned = across * np.exp(1j * angle)
     upright = np.column_stack([turned.real, turned.imag, mine[:, 2]])
-    return np.asarray(np.round(upright / _STEP) * _STEP, dtype=np.float64)
+    return np.asarray(np.round(upright / _STEP) * _STEP + 0.0, dtype=np.float64)
 
 
 def _frames(a: Floats, b: Floats, normal: Floats) -> list[tuple[Floats, Floats]]:
