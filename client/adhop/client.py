@@ -31,6 +31,7 @@ class Client(Connection):
         adsorbate_indices: Iterable[int] | None = None,
         binding: Iterable[int] | None = None,
         miller: str | Iterable[int] | None = None,
+        conventional: bool | None = None,
         termination: int | None = None,
         top: bool | None = None,
         min_depth: float | None = None,
@@ -38,6 +39,10 @@ class Client(Connection):
         vacuum: float | None = None,
         crystal: str | None = None,
         a: float | None = None,
+        c: float | None = None,
+        u: float | None = None,
+        prototype: str | None = None,
+        elements: str | Iterable[str] | None = None,
         parameters: Mapping[str, Any] | None = None,
         name: str | None = None,
         priority: int | None = None,
@@ -46,10 +51,12 @@ class Client(Connection):
         or a bulk with a Miller index and an adsorbate.
 
         Structures are Atoms, pymatgen's objects, or files. Indices count from 0 and may be a list, a range, an array or a mask.
-        Of a bulk's cut: miller, also as a text such as "111"; termination, counted from 0; top, False for the other side; min_depth,
-        min_width and vacuum, Å; crystal and a (Å) of a bulk named by its element.
-        parameters: as in the server's JobParameters, such as {"hopping": {"hops": 20}, "seed": 3}. Raises RequestRefused with what
-        to change.
+        A bulk may also be a prototype with its elements, such as prototype="rutile", elements=("Ti", "O"); lattice constants a and
+        c, Å, and u where they aren't the usual ones, as with crystal for a bulk named by its element. Of its cut: miller, also as a
+        text such as "111", of the cell given unless conventional; termination, counted from 0; top, False for the other side;
+        min_depth, min_width and vacuum, Å.
+        parameters: as in the server's JobParameters, such as {"hopping": {"hops": 20}, "seed": 3}. What the server ignored or
+        simplified is printed to standard error, and is in the job's `warnings`. Raises RequestRefused with what to change.
         """
         request = submission.body(
             adslab=adslab,
@@ -59,6 +66,7 @@ class Client(Connection):
             adsorbate_indices=adsorbate_indices,
             binding=binding,
             miller=miller,
+            conventional=conventional,
             termination=termination,
             top=top,
             min_depth=min_depth,
@@ -66,11 +74,16 @@ class Client(Connection):
             vacuum=vacuum,
             crystal=crystal,
             a=a,
+            c=c,
+            u=u,
+            prototype=prototype,
+            elements=elements,
             parameters=parameters,
             name=name,
             priority=priority,
         )
-        return Job(self, self.request("POST", "/v1/jobs", json=request, idempotency_key=str(uuid.uuid4())))
+        answer = self.request("POST", "/v1/jobs", json=request, idempotency_key=str(uuid.uuid4()))
+        return Job(self, answer).tell_warnings()
 
     def system(self, **asked: Any) -> System:
         """What a job of these arguments, those of `submit`, would compute: slab, placements, references, cost, warnings. Nothing is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from adhop import inputs
 from adhop.errors import AdhopError
 from adhop.inputs import StructureLike
 
-_CUT = ("termination", "top", "min_depth", "min_width", "vacuum")
+_CUT = ("conventional", "termination", "top", "min_depth", "min_width", "vacuum")
 
 
 def body(
@@ -21,6 +22,7 @@ def body(
     adsorbate_indices: Iterable[int] | None = None,
     binding: Iterable[int] | None = None,
     miller: str | Iterable[int] | None = None,
+    conventional: bool | None = None,
     termination: int | None = None,
     top: bool | None = None,
     min_depth: float | None = None,
@@ -28,23 +30,30 @@ def body(
     vacuum: float | None = None,
     crystal: str | None = None,
     a: float | None = None,
+    c: float | None = None,
+    u: float | None = None,
+    prototype: str | None = None,
+    elements: str | Iterable[str] | None = None,
     parameters: Mapping[str, Any] | None = None,
     name: str | None = None,
     priority: int | None = None,
 ) -> dict[str, Any]:
     """Of `Client.submit` and `Client.system`, with their arguments. Raises AdhopError for what doesn't belong together."""
     cut = {"termination": termination, "top": top, "min_depth": min_depth, "min_width": min_width, "vacuum": vacuum}
-    bulks = {"miller": miller, "crystal": crystal, "a": a} | cut
-    if sum(kind is not None for kind in (adslab, slab, bulk)) != 1:
-        raise AdhopError("give exactly one of adslab, slab and bulk")
-    if bulk is None:
+    crystals = {"crystal": crystal, "a": a, "c": c, "u": u, "elements": elements}
+    bulks = {"miller": miller, "conventional": conventional} | crystals | cut
+    if bulk is not None and prototype is not None:
+        raise AdhopError("a prototype is a bulk: give one of the two")
+    if sum(kind is not None for kind in (adslab, slab, bulk, prototype)) != 1:
+        raise AdhopError("give exactly one of adslab, slab and bulk (or a prototype)")
+    if bulk is None and prototype is None:
         _refuse(bulks, "is of the cut of a bulk, and no bulk is given")
     if adslab is not None:
         _refuse({"adsorbate": adsorbate}, "is in the adslab already: give adsorbate_indices, or OC20 tags")
         made = _adslab(adslab, adsorbate_indices, binding)
     else:
         _refuse({"adsorbate_indices": adsorbate_indices}, "is of an adslab, and none is given")
-        made = _slab(slab) if slab is not None else _bulk(bulk, bulks)
+        made = _slab(slab) if slab is not None else _bulk(bulk, prototype, bulks)
         made["adsorbate"] = _adsorbate(adsorbate, binding)
     return {"input": made} | present(name=name, parameters=parameters, priority=priority)
 
@@ -68,16 +77,34 @@ def _slab(given: StructureLike) -> dict[str, Any]:
     return {"kind": "slab", "slab": inputs.structure(given)}
 
 
-def _bulk(given: str | StructureLike | None, asked: Mapping[str, Any]) -> dict[str, Any]:
-    if given is None or asked["miller"] is None:
+def _bulk(given: str | StructureLike | None, prototype: str | None, asked: Mapping[str, Any]) -> dict[str, Any]:
+    if asked["miller"] is None:
         raise AdhopError("a bulk needs its Miller index: miller=(1, 1, 1)")
+    crystal = _prototype(prototype, asked) if given is None else _crystal(given, asked)
+    made = {"kind": "bulk", "bulk": crystal, "miller": inputs.miller(asked["miller"])}
+    return made | present(**{name: asked[name] for name in _CUT})
+
+
+def _prototype(name: str | None, asked: Mapping[str, Any]) -> dict[str, Any]:
+    _refuse({"crystal": asked["crystal"]}, "is of a bulk named by its element; a prototype is a crystal")
+    elements = asked["elements"]
+    if elements is None:
+        raise AdhopError('a prototype needs its elements in the order of the formula: elements=("Ti", "O") of rutile')
+    listed = (
+        re.findall(r"[A-Z][a-z]?|[^\s,]", elements) if isinstance(elements, str) else [str(one) for one in elements]
+    )
+    return {"prototype": name, "elements": listed} | present(a=asked["a"], c=asked["c"], u=asked["u"])
+
+
+def _crystal(given: str | StructureLike, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """A bulk that is a structure, or named by its element."""
+    _refuse({name: asked[name] for name in ("elements", "u")}, "is of a prototype, and none is given")
     crystal = inputs.bulk(given, asked["crystal"], asked["a"])
     if "format" in crystal:
         _refuse(
-            {name: asked[name] for name in ("crystal", "a")}, "is of a bulk named by its element; this one has its own"
+            {name: asked[name] for name in ("crystal", "a", "c")}, "is of a bulk that is named; this one has its own"
         )
-    made = {"kind": "bulk", "bulk": crystal, "miller": inputs.miller(asked["miller"])}
-    return made | present(**{name: asked[name] for name in _CUT})
+    return crystal | present(c=asked["c"])
 
 
 def _adsorbate(given: str | StructureLike | None, binding: Iterable[int] | None) -> Any:

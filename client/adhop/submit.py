@@ -11,7 +11,8 @@ from adhop import submit_options as options
 from adhop import terminal, words
 
 _AS_THEY_ARE = (
-    "adslab", "slab", "bulk", "adsorbate", "miller", "termination", "top", "min_depth", "min_width", "vacuum", "crystal", "a",
+    "adslab", "slab", "bulk", "prototype", "elements", "crystal", "a", "c", "u", "adsorbate",
+    "miller", "conventional", "termination", "top", "min_depth", "min_width", "vacuum",
 )  # fmt: skip
 """Options that the client takes by the same name and value."""
 
@@ -22,16 +23,21 @@ def submit(
     slab: options.Slab = None,
     adslab: options.Adslab = None,
     bulk: options.Bulk = None,
+    prototype: options.Prototype = None,
+    elements: options.Elements = None,
+    crystal: options.Crystal = None,
+    a: options.A = None,
+    c: options.C = None,
+    u: options.U = None,
     binding: options.Binding = None,
     adsorbate_indices: options.AdsorbateIndices = None,
     miller: options.Miller = None,
+    conventional: options.Conventional = None,
     termination: options.Termination = None,
     top: options.Top = None,
     min_depth: options.MinDepth = None,
     min_width: options.MinWidth = None,
     vacuum: options.Vacuum = None,
-    crystal: options.Crystal = None,
-    a: options.LatticeConstant = None,
     placements: options.Placements = None,
     mode: options.Mode = None,
     hops: options.Hops = None,
@@ -49,7 +55,7 @@ def submit(
     priority: options.Priority = None,
     wait: options.Wait = False,
 ) -> None:
-    """Submit a job: --slab and --adsorbate, or --bulk, --miller and --adsorbate, or --adslab.
+    """Submit a job: --slab and --adsorbate, or --bulk (or --prototype), --miller and --adsorbate, or --adslab.
 
     Parameters come from --parameters, then from the options here, then from --set: what comes later counts.
     """

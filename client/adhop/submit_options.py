@@ -24,6 +24,26 @@ Adslab = Annotated[
     typer.Option(help="File with adsorbate and slab: OC20 tags, or --adsorbate-indices.", rich_help_panel=STRUCTURES),
 ]
 Bulk = Annotated[str | None, typer.Option(help="Element, or file with the crystal.", rich_help_panel=STRUCTURES)]
+Prototype = Annotated[
+    str | None,
+    typer.Option(help="In place of --bulk: rocksalt, rutile, perovskite, L1_2 or another.", rich_help_panel=STRUCTURES),
+]
+Elements = Annotated[
+    str | None,
+    typer.Option(help="Its elements in the order of the formula: Ti,O of rutile.", rich_help_panel=STRUCTURES),
+]
+Crystal = Annotated[
+    str | None, typer.Option(help="Of a bulk named by its element, such as fcc.", rich_help_panel=STRUCTURES)
+]
+A = Annotated[
+    float | None,
+    typer.Option("--a", help="Lattice constant of a bulk that is named, Å.", rich_help_panel=STRUCTURES),
+]
+C = Annotated[float | None, typer.Option("--c", help="Its second one, Å.", rich_help_panel=STRUCTURES)]
+U = Annotated[
+    float | None,
+    typer.Option("--u", help="Internal coordinate of wurtzite and rutile.", rich_help_panel=STRUCTURES),
+]
 Binding = Annotated[
     str | None,
     typer.Option(help="Binding atoms of a molecule given as a file, counted from 0: 0,1", rich_help_panel=STRUCTURES),
@@ -39,6 +59,14 @@ Miller = Annotated[
     str | None,
     typer.Option(help="Miller index: 1,1,1 or 111; of a hexagonal crystal also 0,0,0,1.", rich_help_panel=CUT),
 ]
+Conventional = Annotated[
+    bool | None,
+    typer.Option(
+        "--conventional/--as-given",
+        help="Whether the index is of the standard conventional cell, or of the cell given.",
+        rich_help_panel=CUT,
+    ),
+]
 Termination = Annotated[
     int | None, typer.Option(help="Which termination along the index, counted from 0.", rich_help_panel=CUT)
 ]
@@ -51,9 +79,6 @@ MinWidth = Annotated[
     float | None, typer.Option(help="Least extent of the cell along both surface vectors, Å.", rich_help_panel=CUT)
 ]
 Vacuum = Annotated[float | None, typer.Option(help="Empty space above the slab, Å.", rich_help_panel=CUT)]
-Crystal = Annotated[str | None, typer.Option(help="Of a bulk named by its element, such as fcc.", rich_help_panel=CUT)]
-LatticeConstant = Annotated[float | None, typer.Option("--a", help="Its lattice constant, Å.", rich_help_panel=CUT)]
-
 Placements = Annotated[int | None, typer.Option(help="How many placements walkers start from.", rich_help_panel=SEARCH)]
 Mode = Annotated[
     Literal["heuristic", "random_site_heuristic", "random"] | None,

@@ -70,6 +70,36 @@ def test_every_option_of_a_submission_is_reached(service, adhop, tmp_path):
     assert "Pt [red](111)[/]" in " ".join(adhop("jobs")[1].split())  # a name is never a style
 
 
+def test_prototypes_and_conventional_cells_are_reached(service, adhop):
+    job = stored(
+        service,
+        adhop(
+            "submit", "--prototype", "rutile", "--elements", "Ti,O", "--a", "4.59", "--c", "2.96", "--u", "0.31",
+            "--miller", "1,1,0", "--conventional", "--adsorbate", "*O", "--score-members", "direct", "--search-members", "direct",
+        ),
+    )  # fmt: skip
+    assert sorted(job.submission["numbers"]) == [8, 8, 8, 8, 22, 22]
+    assert job.submission["conventional"] is True
+    zinc = adhop(
+        "show",
+        "--bulk",
+        "Pt",
+        "--crystal",
+        "hcp",
+        "--a",
+        "2.8",
+        "--c",
+        "4.6",
+        "--miller",
+        "0,0,0,1",
+        "--adsorbate",
+        "*CO",
+    )
+    assert zinc[0] == 0, zinc[2]
+    code, _, why = adhop("submit", "--prototype", "rutile", "--miller", "110", "--adsorbate", "*CO")
+    assert (code, "a prototype needs its elements" in why) == (1, True)
+
+
 @pytest.mark.parametrize("index", ["110", "1,1,0", "1 1 0", "(1 1 0)", "1, 1, 0"])
 def test_miller_indices_are_written_in_many_ways(service, adhop, index):
     assert stored(service, adhop(*CUT, "--miller", index)).submission["miller"] == [1, 1, 0]
@@ -116,7 +146,7 @@ def test_files_are_known_by_their_name_or_their_content(service, adhop, tmp_path
         (("submit", "--slab", "absent.cif", "--adsorbate", "*CO"), "absent.cif can't be read"),
         (("submit", "--slab", "absent.cif", "--adsorbate", "*CO", "--vacuum", "12"), "vacuum is of the cut of a bulk"),
         (("submit", "--adslab", "a.cif", "--adsorbate-indices", "one"), "--adsorbate-indices 'one': give atoms by their indices"),
-        (("submit", "--adsorbate", "*CO"), "give exactly one of adslab, slab and bulk"),
+        (("submit", "--adsorbate", "*CO"), "give exactly one of adslab, slab and bulk (or a prototype)"),
         (("submit", "--frob"), "No such option: --frob"),
         (("frob",), "No such command 'frob'"),
         (("minima",), "Missing argument"),
