@@ -26,6 +26,7 @@ class Job:
     def __init__(self, connection: Connection, body: dict[str, Any]) -> None:
         self._connection = connection
         self._body = body
+        self._told: set[str] = set()
 
     def __repr__(self) -> str:
         return f"Job({self.id}, {self.state}: {self._body['adsorbate']} on {self._body['surface']})"
@@ -45,8 +46,16 @@ class Job:
 
     @property
     def warnings(self) -> list[str]:
-        """What was ignored, simplified or decided for you when the job was read."""
+        """What was ignored, simplified or decided for you, when the job was read and in the search."""
         return list(self._body.get("warnings") or ())
+
+    def tell_warnings(self) -> Job:
+        """Print to standard error those that were not printed before, as `Client.submit` and `wait` do."""
+        for warning in self.warnings:
+            if warning not in self._told:
+                console(stderr=True).print(f"note: {warning}", highlight=False, markup=False, soft_wrap=True)
+        self._told.update(self.warnings)
+        return self
 
     @property
     def body(self) -> dict[str, Any]:
@@ -71,6 +80,7 @@ class Job:
                 time.sleep(interval_s)
                 self.refresh()
                 panel.show(self._body)
+        self.tell_warnings()
         if self.state == "cancelled":
             raise JobCancelled(f"job {self.id} was cancelled")
         if self.state == "failed":

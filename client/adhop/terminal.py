@@ -26,8 +26,7 @@ def say(text: object) -> None:
 
 def warn(job: Job) -> None:
     """What was ignored, simplified or decided when the job was read."""
-    for warning in job.warnings:
-        make_console(stderr=True).print(f"note: {warning}", highlight=False, markup=False, soft_wrap=True)
+    job.tell_warnings()
 
 
 def table(first: str, *headings: str) -> Table:
