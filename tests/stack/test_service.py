@@ -87,6 +87,16 @@ def test_a_job_from_atoms_to_minima_and_files(client: Client, tmp_path, capsys):
     assert progress["force_calls"] > 50
     assert progress["evaluations"]["done"] == progress["evaluations"]["total"] > 0
 
+    shown = job.system()
+    assert (shown.body["stored"], len(shown)) == (True, 3)
+    assert (shown.body["cost"]["walkers"], shown.body["cost"]["hops_most"]) == (3, 9)
+    assert shown.body["cost"]["seconds"] > 0  # by this very job
+    assert shown.body["references"][0]["statement"] == job.minima_body()["reference"]
+    before = client.system(slab=slab(), adsorbate="*CO", parameters=QUICK)
+    assert [atoms.positions.tolist() for atoms in before.placements] == [
+        atoms.positions.tolist() for atoms in shown.placements
+    ]
+
     minima = job.minima()
     assert [atoms.info["rank"] for atoms in minima] == list(range(len(minima)))
     assert minima[0].get_chemical_symbols()[-2:] == ["C", "O"]
@@ -219,7 +229,7 @@ def test_the_command_line_submits_watches_and_lists(client: Client, service: Sta
     def adhop(*words: str) -> str:
         answer = CliRunner().invoke(app, list(words), env=environment, catch_exceptions=False)
         assert answer.exit_code == 0, answer.output
-        return answer.output
+        return answer.stdout
 
     job_id = adhop(
         "submit", "--slab", str(file), "--adsorbate", "*CO", "--placements", "2", "--hops", "1", "--seed", "1"
@@ -232,6 +242,22 @@ def test_the_command_line_submits_watches_and_lists(client: Client, service: Sta
     adhop("minima", job_id, "-o", str(tmp_path / "out.extxyz"))
     assert len(read(tmp_path / "out.extxyz", ":")) == 1
     assert "emt" in adhop("models")
+
+    adhop("minima", job_id, "--all", "-o", str(tmp_path / "all.extxyz"))
+    frames, listed = read(tmp_path / "all.extxyz", ":"), client.job(job_id).candidates()
+    assert sorted(frame.info["candidate"] for frame in frames) == [one["id"] for one in listed]
+    assert [frame.info["rank"] for frame in frames] == [0] + [None] * (len(listed) - 1)
+    assert all(frame.info["verdict"] for frame in frames)
+    computed = frames[-1]
+    assert computed.get_potential_energy() == computed.info["energy_emt"]
+    computed.calc = EMT_of_ase()  # atoms and constraints are those that were searched, so the energy is too
+    assert computed.get_potential_energy() == pytest.approx(computed.info["energy_emt"], abs=2e-3)
+    computed.info["adsorption_energy"] = -1.25
+    write(tmp_path / "all.extxyz", frames, format="extxyz")
+    said = adhop("feed", str(tmp_path / "all.extxyz"), "--functional", "RPBE", "--code", "VASP 6.4.3")
+    assert said.strip() == "-1.250 eV (RPBE, VASP 6.4.3), relative to relaxed clean slab + CO(g)"
+    fed = {one["id"]: len(one["reference_energies"]) for one in client.job(job_id).candidates()}
+    assert fed == {one["id"]: int(one["id"] == computed.info["candidate"]) for one in listed}
 
 
 def count_jobs(opened: Sessions) -> int:
