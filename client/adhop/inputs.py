@@ -16,6 +16,7 @@ import numpy as np
 from ase import Atoms
 from ase.constraints import FixAtoms, FixCartesian, FixScaled
 
+from adhop import smiles
 from adhop.errors import AdhopError
 
 
@@ -203,7 +204,9 @@ def _is_number(word: str) -> bool:
 
 
 def adsorbate(given: str | StructureLike, binding: Iterable[int] | None) -> Any:
-    """An OC20 name such as `*CO`, or a molecule with the indices of its binding atoms."""
+    """An OC20 name such as `*CO`, or a molecule with the indices of its binding atoms; `smiles:CCO` is one by its SMILES."""
+    if isinstance(given, str) and given.startswith(smiles.PREFIX):
+        given = smiles.molecule(given.removeprefix(smiles.PREFIX))
     if isinstance(given, str) and _is_name(given):
         return given
     molecule = structure(given)

@@ -16,7 +16,7 @@ FILES = "extxyz, xyz, cif, ASE's json, POSCAR, CONTCAR, vasp; told by its name, 
 
 Adsorbate = Annotated[
     str | None,
-    typer.Option(help=f"OC20 name such as '*CO', or a file ({FILES}).", rich_help_panel=STRUCTURES),
+    typer.Option(help=f"OC20 name such as '*CO', smiles:CCO, or a file ({FILES}).", rich_help_panel=STRUCTURES),
 ]
 Slab = Annotated[Path | None, typer.Option(help=f"File with the clean slab ({FILES}).", rich_help_panel=STRUCTURES)]
 Adslab = Annotated[
