@@ -5,9 +5,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
+import numpy as np
 import pytest
 from adhop import AdhopError, Client, RequestRefused, ServerUnreachable
+from ase.build import bulk, fcc111
 
 JOB = {"id": "1", "state": "queued", "adsorbate": "*CO", "surface": "Pt", "progress": {}}
 
@@ -19,6 +22,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.statuses = statuses
         self.seen: list[dict[str, str]] = []
+        self.bodies: list[dict[str, Any]] = []
 
     @property
     def url(self) -> str:
@@ -29,7 +33,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         self.server.seen.append(dict(self.headers))
         status = self.server.statuses.pop(0) if len(self.server.statuses) > 1 else self.server.statuses[0]
         body = JOB if status == 201 else {"title": "x", "detail": "not now", "field": "input.slab", "status": status}
@@ -69,6 +73,47 @@ def test_a_busy_server_is_asked_again_with_the_same_idempotency_key(serve):
     assert len(server.seen) == 3
     assert len({one["Idempotency-Key"] for one in server.seen}) == 1
     assert {one["Authorization"] for one in server.seen} == {"Bearer adhop_key"}
+
+
+def test_what_numpy_makes_is_sent_as_what_it_stands_for(serve):
+    server = serve(201)
+    window = np.float32(0.5)
+    with Client(server.url) as client:
+        atoms = fcc111("Pt", (2, 2, 2), vacuum=8)
+        job = client.submit(
+            adslab=atoms,
+            adsorbate_indices=np.array([6, 7]),
+            parameters={"seed": np.int64(3), "selection": {"window": window}, "ensemble": {"score_members": range(2)}},
+        )
+        job.select(count=np.int64(2), window=window, members=np.array(["a", "b"]), include_anomalous=np.bool_(True))
+    submitted, selected = server.bodies
+    assert submitted["input"]["adsorbate_indices"] == [6, 7]
+    assert submitted["parameters"] == {"seed": 3, "selection": {"window": 0.5}, "ensemble": {"score_members": [0, 1]}}
+    assert selected == {"members": ["a", "b"], "count": 2, "window": 0.5, "include_anomalous": True}
+
+
+def test_what_has_no_words_in_json_is_refused_before_it_is_sent():
+    with Client("http://127.0.0.1:1") as client:
+        for value, why in ((float("nan"), "finite"), (np.inf, "finite"), (object(), "can't be sent")):
+            with pytest.raises(AdhopError, match=why):
+                client.submit(bulk="Pt", miller="111", adsorbate="*CO", parameters={"seed": value})
+
+
+def test_what_does_not_belong_to_a_submission_is_refused_by_name():
+    with Client("http://127.0.0.1:1") as client:
+        for more, why in (
+            ({"slab": fcc111("Pt", (1, 1, 2), vacuum=8), "top": False}, "top is of the cut of a bulk"),
+            ({"bulk": bulk("Pt"), "miller": "111", "a": 4.0}, "a is of a bulk that is named"),
+            ({"bulk": "Pt", "miller": "111", "elements": ["Pt"]}, "elements is of a prototype"),
+            (
+                {"prototype": "rutile", "elements": "TiO2", "crystal": "fcc", "miller": "111"},
+                "crystal is of a bulk named",
+            ),
+            ({"bulk": "Pt", "prototype": "rutile", "miller": "111"}, "a prototype is a bulk"),
+            ({"adslab": fcc111("Pt", (1, 1, 2), vacuum=8)}, "adsorbate is in the adslab already"),
+        ):
+            with pytest.raises(AdhopError, match=why):
+                client.submit(adsorbate="*CO", **more)
 
 
 def test_a_refusal_is_not_tried_again(serve):
