@@ -24,7 +24,8 @@ PARAMETERS = {
     "seed": 1,
     "placement": {"count": 3},
     "hopping": {"hops": 1, "walkers": 1, "max_md_steps": 60},
-    "ensemble": {"search_members": TRIO, "score_members": TRIO},
+    # one evaluation each, so that what is stored can be asked again for the candidate's geometry
+    "ensemble": {"search_members": TRIO, "score_members": TRIO, "score_steps": 0},
 }
 
 
