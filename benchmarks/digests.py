@@ -29,7 +29,7 @@ from ase.build import fcc111
 from ase.constraints import FixAtoms
 
 from benchmarks.report import finish
-from local import processes, service
+from local import hosting, processes
 from local.stack import ROOT, Stack, stop_signals
 
 
@@ -48,7 +48,7 @@ CASES = {
     # CHO isn't round, so none of eight placements on four sites is another one again; and its hops come to all ends: accepted,
     # known already, anomalous, run away
     "emt": Case("Cu", "*CHO", ("emt",), {"placement": {"count": 8}, "hopping": {"hops": 6, "walkers": 4}}),
-    "offline": Case("Pt", "*CO", service.MEMBERS, _SHORT),
+    "offline": Case("Pt", "*CO", hosting.MEMBERS, _SHORT),
     "oc20": Case("Pt", "*CO", ("eqv2-small", "gemnet-oc-small", "escn-small"), _SHORT),
 }
 SEED = 3

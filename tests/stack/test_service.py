@@ -180,7 +180,7 @@ def test_a_molecule_of_ones_own_on_a_bulk_of_ones_own(client: Client):
     job = client.submit(
         bulk=bulk("Cu", cubic=True), miller=(1, 0, 0), adsorbate=water, binding=[0], parameters=QUICK | {"seed": 2}
     )
-    assert job.body["surface"] == "Cu4 (1 0 0)"
+    assert job.body["surface"] == "Cu (1 0 0)"
     found = job.wait(progress=False).minima()
     assert found[0].get_chemical_symbols()[-3:] == ["O", "H", "H"]
 
@@ -238,7 +238,7 @@ def test_the_command_line_submits_watches_and_lists(client: Client, service: Sta
     assert "Minima of *CO on Pt12" in watched
     assert "low confidence" in watched
     assert job_id in adhop("jobs")
-    assert "top via C" in adhop("minima", job_id, "--all")
+    assert "top Pt via C" in adhop("minima", job_id, "--all")
     adhop("minima", job_id, "-o", str(tmp_path / "out.extxyz"))
     assert len(read(tmp_path / "out.extxyz", ":")) == 1
     assert "emt" in adhop("models")
