@@ -15,6 +15,7 @@ from api.calibrations.routes import router as calibrations_router
 from api.context import opened
 from api.dft.routes import router as references_router
 from api.health.routes import router as health_router
+from api.jobs.places import fields_at
 from api.jobs.requests import dotted
 from api.jobs.routes import router as jobs_router
 from api.members.routes import router as members_router
@@ -52,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         responses=problems.responses(HTTPStatus.SERVICE_UNAVAILABLE),
     )
-    problems.install(app, dotted)
+    problems.install(app, dotted, fields_at)
     app.add_middleware(BodyGate, max_bytes=settings.max_body_bytes)
     app.add_middleware(RequestLog)  # outermost: refusals of the gate have an id too
     for router in (

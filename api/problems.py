@@ -17,7 +17,7 @@ from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalErr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from api.wording import plainly
+from api.wording import Fields, plainly
 from shared.errors import (
     AdhopError,
     Conflict,
@@ -36,6 +36,8 @@ Location = tuple[str | int, ...]
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
+_OF_JOBS = ("/v1/jobs", "/v1/systems")
+"""Routes whose body is a job's request."""
 _MOST_ERRORS = 20
 _MOST_CHARACTERS = 1000
 
@@ -106,10 +108,11 @@ BODY = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.
 """What may be wrong with any body, before its fields are looked at."""
 
 
-def install(app: FastAPI, dotted: Callable[[Location], str]) -> None:
-    """Make every error of this app a problem document. dotted: names the place of a request as its sender knows it."""
+def install(app: FastAPI, dotted: Callable[[Location], str], fields: Fields) -> None:
+    """Make every error of this app a problem document. dotted: names the place of a request as its sender knows it. fields: those
+    that there are at such a place of a job's request."""
     app.add_exception_handler(AdhopError, _domain)
-    app.add_exception_handler(RequestValidationError, partial(_invalid, dotted))
+    app.add_exception_handler(RequestValidationError, partial(_invalid, dotted, fields))
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DataError, _unstorable)
     for kind in (OperationalError, InterfaceError, PoolTimeout, ProgrammingError):
@@ -122,11 +125,13 @@ def _domain(request: Request, error: Exception) -> JSONResponse:
     return problem(status, str(error), field=getattr(error, "field", None))
 
 
-def _invalid(dotted: Callable[[Location], str], request: Request, error: Exception) -> JSONResponse:
+def _invalid(dotted: Callable[[Location], str], fields: Fields, request: Request, error: Exception) -> JSONResponse:
     """A request that doesn't fit the model: which fields, and why. Values are not echoed."""
     assert isinstance(error, RequestValidationError)
+    known = fields if request.url.path in _OF_JOBS else lambda location: ()
     found = [
-        FieldError(field=_cut(dotted(one["loc"])), message=_cut(plainly(one))) for one in error.errors()[:_MOST_ERRORS]
+        FieldError(field=_cut(dotted(one["loc"])), message=_cut(plainly(one, known)))
+        for one in error.errors()[:_MOST_ERRORS]
     ]
     if found and found[0].message == "JSON decode error":
         found[0] = FieldError(field="body", message="the body is not JSON")

@@ -20,7 +20,9 @@ def checked(value: Any) -> Any:
         meant = ", ".join(_singly(digits))
         hint = f": [{meant}]" if meant and len(meant) < 40 else ""
         raise PydanticCustomError("miller", "give the Miller index as a list of numbers{hint}", {"hint": hint})
-    if isinstance(value, list | tuple) and len(value) not in (3, 4):
+    if not isinstance(value, list | tuple):
+        raise PydanticCustomError("miller", "a Miller index has {say}", {"say": _SAY})
+    if len(value) not in (3, 4):
         raise PydanticCustomError("miller", "a Miller index has {say}, not {n}", {"say": _SAY, "n": len(value)})
     return value
 

@@ -295,10 +295,31 @@ REQUESTS: dict[str, tuple[Any, str, str]] = {
         "parameters",
         "below temperature_k",
     ),
+    "a field of the input that is misspelt": (on_bulk(min_widht=3), "input.min_widht", "did you mean min_width"),
+    "a field of the structure that is misspelt": (
+        on_slab(arrays(SLAB, postions=[])),
+        "input.slab.postions",
+        "did you mean positions",
+    ),
+    "a field of the request that is misspelt": (BULK_JOB | {"paramters": {}}, "paramters", "did you mean parameters"),
+    "a text where a structure belongs": (on_slab("Pt"), "input.slab", 'must be a structure: {"format": "poscar"'),
+    "an element where a bulk belongs": (on_bulk(bulk="Pt"), "input.bulk", 'must be {"element": "Pt"}, or a structure'),
+    "no adsorbate at all": (
+        {"input": {key: value for key, value in PROTOTYPE.items() if key != "adsorbate"}},
+        "input.adsorbate",
+        r"is missing: an OC20 name such as \*CO",
+    ),
+    "no format": (on_slab({"text": ""}), "input.slab", "format is missing; there are extxyz, cif, poscar"),
+    "a number as text": (on_bulk(vacuum="lots"), "input.vacuum", "must be a number"),
+    "lengths where lattice vectors belong": (
+        on_slab(arrays(SLAB, cell=[5, 5, 20])),
+        "input.slab.cell.0",
+        "three lattice vectors of three numbers each",
+    ),
     "an unknown kind of input": ({"input": {"kind": "crystal"}}, "input", "kind"),
     "an unknown format": (on_slab({"format": "pickle", "text": ""}), "input.slab", "format"),
     "no input": ({}, "input", "is missing"),
-    "a name with a NUL": (BULK_JOB | {"name": "a\0b"}, "name", "pattern"),
+    "a name with a NUL": (BULK_JOB | {"name": "a\0b"}, "name", "must be one line of text"),
     "a name too long": (BULK_JOB | {"name": "a" * 201}, "name", "200"),
     "a list": ([BULK_JOB], "body", "an object with named fields"),
 }
@@ -357,3 +378,11 @@ def test_a_default_member_that_no_worker_registered_is_the_servers_state(make_da
         assert stored(bare) == 0
         named = BULK_JOB | {"parameters": {"ensemble": {"score_members": ["alpha"]}}}
         assert client.post("/v1/jobs", json=named).status_code == 201
+
+
+@pytest.mark.parametrize(("body", "field", "reason"), CASES.values(), ids=CASES.keys())
+def test_a_refusal_speaks_of_no_class_or_schema(client, body, field, reason):
+    answer = client.post("/v1/jobs", content=json.dumps(body), headers={"Content-Type": "application/json"})
+    strange = r"pydantic|discriminator|Input tag|Extra inputs|Field required|Input should|String should|List should|Fix[A-Z]\w+|numpy"
+    for said in [answer.json()["detail"], *(error["message"] for error in answer.json().get("errors", []))]:
+        assert not re.search(strange, said), said
