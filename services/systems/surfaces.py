@@ -105,7 +105,7 @@ def _upright(atoms: Atoms, outward: Floats) -> Atoms:
 
 def _told(bulk: BulkSubmission, crystal: Crystal, terminations: int) -> str:
     """Which cell was cut, and along what."""
-    which = "the standard conventional cell" if bulk.conventional else "the cell given"
+    which = "the standard conventional cell" if bulk.conventional else "the cell"
     side = "upper" if bulk.top else "lower"
     return (
         f"cut along {_indices(bulk.miller)} of {which}, {_in_words(crystal.lattice)}: "

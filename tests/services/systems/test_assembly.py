@@ -150,3 +150,63 @@ def test_a_bulk_is_cut_once_for_all_its_placements():
     assert system.first is None
     with pytest.raises(InvalidInput, match="termination 4"):
         assemble(submission.model_copy(update={"termination": 4}))
+
+
+def test_a_slab_cut_in_two_by_the_cell_s_face_is_put_together_by_third_vectors():
+    atoms = copper()
+    atoms.positions[:, 2] += 11.0
+    atoms.wrap()
+    assert np.diff(np.sort(atoms.positions[:, 2])).max() > 8.0
+    given = Structure.from_oc_atoms(atoms)
+    system = assemble(SlabSubmission(slab=given.to_document(), adsorbate=lookup("*CO")))
+    moved = np.linalg.solve(atoms.cell.array.T, (system.slab.positions - atoms.positions).T).T
+    assert np.abs(moved - np.rint(moved)).max() < 1e-9
+    assert not np.rint(moved)[:, :2].any()
+    assert np.ptp(system.slab.heights) == pytest.approx(np.ptp(copper().positions[:, 2]))
+    assert system.slab.surface.sum() == 9
+    assert any("cut in two by the cell's face" in note for note in system.warnings)
+
+
+def test_a_slab_in_one_piece_stays_where_it_is_and_nothing_is_said_of_it():
+    atoms = copper(0, 1)
+    atoms.positions += [2.0, -31.0, 9.0]
+    atoms.set_tags([*[0] * 18, *[1] * 9])
+    system = assemble(SlabSubmission(slab=Structure.from_oc_atoms(atoms).to_document(), adsorbate=lookup("*CO")))
+    assert np.array_equal(system.slab.positions, atoms.positions)
+    assert system.warnings == ()
+
+
+@pytest.mark.parametrize("told_by", ["marked layer", "adsorbate", "fixed atoms"])
+def test_a_surface_may_look_against_the_third_vector(told_by):
+    atoms = adslab(molecule("CO"), (0.3, 0.3), slab=copper(*range(9)))
+    tags = [*[0] * 18, *[1] * 9, 2, 2]
+    if told_by == "fixed atoms":
+        atoms = atoms[:27]
+    elif told_by == "adsorbate":
+        atoms.set_constraint()
+    atoms.set_tags(tags[: len(atoms)] if told_by == "marked layer" else [0] * len(atoms))
+    atoms.positions[:, 2] *= -1  # the third vector still points up
+    adsorbate = np.arange(len(atoms)) >= 27
+    given = Structure.from_atoms(atoms, adsorbate=adsorbate, surface=atoms.get_tags() == 1)
+    submission = (
+        AdslabSubmission(structure=given.to_document())
+        if adsorbate.any()
+        else SlabSubmission(slab=given.to_document(), adsorbate=lookup("*CO"))
+    )
+    system = assemble(submission)
+    assert np.flatnonzero(system.slab.surface).tolist() == list(range(18, 27))
+    assert system.slab.normal[2] == pytest.approx(-1.0)
+    assert any(f"as its {told_by}" in note for note in system.warnings)
+    for one in place(system.slab, system.adsorbate, Placement(count=3), np.random.default_rng(0)):
+        assert one.structure.positions[27:, 2].max() < system.slab.positions[:, 2].min()
+
+
+def test_an_adsorbate_at_the_other_end_of_the_vacuum_is_brought_to_its_surface():
+    atoms = adslab(molecule("CO"), (0.3, 0.3))
+    atoms.set_tags([*[0] * 18, *[1] * 9, 2, 2])
+    here = atoms.positions[27:].copy()
+    atoms.positions[27:] -= atoms.cell[2]
+    system = submit(atoms)
+    assert system.first is not None
+    assert system.first.positions[27:] == pytest.approx(here, abs=1e-9)
+    assert any("onto the slab's surface" in note for note in system.warnings)

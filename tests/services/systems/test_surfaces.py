@@ -11,7 +11,7 @@ from ase.build import bulk, fcc111
 from ase.constraints import FixAtoms
 from ase.neighborlist import neighbor_list
 
-from services.systems.surfaces import cut, marked, surface_mask, with_surface
+from services.systems.surfaces import cut, cut_with_notes, marked, surface_mask, with_surface
 from shared.adsorbates import lookup
 from shared.errors import InvalidInput
 from shared.structures import Structure
@@ -121,6 +121,75 @@ def test_polar_cuts_have_each_termination_once_and_turning_over_swaps_the_faces(
     with pytest.raises(InvalidInput, match="has 2 along") as refused:
         slab_of("ZnS", (1, 1, 1), termination=2)
     assert refused.value.field == "input.termination"
+
+
+PEROVSKITE = Atoms(
+    "SrHfO3", scaled_positions=[(0, 0, 0), (0.52, 0.5, 0.5), (0.5, 0.5, 0), (0.5, 0, 0.5), (0, 0.5, 0.5)],
+    cell=[5.4, 7.6, 5.3], pbc=True,
+)  # fmt: skip
+"""Three axes of different lengths, not in their order, and nothing alike along them."""
+
+
+@pytest.mark.parametrize(
+    ("miller", "along", "sides"),
+    [((1, 0, 0), 5.4, (7.6, 5.3)), ((0, 1, 0), 7.6, (5.4, 5.3)), ((0, 0, 1), 5.3, (5.4, 7.6))],
+)
+@pytest.mark.parametrize("left_handed", [False, True])
+def test_an_index_is_of_the_axes_that_were_given(miller, along, sides, left_handed):
+    crystal = PEROVSKITE.copy()
+    if left_handed:
+        crystal.set_cell(crystal.cell.array * [[-1], [1], [1]])
+        crystal.wrap()
+    slab, notes = cut_with_notes(submitted(crystal, miller, conventional=False, min_width=1.0, min_depth=2.5 * along))
+    assert sorted(np.linalg.norm(slab.cell[:2], axis=1)) == pytest.approx(sorted(sides))
+    strontium = np.sort(slab.heights[slab.numbers == 38])
+    assert np.diff(strontium) == pytest.approx(along)
+    index = " ".join(map(str, miller))
+    assert notes[0].startswith(f"cut along ({index}) of the cell, a = 5.400, b = 7.600, c = 5.300 Å")
+
+
+def test_the_standard_conventional_cell_is_cut_where_asked_for_and_shown():
+    slab, notes = cut_with_notes(submitted(PEROVSKITE, (0, 0, 1), conventional=True, min_width=1.0))
+    assert sorted(np.linalg.norm(slab.cell[:2], axis=1)) == pytest.approx([5.3, 5.4])
+    assert "(0 0 1) of the standard conventional cell, a = 5.300, b = 5.400, c = 7.600 Å" in notes[0]
+
+
+@pytest.mark.parametrize("crystal", ["Pt", "Fe"])
+@pytest.mark.parametrize("miller", [(1, 1, 1), (1, 0, 0), (1, 1, 0)])
+def test_a_primitive_cell_is_cut_as_it_is_and_told_which_face_that_is(crystal, miller):
+    slab, notes = cut_with_notes(submitted(CRYSTALS[crystal], miller, conventional=False))
+    face = notes[1].split(" of the conventional cell")[0].rsplit("is ", 1)[1]
+    again = cut(submitted(CRYSTALS[crystal], tuple(int(part) for part in face.strip("()").split()), conventional=True))
+    spacing = [np.diff(np.unique(np.round(one.heights, 4))).mean() for one in (slab, again)]
+    density = [
+        len(one) / np.linalg.norm(np.cross(*one.cell[:2])) / len(np.unique(np.round(one.heights, 4)))
+        for one in (slab, again)
+    ]
+    assert spacing[0] == pytest.approx(spacing[1], abs=1e-3)
+    assert density[0] == pytest.approx(density[1], rel=1e-6)
+    assert "set conventional: true" in notes[1]
+
+
+@pytest.mark.parametrize("miller", [(1, 1, 1), (-1, -1, -1), (1, 1, -1), (2, 1, 1), (-2, -1, -1), (-3, -1, -1)])
+@pytest.mark.parametrize("top", [True, False])
+def test_the_face_of_the_index_looks_up_and_the_other_one_where_asked_for(miller, top):
+    crystal = bulk("ZnS", "zincblende", a=5.41, cubic=True)
+    slab = cut(submitted(crystal, miller, conventional=False, top=top, min_depth=12.0))
+    outward = np.array(miller) / np.linalg.norm(miller) * (1 if top else -1)
+    ends = []
+    for atoms, normal in ((slab.to_atoms(), slab.normal), (crystal, outward)):
+        first, vectors = neighbor_list("iD", atoms, 2.5)
+        along = (vectors @ normal)[atoms.numbers[first] == 30]  # from Zn to its S
+        ends.append([along.min(), along.max()])
+    assert ends[0] == pytest.approx(ends[1], abs=1e-6)
+
+
+def test_a_small_distortion_is_not_averaged_away():
+    crystal = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
+    crystal.positions[0, 2] += 0.15
+    slab = cut(submitted(crystal, (1, 0, 0), conventional=False, min_width=1.0, min_depth=11.0))
+    lengths = neighbor_list("d", slab.to_atoms(), 2.75)
+    assert lengths.min() == pytest.approx(2.82 - 0.15, abs=1e-6)
 
 
 def handedness(atoms: Atoms) -> float:
