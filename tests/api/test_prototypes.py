@@ -29,6 +29,7 @@ def shells(atoms: Atoms) -> list[tuple[float, ...]]:
     return [(*pair, found.count(pair) / len(atoms)) for pair in sorted(set(found))]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:spglib")
 @pytest.mark.parametrize(
     ("ours", "theirs", "group", "n_atoms"),
     [
@@ -63,7 +64,8 @@ def shells(atoms: Atoms) -> list[tuple[float, ...]]:
 def test_a_prototype_is_the_crystal_of_its_name(ours, theirs, group, n_atoms):
     assert len(ours) == n_atoms
     dataset = get_symmetry_dataset((ours.cell.array, ours.get_scaled_positions(), ours.numbers))
-    assert dataset is not None and dataset.number == group
+    assert dataset is not None
+    assert dataset.number == group
     assert np.array(shells(ours)) == pytest.approx(np.array(shells(theirs)), abs=2e-4)
 
 
