@@ -65,7 +65,7 @@ def check_adsorbate_of(adslab: Structure, field: str) -> Floats:
     if len(held):
         raise InvalidInput(
             f"{_atoms(adslab.numbers[held], held)} of the adsorbate and fixed: the search moves and places the adsorbate as a "
-            "whole. Fix atoms of the slab only (FixAtoms, move_mask, selective dynamics)",
+            "whole. Fix atoms of the slab only",
             field=field,
         )
     numbers = adslab.numbers[atoms]
