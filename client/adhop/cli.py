@@ -162,9 +162,7 @@ def calibrate(
 ) -> None:
     """Learn the limit of the spread from the reference energies that were fed back."""
     with terminal.connected(context) as client:
-        answer = client.calibrate(
-            words.names(members) or (), functional=functional, spread=spread, target_share=share, target_error=error
-        )
+        answer = client.calibrate(members, functional=functional, spread=spread, target_share=share, target_error=error)
     report, limit = answer["report"], answer["limit"]
     low, high = report["interval"]
     said = (

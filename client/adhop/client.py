@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from adhop import feedback, submission
+from adhop import feedback, submission, words
 from adhop.connection import Connection
 from adhop.inputs import StructureLike
 from adhop.job import Job
@@ -127,7 +127,7 @@ class Client(Connection):
 
     def calibrate(
         self,
-        members: Sequence[str],
+        members: str | Sequence[str],
         *,
         functional: str = "RPBE",
         spread: str = "std",
@@ -137,7 +137,7 @@ class Client(Connection):
         """Learn the limit of the spread for these members from all reference energies of a functional; jobs get it by asking
         for `limit: calibrated`."""
         body = {
-            "members": list(members),
+            "members": words.names(members),
             "functional": functional,
             "spread": spread,
             "target_share": target_share,

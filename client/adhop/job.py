@@ -10,7 +10,7 @@ from typing import Any
 from ase import Atoms
 from rich.table import Table
 
-from adhop import frames, tables
+from adhop import frames, tables, words
 from adhop.connection import Connection
 from adhop.console import console
 from adhop.errors import JobCancelled, JobFailed
@@ -115,7 +115,7 @@ class Job:
     def select(
         self,
         *,
-        members: Sequence[str] | None = None,
+        members: str | Sequence[str] | None = None,
         weights: Mapping[str, float] | None = None,
         spread: str | None = None,
         limit: float | str | None = None,
@@ -130,7 +130,7 @@ class Job:
         `minima(selection=...)`, and its minima; the job's own answer stays.
         """
         asked = {
-            "members": None if members is None else list(members),
+            "members": words.names(members),
             "weights": None if weights is None else dict(weights),
             "spread": spread,
             "limit": limit,

@@ -24,9 +24,11 @@ def limit(text: str | None, option: str = "--limit") -> float | str | None:
     return text if text is None or text == "calibrated" else number(text, option)
 
 
-def names(text: str | None) -> list[str] | None:
-    """Members, separated by commas or spaces."""
-    return None if text is None else [word for word in re.split(r"[,\s]+", text) if word]
+def names(given: str | Iterable[str] | None) -> list[str] | None:
+    """Members, as a list or as a text, separated by commas or spaces."""
+    if given is None or not isinstance(given, str):
+        return None if given is None else [str(name) for name in given]
+    return [word for word in re.split(r"[,\s]+", given) if word]
 
 
 def indices(text: str | None, option: str) -> list[int] | None:

@@ -76,9 +76,11 @@ def _points(piece: Piece) -> tuple[int, int, int]:
 
 
 def _vasp(piece: Piece) -> dict[str, str]:
-    """POSCAR (species sorted, fixed atoms as selective dynamics), INCAR, KPOINTS."""
-    poscar = StringIO()
-    write_vasp(poscar, _right_handed(piece.structure), sort=True, direct=True)
+    """POSCAR (species sorted, as POTCAR wants them, each in the given order; fixed atoms as selective dynamics), INCAR, KPOINTS, and
+    the way back to the given order as ASE writes and reads it."""
+    poscar, atoms = StringIO(), _right_handed(piece.structure)
+    order = np.argsort(atoms.get_chemical_symbols(), kind="stable")
+    write_vasp(poscar, atoms[order], direct=True)
     settings: dict[str, object] = {
         "GGA": "RP",
         "ENCUT": CUTOFF,
@@ -98,6 +100,7 @@ def _vasp(piece: Piece) -> dict[str, str]:
     points = " ".join(map(str, _points(piece)))
     return {
         "POSCAR": poscar.getvalue(),
+        "ase-sort.dat": "".join(f"{a:5d} {b:5d}\n" for a, b in zip(order, np.argsort(order), strict=True)),
         "INCAR": incar,
         "KPOINTS": f"{'OC20: 40/a x 40/b x 1' if piece.periodic else 'molecule in a box'}\n0\nMonkhorst-Pack\n{points}\n0 0 0\n",
     }
@@ -155,7 +158,11 @@ def _extxyz(pieces: Sequence[Piece]) -> str:
 
 
 _CODES = {
-    Code.VASP: "VASP: put your POTCAR into each folder; species are in the order of POSCAR. PBE potentials, as OC20 uses.",
+    Code.VASP: (
+        "VASP: put your POTCAR into each folder; species are in the order of POSCAR. PBE potentials, as OC20 uses.\n"
+        "POSCAR has the atoms by species. ase-sort.dat leads back to the order they were given in: its second column says where in\n"
+        "POSCAR each of those atoms stands, counted from 0; ase.calculators.vasp reads it."
+    ),
     Code.ESPRESSO: (
         "Quantum ESPRESSO: replace the names NN.FILL_IN.UPF by your pseudopotentials. ecutwfc is OC20's 350 eV (25.7 Ry), which\n"
         "suits VASP's PAW potentials: raise it to what yours need. RPBE is spelt out by its parts; pw.x 7 or newer knows them."

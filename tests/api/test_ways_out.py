@@ -161,6 +161,16 @@ def test_dft_inputs_hold_atoms_in_the_order_given(finished):
     )
 
 
+def test_vasps_inputs_lead_back_to_the_order_given(finished):
+    packed = zipfile.ZipFile(io.BytesIO(finished.client.get(f"/v1/jobs/{finished.id}/dft-inputs").content))
+    folder = f"rank0-candidate{finished.chosen}"
+    poscar = read(io.StringIO(packed.read(f"{folder}/POSCAR").decode()), format="vasp")
+    back = np.loadtxt(io.BytesIO(packed.read(f"{folder}/ase-sort.dat")), dtype=int)[:, 1]
+    assert poscar[back].get_chemical_symbols() == finished.given.get_chemical_symbols()
+    np.testing.assert_allclose(poscar.positions[back], finished.given.positions, atol=1e-6)
+    assert sorted(poscar[back].constraints[0].index) == sorted(finished.given.constraints[0].index)
+
+
 def test_frames_say_what_json_says_of_chosen_and_of_anomalous_candidates(finished):
     first, _, last = frames(finished.client.get(f"/v1/jobs/{finished.id}/candidates?format=extxyz").text)
     assert (first.info["candidate"], first.info["rank"], first.info["site"]) == (finished.chosen, 0, "top via C")

@@ -43,6 +43,21 @@ def test_vasp_has_the_structure_with_its_fixed_atoms() -> None:
     assert not any("POTCAR" in path for path in made)
 
 
+def test_vasps_order_leads_back_to_the_one_given() -> None:
+    rng = np.random.default_rng(1)
+    given = Structure.from_oc_atoms(adslab().repeat((2, 2, 1)))
+    given = given.only(rng.permutation(len(given)))
+    made = inputs([Piece("rank0-candidate7", given)], Code.VASP, COUNTS)
+    again = read(io.StringIO(made["rank0-candidate7/POSCAR"]), format="vasp")
+    order, back = np.loadtxt(io.StringIO(made["rank0-candidate7/ase-sort.dat"]), dtype=int).T
+    assert again.numbers[back].tolist() == given.numbers.tolist()
+    np.testing.assert_allclose(
+        again.get_scaled_positions()[back], given.to_atoms().get_scaled_positions(), rtol=0, atol=1e-8
+    )
+    for symbol in ("C", "O", "Pt"):  # each species in the order given
+        assert np.all(np.diff(order[[atom.symbol == symbol for atom in again]]) > 0)
+
+
 def test_incar_is_oc20s() -> None:
     incar = dict(line.split(" = ") for line in files(Code.VASP)["slab/INCAR"].splitlines())
     for key, value in VASP_FLAGS.items():
