@@ -167,6 +167,27 @@ def test_a_finished_job_is_chosen_from_again_and_handed_over(client: Client, ser
     assert "slab/POSCAR" in zipfile.ZipFile(tmp_path / "inputs.zip").namelist()
 
 
+def test_atoms_of_an_adslab_come_back_in_their_order(client: Client):
+    given = slab()
+    given.set_constraint(FixAtoms(mask=given.get_tags() == 3))
+    given.set_tags([1 if layer == 1 else 0 for layer in given.get_tags()])
+    top = given.positions[given.get_tags() == 1][0]
+    given += Atoms("CO", top + np.array([[0, 0, 1.85], [0, 0, 3.0]]), tags=[2, 2])
+    given = given[np.random.default_rng(7).permutation(len(given))]
+    job = client.submit(adslab=given, parameters=QUICK | {"placement": {"count": 2}, "hopping": {"hops": 0}})
+    found = job.wait(progress=False).structures()
+    assert len(found) == 2
+    for atoms in found:
+        assert atoms.get_chemical_symbols() == given.get_chemical_symbols()
+        assert atoms.get_tags().tolist() == given.get_tags().tolist()
+        fixed = sorted(given.constraints[0].index)
+        assert sorted(atoms.constraints[0].index) == fixed
+        np.testing.assert_allclose(atoms.positions[fixed], given.positions[fixed], atol=1e-9)
+        computed = atoms.copy()
+        computed.calc = EMT_of_ase()
+        assert computed.get_potential_energy() == pytest.approx(atoms.get_potential_energy(), abs=2e-3)
+
+
 def test_the_same_seed_gives_the_same_answer(client: Client):
     jobs = [client.submit(slab=slab(), adsorbate="*OH", parameters=QUICK) for _ in range(2)]
     first, second = ([atoms.positions for atoms in job.wait(progress=False).minima()] for job in jobs)
