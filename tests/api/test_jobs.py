@@ -11,8 +11,11 @@ from sqlalchemy import select
 
 from shared.database.repositories.users import Role
 from shared.database.tables import Job, StageRow
+from shared.database.workflow import transitions
 from shared.structures import Structure
 from tests.api.structures import BULK_JOB, adslab, arrays, slab, text
+from worker.queue import claims, eligible
+from worker.tasks import stages
 
 
 def submitted(client: httpx.Client, body: dict[str, Any], **headers: str) -> dict[str, Any]:
@@ -193,3 +196,19 @@ def test_minima_of_an_open_job_are_empty(client):
     extxyz = client.get(f"/v1/jobs/{job['id']}/minima", params={"format": "extxyz"})
     assert (extxyz.status_code, extxyz.text) == (200, "")
     assert client.get(f"/v1/jobs/{job['id']}/candidates").json() == {"candidates": [], "next": None}
+
+
+def test_warnings_tell_what_was_ignored_and_then_what_was_decided(service, client):
+    free = slab()
+    free.set_constraint()
+    free.set_tags([3] * 4 + [2] * 4 + [1] * 4)
+    job = submitted(client, {"input": {"kind": "slab", "slab": text(free), "adsorbate": "*CO"}})
+    assert [warning[:28] for warning in job["warnings"]] == ["slab: the tags count layers,"]
+    with service.opened.begin() as session:
+        rows = claims.claim(session, StageRow, eligible.stages(), owner="test", lease_s=60, limit=100)
+        lease = next(claims.lease_of(row) for row in rows if row.job_id == UUID(job["id"]))
+        row = transitions.lock_job(session, UUID(job["id"]))
+        stages.store_placements(session, lease, row, *stages.find_placements(row))
+    found = client.get(f"/v1/jobs/{job['id']}").json()["warnings"]
+    assert found[:1] == job["warnings"]
+    assert any(warning.startswith("no atom was fixed: the 8 atoms below the surface layer") for warning in found[1:])

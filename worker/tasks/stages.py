@@ -36,7 +36,8 @@ def find_placements(job: Job) -> tuple[System, list[Placed]]:
 
 
 def store_placements(session: Session, lease: claims.Lease, job: Job, system: System, placed: Iterable[Placed]) -> None:
-    """Placements, a walker for each search member on each, and the references they rest on."""
+    """Placements, a walker for each search member on each, the references they rest on, and what was decided on the way."""
+    job.warnings = list(dict.fromkeys([*job.warnings, *system.warnings]))
     for index, one in enumerate(placed):
         row = Placement(
             job_id=job.id,
