@@ -25,8 +25,8 @@ def pre_adsorbates(structure: Structure) -> Mask:
     """The slab's atoms that were adsorbed on it before [n_atoms]; the adsorbate is left out of account.
 
     They are light elements that are found nowhere but on the surface: no atom of the element lies below the lowest metal atom of the
-    surface layer, or beside or under a metal atom that it touches; and but for hydrogen there is metal below that layer. So the anions
-    of an oxide, a carbide or a sulphide are none, not even those that stick out, and neither is a closed layer such as graphene.
+    surface layer, or beside or under a metal atom that it touches; and but for hydrogen there is metal below that layer. So the
+    anions of an oxide, a carbide or a sulphide are none, not even those that stick out, nor is a closed layer such as graphene.
     """
     found = np.zeros(len(structure), dtype=bool)
     slab = structure.slab
