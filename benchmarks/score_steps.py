@@ -11,42 +11,26 @@ that was stopped goes on where it ended.
 
 from __future__ import annotations
 
-import json
-import sqlite3
 import sys
-import tempfile
 import time
 import warnings
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import ase.db
 import numpy as np
 
 from benchmarks import report
-from benchmarks.systems import Case, build, starts
-from services.forces.engine import run
-from services.forces.potential import Card, Evaluation, Potential
-from services.scoring import references
-from services.search.curvature import model_hessian
-from services.search.minimisation import Relaxation, relax
-from services.search.own_geometry import scored
-from services.systems.surfaces import anchored, with_surface
-from shared.parameters import Hopping
-from shared.structures import Structure
-from worker.potentials import registry
+from benchmarks.score_walks import FULL, STEPS, Remembered, Scores, labelled, measure, unlabelled
+from benchmarks.systems import Case
 
 DATABASE = Path(__file__).parents[2] / "shared/data/dft/PengRole2020.db"
-CACHE = Path(tempfile.gettempdir()) / "adhop-score-steps.jsonl"
+CACHE = Path(__file__).parents[1] / ".adhop/score-steps.jsonl"
 MEMBERS = ("chgnet-0.3.0", "sevennet-0", "chgnet-r2scan")
 FINDERS = MEMBERS[:2]
 """The default search members."""
-FULL = 200
-STEPS = (0, 3, 5, 10, 20, FULL)
 REACTIONS = (150, 195, 158, 159, 75, 76, 73, 174, 175, 165)
 """Their numbers in the database, those that share a slab one after the other: CO on Cu(653) and Ag3Cu(100); CH, CCO on Cu(111);
 CH, CCO, CO on Pd(111); CH, CCO on Pt(111) hollows, CO on top."""
@@ -55,165 +39,6 @@ LOOSE = (Case("Pt", "111", "*CH4"), Case("Cu", "111", "*OH2"), Case("Pd", "100",
 ERRORS = ("scoring members", "mean of three")
 LIMIT = 0.3
 """The default limit of the spread, eV."""
-
-
-@dataclass
-class Remembered:
-    """A member whose evaluations are kept in a file; the potential is loaded when it is needed."""
-
-    name: str
-    path: Path
-    known: dict[str, Evaluation] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for line in self.path.read_text().splitlines() if self.path.exists() else ():
-            kept = json.loads(line)
-            if kept["member"] == self.name:
-                self.known[kept["digest"]] = Evaluation(kept["energy"], np.array(kept["forces"]))
-
-    @cached_property
-    def potential(self) -> Potential:
-        return registry.load(self.name)
-
-    @property
-    def card(self) -> Card:
-        return self.potential.card
-
-    def evaluate(self, structures: Sequence[Structure]) -> list[Evaluation]:
-        return [self._one(structure) for structure in structures]
-
-    def _one(self, structure: Structure) -> Evaluation:
-        if structure.digest not in self.known:
-            found = self.potential.evaluate([structure])[0]
-            kept = {
-                "member": self.name,
-                "digest": structure.digest,
-                "energy": found.energy,
-                "forces": found.forces.tolist(),
-            }
-            with self.path.open("a") as file:
-                file.write(json.dumps(kept) + "\n")
-            self.known[structure.digest] = found
-        # the caller adds restraints to what it is given
-        known = self.known[structure.digest]
-        return Evaluation(known.energy, known.forces.copy())
-
-
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    """An adslab, its clean slab, and DFT's adsorption energy on the scale of CO, H2 and H2O, eV; None where there is none."""
-
-    name: str
-    adsorbate: str
-    adslab: Structure
-    slab: Structure
-    label: float | None
-
-
-@dataclass
-class Scores:
-    """What the three members say of one candidate."""
-
-    system: str
-    adsorbate: str
-    finder: str
-    label: float | None
-    energies: dict[str, dict[int, float]]
-    """eV per adslab, by member and number of steps."""
-    calls: dict[str, dict[int, int]]
-    """Force calls of the evaluation, likewise."""
-    displacements: dict[str, dict[int, float | None]]
-    """Å, likewise."""
-    left: dict[str, dict[int, str | None]]
-    """How the walk left the minimum, likewise."""
-    own_slab: dict[str, float]
-    """eV by member, one evaluation with the slab's atoms moved as the two clean slabs differ."""
-
-    def spread(self, steps: int) -> float:
-        return float(np.std([by_steps[steps] for by_steps in self.energies.values()], ddof=1))
-
-
-def labelled(path: Path, reaction: int) -> Labelled:
-    """One reaction of the database."""
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
-        metal, facet, energy = connection.execute(
-            "SELECT surface_composition, facet, reaction_energy FROM reaction WHERE id = ?", (reaction,)
-        ).fetchone()
-        ids = dict(connection.execute("SELECT name, ase_id FROM reaction_system WHERE id = ?", (reaction,)).fetchall())
-    name = next(name for name in ids if name.endswith("star") and name != "star")
-    with ase.db.connect(path) as database:
-        adslab, slab = (database.get_atoms(unique_id=ids[one]) for one in (name, "star"))
-    adsorbed = np.arange(len(adslab)) >= len(slab)
-    if (adslab.numbers[: len(slab)] != slab.numbers).any():
-        raise SystemExit(f"reaction {reaction}: the adslab's atoms don't begin with those of the slab")
-    none = np.zeros(len(slab), dtype=bool)
-    clean = anchored(with_surface(Structure.from_atoms(slab, adsorbate=none, surface=none)))
-    # one choice of surface atoms: those of the clean slab
-    marked = np.concatenate([clean.surface, np.zeros(int(adsorbed.sum()), dtype=bool)])
-    whole = Structure.from_atoms(adslab, adsorbate=adsorbed, surface=marked)
-    adsorbate = name.removesuffix("star")
-    return Labelled(f"{adsorbate}/{metal.removesuffix('-fcc')}({facet})", adsorbate, whole, clean, energy)
-
-
-def unlabelled(case: Case) -> Labelled:
-    """A placement on ASE's slab."""
-    system = build(case)
-    return Labelled(str(case), case.adsorbate, starts(system, 1, 0)[0], system.slab, None)
-
-
-def relaxed(potential: Potential, start: Structure) -> Relaxation:
-    """As the service relaxes a reference."""
-    found = run(relax(start, fmax=0.05, max_steps=FULL, hessian=model_hessian(start), damped=True), potential)
-    if not found.converged:
-        print(f"not converged: {found.fmax:.3f} eV/Å", file=sys.stderr)
-    return found
-
-
-def measure(system: Labelled, finders: Sequence[str], members: dict[str, Remembered]) -> Iterator[Scores]:
-    """Each finder's minimum, scored by all."""
-    slabs = {name: relaxed(member, system.slab) for name, member in members.items()}
-    counts = references.coefficients(system.adslab.numbers[system.adslab.adsorbate].tolist())
-    gas = {
-        name: {one: relaxed(member, references.gas_start(one, (True, True, True))).energy for one in counts}
-        for name, member in members.items()
-    }
-
-    def adsorption(name: str, energy: float) -> float:
-        return references.adsorption_energy(energy, slabs[name].energy, gas[name], counts)
-
-    for finder in finders:
-        candidate = relaxed(members[finder], system.adslab).structure
-        found = Scores(system.name, system.adsorbate, finder, system.label, {}, {}, {}, {}, {})
-        for name, member in members.items():
-            per_step = {
-                steps: run(
-                    scored(
-                        candidate,
-                        slabs[name].structure,
-                        steps=0 if name == finder else steps,
-                        parameters=Hopping(),
-                    ),
-                    member,
-                )
-                for steps in STEPS
-            }
-            found.energies[name] = {steps: adsorption(name, one.evaluation.energy) for steps, one in per_step.items()}
-            found.calls[name] = {steps: 1 + one.steps for steps, one in per_step.items()}
-            found.displacements[name] = {steps: one.displacement for steps, one in per_step.items()}
-            found.left[name] = {steps: one.left_minimum for steps, one in per_step.items()}
-            moved = _own_slab(candidate, slabs[finder].structure, slabs[name].structure)
-            found.own_slab[name] = adsorption(name, member.evaluate([moved])[0].energy)
-        yield found
-
-
-def _own_slab(candidate: Structure, finders: Structure, own: Structure) -> Structure:
-    """The candidate with its slab moved as the scoring member's clean slab differs from the finder's; the molecule goes with the
-    mean of the surface layer."""
-    shift = own.positions - finders.positions
-    positions = candidate.positions.copy()
-    positions[candidate.slab] += shift
-    positions[candidate.adsorbate] += shift[own.surface].mean(axis=0)
-    return candidate.moved(positions)
 
 
 def errors(all_scores: Sequence[Scores], steps: int, *, offsets: bool) -> dict[str, float]:
