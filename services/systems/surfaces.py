@@ -33,6 +33,9 @@ _BONDED = 1.25
 _SAME = 0.02
 """Å: sites this close under a translation are the same; a wider net would average small distortions away."""
 
+_MOST_TIMES = 1000
+"""A supercell of more cells in a row isn't looked for."""
+
 
 def cut(bulk: BulkSubmission) -> Structure:
     """The slab of one termination. Raises InvalidInput for an index or a termination that the crystal doesn't have."""
@@ -47,10 +50,11 @@ def cut_with_notes(bulk: BulkSubmission) -> tuple[Structure, tuple[str, ...]]:
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", FutureWarning)
         crystal = _crystal(bulk)
+        unit, index = _unit(crystal, bulk.miller)
         # An inversion of all three vectors makes a left-handed cell right-handed, and turns the index over.
-        mirrored = float(np.linalg.det(crystal.lattice.matrix)) < 0
-        index = tuple(-number for number in bulk.miller) if mirrored else bulk.miller
-        right_handed = _inverted(crystal) if mirrored else crystal
+        mirrored = float(np.linalg.det(unit.lattice.matrix)) < 0
+        index = tuple(-number for number in index) if mirrored else index
+        right_handed = _inverted(unit) if mirrored else unit
         generator = SlabGenerator(
             right_handed,
             index,
@@ -87,6 +91,29 @@ def _crystal(bulk: BulkSubmission) -> Crystal:
     return standard
 
 
+def _unit(crystal: Crystal, miller: tuple[int, ...]) -> tuple[Crystal, tuple[int, ...]]:
+    """Of a supercell the conventional cell, where it stands, and the index of the same plane in it; any other crystal as it is.
+    Cutting takes far longer the larger the cell is."""
+    dataset = SpacegroupAnalyzer(crystal).get_symmetry_dataset()
+    if dataset is None or np.linalg.det(dataset.transformation_matrix) < 1 + 1e-3:
+        return crystal, miller
+    to_unit = np.linalg.inv(dataset.transformation_matrix)
+    lattice = Lattice(to_unit.T @ crystal.lattice.matrix)
+    unit = Crystal(lattice, crystal.species, crystal.cart_coords, coords_are_cartesian=True, to_unit_cell=True)
+    unit.merge_sites(tol=_SAME, mode="delete")
+    n_atoms = len(crystal) / float(np.linalg.det(dataset.transformation_matrix))
+    return (unit, _coprime(np.array(miller) @ to_unit)) if abs(len(unit) - n_atoms) < 1e-3 else (crystal, miller)
+
+
+def _coprime(index: Floats) -> tuple[int, ...]:
+    """The whole numbers without a common divisor that are in these ratios [3]."""
+    for times in range(1, _MOST_TIMES):
+        whole = np.rint(index * times)
+        if np.abs(index * times - whole).max() < 1e-3 and whole.any():
+            return tuple(int(number) // int(np.gcd.reduce(whole.astype(int))) for number in whole)
+    raise InvalidInput(f"no lattice plane has the index {index.tolist()}", field="input.miller")
+
+
 def _inverted(crystal: Crystal) -> Crystal:
     """The same crystal with all three lattice vectors the other way round."""
     return Crystal(-crystal.lattice.matrix, crystal.species, crystal.cart_coords, coords_are_cartesian=True)
@@ -120,8 +147,7 @@ def _of_a_primitive_cell(bulk: BulkSubmission, crystal: Crystal) -> tuple[str, .
     dataset = SpacegroupAnalyzer(crystal).get_symmetry_dataset()
     if dataset is None or np.linalg.det(dataset.transformation_matrix) > 1 - 1e-3:
         return ()
-    index = np.rint(np.array(bulk.miller) @ np.linalg.inv(dataset.transformation_matrix)).astype(int)
-    face = _indices(tuple(index // max(1, int(np.gcd.reduce(index)))))
+    face = _indices(_coprime(np.array(bulk.miller) @ np.linalg.inv(dataset.transformation_matrix)))
     return (
         f"the cell given is a primitive one ({dataset.international}): its {_indices(bulk.miller)} is {face} of the conventional "
         f"cell, {_in_words(Lattice(dataset.std_lattice))}; for indices of the conventional cell set conventional: true",

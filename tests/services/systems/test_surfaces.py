@@ -11,6 +11,7 @@ from ase.build import bulk, fcc111
 from ase.constraints import FixAtoms
 from ase.neighborlist import neighbor_list
 
+from services.systems.canonical import canonical
 from services.systems.surfaces import cut, cut_with_notes, marked, surface_mask, with_surface
 from shared.adsorbates import lookup
 from shared.errors import InvalidInput
@@ -182,6 +183,17 @@ def test_the_face_of_the_index_looks_up_and_the_other_one_where_asked_for(miller
         along = (vectors @ normal)[atoms.numbers[first] == 30]  # from Zn to its S
         ends.append([along.min(), along.max()])
     assert ends[0] == pytest.approx(ends[1], abs=1e-6)
+
+
+@pytest.mark.parametrize("repeats", [(2, 2, 2), (1, 1, 2)])
+@pytest.mark.parametrize("miller", [(1, 1, 1), (2, 1, 0)])
+def test_of_a_supercell_the_same_plane_is_cut_as_of_its_unit_cell(repeats, miller):
+    crystal = bulk("Pt", cubic=True)
+    in_it = tuple(int(number) for number in np.array(miller) * repeats)
+    whole = cut(submitted(crystal.repeat(repeats), in_it, conventional=False, min_width=1.0))
+    unit = cut(submitted(crystal, miller, conventional=False, min_width=1.0))
+    assert canonical(whole).slab.positions == pytest.approx(canonical(unit).slab.positions, abs=1e-6)
+    assert canonical(whole).slab.cell == pytest.approx(canonical(unit).slab.cell, abs=1e-6)
 
 
 def test_a_small_distortion_is_not_averaged_away():
