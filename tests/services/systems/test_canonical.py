@@ -15,6 +15,7 @@ import pytest
 from ase import Atoms
 from ase.build import bcc110, bulk, fcc100, fcc110, fcc111, fcc211, hcp0001, make_supercell, molecule
 from ase.calculators.emt import EMT
+from ase.neighborlist import primitive_neighbor_list
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
@@ -153,10 +154,9 @@ def energy(structure: Structure) -> float:
 
 
 def contacts(structure: Structure) -> Floats:
-    """Distances of adsorbate and slab atoms below 4 Å, images counted once, sorted, Å."""
-    atoms = structure.to_atoms()
-    distances = atoms.get_all_distances(mic=True)[np.ix_(structure.adsorbate, structure.slab)]
-    return np.sort(distances[distances < 4.0])
+    """Distances of adsorbate and slab atoms below 4 Å, every image counted, sorted, Å."""
+    i, j, d = primitive_neighbor_list("ijd", structure.pbc, structure.cell, structure.positions, 4.0)
+    return np.sort(d[structure.adsorbate[i] & structure.slab[j]])
 
 
 def told(placed: list[Placed]) -> list[tuple[str, Floats, float]]:
