@@ -4,7 +4,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -300,19 +299,18 @@ def test_other_requests_are_answered_while_systems_are_worked_out(client):
     for thread in threads:
         thread.start()
     began.wait(5)
-    times = []
-    while len(done) < 4 and len(times) < 50:
-        start = time.monotonic()
+    meanwhile = 0
+    while len(done) < 4 and meanwhile < 50:
         assert client.get("/v1/jobs").status_code == 200
-        times.append(time.monotonic() - start)
+        meanwhile += 1
     for thread in threads:
         thread.join(90)
     assert set(done) <= {200, 503}
-    assert max(times) < 3
+    assert meanwhile >= 20  # had they waited for a system, there would be four at most
 
 
 def test_a_system_beyond_the_limits_of_time_is_refused_and_the_next_one_is_answered(submission, monkeypatch):
-    monkeypatch.setattr(pool, "_KIND", replace(pool._KIND, time_limit_s=0.5))
+    monkeypatch.setattr(pool, "_KIND", replace(pool._KIND, time_limit_s=2.0))
     placers = Placers()
     parameters = JobParameters().model_dump(mode="json")
     try:
