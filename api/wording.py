@@ -52,6 +52,9 @@ _WANTED = {
 }
 """By the field, or the branch of a union: what it takes."""
 
+_LONGEST = 60
+"""Characters of a name that is compared with others: megabytes would take seconds."""
+
 Fields = Callable[[tuple[str | int, ...]], Iterable[str]]
 """Names that there are at the place of a field."""
 
@@ -86,7 +89,7 @@ def plainly(error: Mapping[str, Any], fields: Fields = lambda location: ()) -> s
 def _close(word: str, names: Iterable[str]) -> str:
     """The field that was meant, where one is spelt much like it; or all there are, where they are few."""
     known = list(names)
-    close = get_close_matches(word, known, n=1)
+    close = get_close_matches(word, known, n=1) if len(word) <= _LONGEST else []
     if close:
         return f": did you mean {close[0]}?"
     return f"; there are {', '.join(known)}" if known else ""
@@ -100,7 +103,7 @@ def _meant(location: tuple[str | int, ...]) -> str:
         field = getattr(model, "model_fields", {}).get(step)
         model = None if field is None else field.annotation
     if last and isinstance(model, type) and issubclass(model, BaseModel):
-        close = get_close_matches(str(last), model.model_fields, n=1)
+        close = get_close_matches(str(last), model.model_fields, n=1) if len(str(last)) <= _LONGEST else []
         return (
             f": did you mean {'.'.join([*map(str, way), *close])}?"
             if close
