@@ -17,7 +17,6 @@ def test_without_rdkit_it_says_what_to_install(monkeypatch):
 
 
 def test_ethanol_is_a_molecule_with_its_hydrogens_after_the_atoms_that_were_written():
-    pytest.importorskip("rdkit")
     from adhop import smiles
 
     atoms = smiles.molecule("CCO")
@@ -38,13 +37,11 @@ def test_ethanol_is_a_molecule_with_its_hydrogens_after_the_atoms_that_were_writ
     [("C(C", "no SMILES"), ("", "no SMILES"), ("CO.O", "several molecules"), ("C[O-]", "charge of -1")],
 )
 def test_what_is_no_neutral_molecule_is_refused(text, why):
-    pytest.importorskip("rdkit")
     with pytest.raises(AdhopError, match=why):
         inputs.adsorbate(f"smiles:{text}", [0])
 
 
 def test_benzene_is_flat_and_a_radical_keeps_its_open_end():
-    pytest.importorskip("rdkit")
     from adhop import smiles
 
     benzene = smiles.molecule("c1ccccc1").positions
