@@ -79,7 +79,7 @@ check: env ## lint, types, imports between rooms, migrations
 	$(BIN)/python -m local.migrations
 
 bench: env ## measure, side by side with the peers; QUICK=--quick for a sample
-	@for name in restraints duplicates engine_overhead search_efficiency scoring score_steps tables members; do $(BIN)/python -m benchmarks.$$name $(QUICK) || exit 1; done
+	@for name in by_hand restraints duplicates engine_overhead search_efficiency scoring score_steps tables members; do $(BIN)/python -m benchmarks.$$name $(QUICK) || exit 1; done
 
 test-gpu: env ## the tests that need a CUDA device; they are skipped where there is none
 	@$(BIN)/python -m pytest -m gpu
