@@ -9,11 +9,9 @@ the fixed ones where they were.
 
 from __future__ import annotations
 
-import tempfile
 from argparse import ArgumentParser
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,8 +23,7 @@ from ase.optimize import BFGS
 
 from benchmarks import report
 from benchmarks.calculators import own_calculator
-from local import processes
-from local.stack import Stack, stop_signals
+from benchmarks.service import serving
 from worker.potentials import registry
 
 FMAX = 0.01
@@ -142,21 +139,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the first job alone")
     cases = CASES[:1] if parser.parse_args().quick else CASES
     members = sorted({case.member for case in cases})
-    variables = {f"ADHOP_DEFAULT_{what}_MEMBERS": ",".join(members) for what in ("SEARCH", "SCORE")}
-    with stop_signals(), tempfile.TemporaryDirectory() as folder:
-        stack = Stack(Path(folder), variables, durable=False)
-        try:
-            stack.start_servers()
-            key = stack.make_key()
-            for role in (processes.API, processes.DISPATCHER, processes.CPU):
-                stack.start(role)
-            stack.start(processes.potentials(members), {"ADHOP_MEMBERS": ",".join(members)})
-            stack.wait_ready(180)
-            with Client(stack.url, key) as client:
-                found = {case.name: _run(client, case) for case in cases}
-        finally:
-            stack.stop()
-            stack.postgres.remove()
+    with serving(members) as (_, client):
+        found = {case.name: _run(client, case) for case in cases}
     headings = ("job", "member", "candidates", "lowest E_ads, eV", "most off, meV", "order and fixed atoms")
     rows = [
         (name, one["member"], one["candidates"], f"{one['lowest']:.3f}", f"{1e3 * one['most_off']:.2f}",

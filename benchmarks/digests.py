@@ -15,12 +15,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tempfile
 import time
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -29,8 +27,9 @@ from ase.build import fcc111
 from ase.constraints import FixAtoms
 
 from benchmarks.report import finish
-from local import hosting, processes
-from local.stack import ROOT, Stack, stop_signals
+from benchmarks.service import serving
+from local import hosting
+from local.stack import Stack
 
 
 @dataclass(frozen=True)
@@ -61,23 +60,8 @@ def main() -> None:
     asked = parser.parse_args()
     names = [asked.only] if asked.only else list(CASES)
     members = [member for name in names for member in CASES[name].members]
-    # ready is what hosts the default members: all of them here, though each job names its own
-    variables = {f"ADHOP_DEFAULT_{what}_MEMBERS": ",".join(members) for what in ("SEARCH", "SCORE")}
-    variables["ADHOP_MODELS_FILE"] = str(ROOT / "tests/checkpoints/members.toml")
-    with stop_signals(), tempfile.TemporaryDirectory() as folder:
-        stack = Stack(Path(folder), variables, durable=False)
-        try:
-            stack.start_servers()
-            key = stack.make_key()
-            for role in (processes.API, processes.DISPATCHER, processes.CPU):
-                stack.start(role)
-            stack.start(processes.potentials(members), {"ADHOP_MEMBERS": ",".join(members)})
-            stack.wait_ready(180)
-            with Client(stack.url, key) as client:
-                finish({name: _digests(stack, client, name, asked.seed) for name in names})
-        finally:
-            stack.stop()
-            stack.postgres.remove()
+    with serving(members) as (stack, client):
+        finish({name: _digests(stack, client, name, asked.seed) for name in names})
 
 
 def _digests(stack: Stack, client: Client, name: str, seed: int) -> dict[str, Any]:
