@@ -96,9 +96,9 @@ def claim(
         lease_until=func.now() + timedelta(seconds=lease_s),
         attempts=table.attempts + 1,
     )
-    session.execute(taken.execution_options(synchronize_session=False))
-    rows = {row.id: row for row in session.scalars(select(table).where(table.id.in_(ids)))}
-    return [rows[key] for key in ids]
+    mine = set(session.scalars(taken.returning(table.id).execution_options(synchronize_session=False)))
+    rows = {row.id: row for row in session.scalars(select(table).where(table.id.in_(mine)))}
+    return [rows[key] for key in ids if key in mine]
 
 
 def on_last_attempt(session: Session, table: type[MemberWork], max_attempts: int) -> set[str]:

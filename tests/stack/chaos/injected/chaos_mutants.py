@@ -17,10 +17,13 @@ def no_fencing(claims: ModuleType) -> None:
 
 @mutant("worker.queue.claims")
 def no_row_locks(claims: ModuleType) -> None:
-    """Two workers may choose the same row; the pause makes it likely."""
-    from sqlalchemy import Select
+    """Two workers may choose the same row, and take it whatever its state is by then; the pause makes it likely."""
+    from sqlalchemy import Select, update
 
-    claim, lock = claims.claim, Select.with_for_update
+    claim, lock, moved = claims.claim, Select.with_for_update, claims.moved
+
+    def unguarded(table: Any, to: Any, *which: Any, **values: Any) -> Any:
+        return update(table).where(*which).values(state=to, **values)
 
     def pause(query: Any, **_: Any) -> Any:
         return query
@@ -33,11 +36,11 @@ def no_row_locks(claims: ModuleType) -> None:
             time.sleep(0.3)
             return found
 
-        Select.with_for_update, session.scalars = pause, slowly
+        Select.with_for_update, session.scalars, claims.moved = pause, slowly, unguarded
         try:
             return claim(session, *arguments, **named)
         finally:
-            Select.with_for_update, session.scalars = lock, scalars
+            Select.with_for_update, session.scalars, claims.moved = lock, scalars, moved
 
     claims.claim = unlocked
 
