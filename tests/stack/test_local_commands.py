@@ -155,7 +155,9 @@ def test_a_port_that_was_asked_for_and_is_taken_is_an_error(shell):
     assert shell.left() == []
 
 
-@pytest.mark.parametrize("moment", ["PostgreSQL and Valkey", "front end, dispatcher", "no CPU worker", "submitted"])
+@pytest.mark.parametrize(
+    "moment", ["PostgreSQL and Valkey", "front end, dispatcher", "doesn't answer yet", "submitted"]
+)
 def test_interrupting_the_demo_leaves_no_process_behind(shell, tmp_path, moment):
     demo = shell.start("demo", "--output", str(tmp_path / "output"))
     until_said(demo, moment)
