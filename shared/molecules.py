@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase.data import covalent_radii
-from ase.geometry import find_mic
+from ase.geometry import complete_cell, find_mic
 from numpy.typing import ArrayLike
 
 from shared.structures import Floats, Integers, Mask
@@ -185,7 +185,10 @@ def _nearest(vectors: Floats, cell: ArrayLike, pbc: ArrayLike) -> Floats:
     """The shortest periodic image of each vector, Å [n, 3]."""
     if not len(vectors) or not np.any(pbc):
         return vectors
-    return np.asarray(find_mic(vectors, np.asarray(cell, dtype=np.float64), pbc)[0], dtype=np.float64)
+    # a vector that doesn't repeat, such as one that leans over a slab, must not take part
+    rows = np.asarray(cell, dtype=np.float64)
+    repeats = np.asarray(pbc, dtype=bool) & rows.any(axis=1)
+    return np.asarray(find_mic(vectors, complete_cell(rows * repeats[:, None]), repeats)[0], dtype=np.float64)
 
 
 def _worst(distances: Floats, bonded_below: Floats) -> Contact | None:

@@ -126,3 +126,13 @@ def test_a_tilt_lays_an_upright_molecule_down():
     assert spans == pytest.approx([0.0, length * np.sin(np.pi / 9), length])
     lying = Extent.of(upright.numbers, [upright.positions, upright.positions[:, [2, 1, 0]]], 0.0)
     assert lying.sideways[0, 1] == pytest.approx(length)
+
+
+def test_a_vector_that_does_not_repeat_may_lean_as_it_likes():
+    cell = np.array([[5.6, 0.0, 0.0], [-19.6, 4.86, 0.0], [310.0, -270.0, 18.0]])
+    atoms = turned("CH3OH", 3)
+    images = np.array([[1, 0], [0, -1], [2, 1], [0, 0], [-3, 2], [1, 1]])
+    torn = atoms.positions + images @ cell[:2]
+    whole = molecules.unwrapped(atoms.numbers, torn, cell, [True, True, False])
+    lengths = Atoms(atoms.numbers, whole).get_all_distances()
+    assert lengths == pytest.approx(atoms.get_all_distances(), abs=1e-9)

@@ -1,10 +1,6 @@
 """An evaluation through a real database: who relaxes what, and what is stored of it."""
 
-import numpy as np
 import pytest
-from ase import Atoms
-from ase.build import add_adsorbate, fcc111
-from ase.constraints import FixAtoms
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -16,7 +12,7 @@ from shared.database.tables import Candidate, Job, JobReference, MemberEnergy, P
 from shared.parameters import Ensemble, JobParameters
 from shared.references import EnergyKind
 from shared.states import State
-from shared.structures import Structure
+from tests.services.search.test_own_geometry import carbon_monoxide
 from tests.shared.database.jobs import add_job
 from worker.potentials import registry
 from worker.queue import claims, eligible
@@ -25,16 +21,6 @@ from worker.tasks.evaluation import EvaluationItem
 EMT_MEMBER: Potential = registry.load("emt")
 GAS = {"CO": -1.0, "H2": -2.0, "H2O": -4.0}
 SLAB_ENERGY = 3.0
-
-
-def carbon_monoxide() -> Structure:
-    """CO above Cu(111), off EMT's minimum; only the lower layer is fixed."""
-    slab = fcc111("Cu", (2, 2, 2), vacuum=7.0, periodic=True)
-    layers = slab.get_tags()
-    add_adsorbate(slab, Atoms("CO", [(0, 0, 0), (0.05, 0, 1.15)]), 1.3, "fcc")
-    slab.set_constraint(FixAtoms(np.flatnonzero(layers > 1)))
-    surface = np.append(layers == 1, [False, False])
-    return Structure.from_atoms(slab, adsorbate=np.arange(len(slab)) >= len(layers), surface=surface)
 
 
 FOUND = carbon_monoxide()
