@@ -18,7 +18,7 @@ import httpx
 
 from local import processes
 from local.hosting import Hosting
-from local.ports import LOOPBACK, free_port
+from local.ports import LOOPBACK, answers, free_port
 from local.postgres import Postgres
 from local.processes import Role
 from local.valkey import Valkey
@@ -149,11 +149,18 @@ class Stack:
             for line in self.watch():
                 tell(line)
             time.sleep(0.25)
-        raise StartError(f"not ready after {timeout_s:.0f} s: {reason}; logs are in {self.logs}")
+        raise StartError(f"not ready after {timeout_s:.0f} s: {reason}; logs are in {self.logs}{self._last_words()}")
+
+    def _last_words(self) -> str:
+        """The end of the front end's log, where it isn't there to say itself what is missing."""
+        front_end = self._watched.get(processes.API.name)
+        return f"\n{front_end.child.tail()}" if front_end and not answers(self.port) else ""
 
     def _unready(self) -> str | None:
         try:
             answer = httpx.get(f"{self.url}/readyz", timeout=5)
+        except httpx.TimeoutException:
+            return "the front end takes more than 5 s to answer"
         except httpx.HTTPError:
             return "the front end doesn't answer yet"
         if answer.status_code == httpx.codes.OK:

@@ -142,6 +142,16 @@ def test_a_port_that_is_taken_is_refused_by_name_and_a_free_one_is_used():
     assert service._port(port) == port
 
 
+def test_free_ports_are_none_that_an_outgoing_connection_may_hold():
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+        assert probe.getsockname()[1] >= outgoing
+    ports = {free_port() for _ in range(20)}
+    assert all(1024 < port < outgoing for port in ports)
+    assert len(ports) > 1
+
+
 def test_a_workers_queues_are_those_that_messages_are_sent_to():
     role = processes.potentials(["chgnet-0.3.0", "emt"], "gpu-0")
     assert role.command[role.command.index("-Q") + 1].split(",") == [member_queue("chgnet-0.3.0"), member_queue("emt")]
