@@ -10,8 +10,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
 from api.context import Context
+from shared.database.repositories.audit import Actor
 from shared.database.repositories.users import Identity, identify
 from shared.errors import Forbidden, Unauthorised
+from shared.logs import request_id
 
 
 def _context(request: Request) -> Context:
@@ -54,3 +56,12 @@ def _submitter(caller: Caller) -> Identity:
 
 Submitter = Annotated[Identity, Depends(_submitter)]
 """A caller who may submit and cancel jobs."""
+
+
+def _actor(caller: Caller, request: Request) -> Actor:
+    address = request.client.host if request.client else ""
+    return Actor(caller.user_id, caller.user, caller.key_prefix, address, request_id.get() or "")
+
+
+UseActor = Annotated[Actor, Depends(_actor)]
+"""The caller as the audit trail remembers them. The address is the connection's, or what a trusted proxy says (uvicorn)."""

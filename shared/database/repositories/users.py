@@ -30,6 +30,8 @@ class Identity:
     user_id: int
     user: str
     role: Role
+    key_prefix: str = ""
+    """The part of their key that may be shown."""
 
     @property
     def may_submit(self) -> bool:
@@ -70,5 +72,5 @@ def identify(session: Session, key: str) -> Identity:
         rows = session.scalars(select(ApiKey).where(ApiKey.prefix == prefix, ApiKey.revoked_at.is_(None)))
         for row in rows:
             if hmac.compare_digest(row.digest, digest):
-                return Identity(user_id=row.user_id, user=row.user.name, role=Role(row.role))
+                return Identity(user_id=row.user_id, user=row.user.name, role=Role(row.role), key_prefix=prefix)
     raise Unauthorised("the API key is unknown or revoked")

@@ -1,10 +1,11 @@
 """The tables. PostgreSQL is the truth; every claimable row carries its own lease (columns.Claimable).
 
-users 1-n api_keys; users 1-n jobs 1-n placements 1-n walkers 1-n candidates 1-n member_energies;
+users 1-n api_keys; users n-m groups 1-n jobs; users 1-n jobs 1-n placements 1-n walkers 1-n candidates 1-n member_energies;
 jobs 1-n selections 1-n scores, minima -> candidates; candidates 1-n reference_energies; jobs n-m references; calibrations by members.
 """
 
-from shared.database.tables.accounts import ApiKey, User
+from shared.database.tables.accounts import ApiKey, Group, Membership, User
+from shared.database.tables.audit import AuditEntry
 from shared.database.tables.base import Base, WorkRow, claim_tokens
 from shared.database.tables.jobs import Job, JobReference, Placement, Reference, StageRow, StructureRow, Walker
 from shared.database.tables.machinery import Attempt, MemberDevice, RegisteredMember, Worker
@@ -21,13 +22,16 @@ from shared.database.tables.results import (
 __all__ = [
     "ApiKey",
     "Attempt",
+    "AuditEntry",
     "Base",
     "Calibration",
     "Candidate",
+    "Group",
     "Job",
     "JobReference",
     "MemberDevice",
     "MemberEnergy",
+    "Membership",
     "Minimum",
     "Placement",
     "Reference",

@@ -1,11 +1,11 @@
-"""Who may ask for what."""
+"""Who may ask for what, and how much of it."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import BigInteger, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shared.database.tables.base import Base
@@ -26,6 +26,15 @@ class User(Base):
     id: Mapped[Key]
     name: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[Now]
+    disabled_at: Mapped[datetime | None]
+    """Null while the user's keys work."""
+    # Limits; null where the server's own count (shared.settings).
+    max_open_jobs: Mapped[int | None]
+    max_open_force_calls: Mapped[int | None] = mapped_column(BigInteger)
+    """Of all open jobs together, as estimated when they were submitted."""
+    max_requests_per_minute: Mapped[int | None]
+    max_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """Of what is stored for all of the user's jobs together."""
 
 
 class ApiKey(Base):
@@ -40,10 +49,37 @@ class ApiKey(Base):
     digest: Mapped[bytes] = mapped_column(unique=True)
     """SHA-256 of the whole key."""
     role: Mapped[str]
+    label: Mapped[str] = mapped_column(default="", server_default="")
+    """What it is for, in its owner's words."""
     created_at: Mapped[Now]
+    expires_at: Mapped[datetime | None]
+    """Null for a key that works until it is revoked."""
+    last_used_at: Mapped[datetime | None]
+    """To the minute."""
     revoked_at: Mapped[datetime | None]
     """Null while the key is valid."""
 
     user: Mapped[User] = relationship(lazy="joined")
 
-    __table_args__ = (one_of("role", [role.value for role in Role], "role"),)
+    __table_args__ = (
+        one_of("role", [role.value for role in Role], "role"),
+        Index(None, "user_id"),
+        Index(None, "prefix"),
+    )
+
+
+class Group(Base):
+    """Users who may read each other's jobs, those that their owners share with it."""
+
+    __tablename__ = "groups"
+
+    id: Mapped[Key]
+    name: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[Now]
+
+
+class Membership(Base):
+    __tablename__ = "memberships"
+
+    group_id: Mapped[int] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True)

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     ColumnElement,
     ForeignKey,
@@ -56,9 +57,19 @@ class Job(Base):
     idempotency_key: Mapped[str | None]
     request_digest: Mapped[str | None]
     """SHA-256 of the request that came with the idempotency key."""
+    group_id: Mapped[int | None] = mapped_column(ForeignKey("groups.id", ondelete="SET NULL"))
+    """Whose members may read it."""
+    estimated_force_calls: Mapped[int | None] = mapped_column(BigInteger)
+    """Of the search, when it was submitted (api.systems.estimate)."""
+    stored_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """Of its rows, as last measured; null until then."""
     created_at: Mapped[Now]
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+    candidates_dropped_at: Mapped[datetime | None]
+    """When all but the minima and what rests on them was removed, if it was."""
+    deleted_at: Mapped[datetime | None]
+    """Its rows are being removed: nobody sees it any more."""
     failure_kind: Mapped[str | None]
     """As the failures of shared.errors call it."""
     failure_reason: Mapped[str | None]
@@ -73,6 +84,16 @@ class Job(Base):
         one_of("stage", [stage.value for stage in Stage], "stage"),
         UniqueConstraint("user_id", "idempotency_key"),
         Index("ix_jobs_keyset", "user_id", text("created_at DESC"), text("id DESC")),
+        Index("ix_jobs_newest", text("created_at DESC"), text("id DESC")),
+        Index(
+            "ix_jobs_group",
+            "group_id",
+            text("created_at DESC"),
+            text("id DESC"),
+            postgresql_where=text("group_id IS NOT NULL"),
+        ),
+        Index("ix_jobs_ended", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
+        Index("ix_jobs_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
         Index("ix_jobs_open", "state", "stage", postgresql_where=text("state IN ('queued', 'running')")),
     )
 
@@ -182,7 +203,7 @@ class Placement(Base):
     job_id: Mapped[UUID] = of_job()
     index: Mapped[int]
     """From 0, in the order that they were found."""
-    structure_id: Mapped[int] = mapped_column(ForeignKey("structures.id"))
+    structure_id: Mapped[int] = mapped_column(ForeignKey("structures.id"), index=True)
     positions: Mapped[Floats] = mapped_column(Vectors)
     """Å [n_atoms, 3]."""
     site: Mapped[str]
@@ -212,7 +233,7 @@ class Reference(WorkRow):
     fmax: Mapped[float]
     """That is asked for, eV/Å."""
     max_steps: Mapped[int]
-    structure_id: Mapped[int] = mapped_column(ForeignKey("structures.id"))
+    structure_id: Mapped[int] = mapped_column(ForeignKey("structures.id"), index=True)
     start_positions: Mapped[Floats] = mapped_column(Vectors)
     """Å [n_atoms, 3]."""
     positions: Mapped[Floats | None] = mapped_column(Vectors)

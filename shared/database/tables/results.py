@@ -39,7 +39,7 @@ class Candidate(Base):
     """That found it, 0 being the relaxation of the placement."""
     member: Mapped[str]
     """That found it."""
-    structure_id: Mapped[int] = mapped_column(ForeignKey("structures.id"))
+    structure_id: Mapped[int] = mapped_column(ForeignKey("structures.id"), index=True)
     positions: Mapped[Floats] = mapped_column(Vectors)
     """Å [n_atoms, 3]."""
     energy: Mapped[float]
@@ -66,6 +66,7 @@ class Candidate(Base):
     __table_args__ = (
         UniqueConstraint("walker_id", "hop"),
         Index("ix_candidates_job", "job_id", "member", "hop"),
+        Index(None, "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")),
     )
 
     @hybrid_method
