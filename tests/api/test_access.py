@@ -79,7 +79,7 @@ def test_a_key_must_be_right_to_the_last_character(service):
     for one in wrong:
         answer = httpx.get(f"{service.url}/v1/jobs", headers={"Authorization": f"Bearer {one}"})
         details.add(problem(answer, 401)["detail"])
-    assert details == {"the API key is unknown or revoked"}
+    assert details == {"the API key is unknown, revoked or expired, or its user is disabled"}
     assert httpx.get(f"{service.url}/v1/jobs", headers={"Authorization": f"Bearer {key}"}).status_code == 200
 
 

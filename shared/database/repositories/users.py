@@ -7,20 +7,27 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from shared.database.tables import ApiKey, User
 from shared.database.tables.accounts import Role as Role
 from shared.errors import Unauthorised
 
+log = logging.getLogger(__name__)
+
 _MARK = "adhop"
 _PREFIX_BYTES = 4
 _SECRET_BYTES = 32
+_USE_NOTED_EVERY = timedelta(minutes=1)
+_REFUSAL = "the API key is unknown, revoked or expired, or its user is disabled"
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,8 @@ class Identity:
     role: Role
     key_prefix: str = ""
     """The part of their key that may be shown."""
+    max_requests_per_minute: int | None = None
+    """The user's own limit; None for the server's."""
 
     @property
     def may_submit(self) -> bool:
@@ -64,13 +73,42 @@ def revoke(session: Session, prefix: str) -> int:
 
 
 def identify(session: Session, key: str) -> Identity:
-    """Whose key this is. Raises Unauthorised, in the same words for unknown and revoked keys."""
+    """Whose key this is; its use is noted. Raises Unauthorised, in the same words for unknown, revoked and expired keys and those of
+    disabled users; the log says which."""
     mark, _, rest = key.partition("_")
     prefix, _, _ = rest.partition("_")
     digest = _digest(key)
-    if mark == _MARK and prefix:
-        rows = session.scalars(select(ApiKey).where(ApiKey.prefix == prefix, ApiKey.revoked_at.is_(None)))
-        for row in rows:
-            if hmac.compare_digest(row.digest, digest):
-                return Identity(user_id=row.user_id, user=row.user.name, role=Role(row.role), key_prefix=prefix)
-    raise Unauthorised("the API key is unknown or revoked")
+    if mark != _MARK or not prefix:
+        raise Unauthorised(_REFUSAL)
+    now = func.now()
+    found = session.execute(
+        select(ApiKey, User, ApiKey.expires_at <= now, ApiKey.last_used_at > now - _USE_NOTED_EVERY)
+        .join(User)
+        .where(ApiKey.prefix == prefix)
+    )
+    for row, user, expired, noted in found:
+        if not hmac.compare_digest(row.digest, digest):
+            continue
+        if row.revoked_at is None and not expired and user.disabled_at is None:
+            if not noted:
+                _note_use(session, row.id)
+            return Identity(user.id, user.name, Role(row.role), prefix, user.max_requests_per_minute)
+        why = "revoked" if row.revoked_at else "expired" if expired else "user disabled"
+        log.info("key refused", extra={"key": prefix, "user": user.name, "because": why})
+    raise Unauthorised(_REFUSAL)
+
+
+def _note_use(session: Session, key_id: int) -> None:
+    """Waits for nobody and for no disk: a key that somebody else is writing to is in use anyway, and a minute may be lost."""
+    try:
+        with session.begin_nested():
+            session.execute(text("SET LOCAL synchronous_commit = off"))
+            free = select(ApiKey.id).where(ApiKey.id == key_id).with_for_update(skip_locked=True, key_share=True)
+            session.execute(
+                update(ApiKey)
+                .where(ApiKey.id.in_(free))
+                .values(last_used_at=func.now())
+                .execution_options(synchronize_session=False)
+            )
+    except OperationalError as error:  # no room on the disk, a server that only reads: the request may do without
+        log.warning("use of key not noted: %s", error.orig)

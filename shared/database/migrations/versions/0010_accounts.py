@@ -2,6 +2,8 @@
 
 Revision: 0010, after 0009
 """
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -12,14 +14,14 @@ branch_labels = None
 depends_on = None
 
 MOMENT = sa.DateTime(timezone=True)
-USERS = {
+USERS: dict[str, sa.types.TypeEngine[Any]] = {
     'disabled_at': MOMENT,
     'max_open_jobs': sa.Integer(),
     'max_open_force_calls': sa.BigInteger(),
     'max_requests_per_minute': sa.Integer(),
     'max_bytes': sa.BigInteger(),
 }
-JOBS = {
+JOBS: dict[str, sa.types.TypeEngine[Any]] = {
     'estimated_force_calls': sa.BigInteger(),
     'stored_bytes': sa.BigInteger(),
     'candidates_dropped_at': MOMENT,
