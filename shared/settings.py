@@ -8,17 +8,25 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.errors import Misconfigured
 from shared.logs import LogFormat
+from shared.secrets import remember
+
+_URLS = {
+    "database_url": (("postgresql", "postgresql+psycopg"), "postgresql://user:password@host:port/name"),
+    "broker_url": (("redis", "rediss"), "redis://:password@host:port/0"),
+}
 
 
 class Settings(BaseSettings):
     """ADHOP_DATABASE_URL and ADHOP_BROKER_URL are required; the rest has defaults for a lab server."""
 
-    model_config = SettingsConfigDict(env_prefix="ADHOP_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="ADHOP_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: SecretStr
     """postgresql://user:password@host:port/name"""
@@ -66,11 +74,64 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024)] = 4_000_000
     max_atoms: Annotated[int, Field(ge=2)] = 400
     max_open_jobs_per_user: Annotated[int, Field(ge=1)] = 1000
+    """This and the next two hold for users who have no limits of their own."""
+    max_open_force_calls_per_user: Annotated[int, Field(ge=1)] | None = None
+    max_gib_per_user: Annotated[float, Field(gt=0)] | None = None
     max_walkers_per_job: Annotated[int, Field(ge=1)] = 500
+    keep_candidates_days: Annotated[float, Field(gt=0)] | None = None
+    """So long after a job's end, all but its minima goes; None: never. The dispatcher sees to this and the next two."""
+    keep_jobs_days: Annotated[float, Field(gt=0)] | None = None
+    keep_audit_days: Annotated[float, Field(gt=0)] | None = None
+    max_selections_per_job: Annotated[int, Field(ge=0)] = 50
+    """Asked for beside its own; each keeps a verdict on every candidate."""
+    max_selections_per_user: Annotated[int, Field(ge=0)] = 5000
+    max_labels_per_candidate: Annotated[int, Field(ge=0)] = 20
+    """Reference energies that were fed back."""
+    max_labels_per_user: Annotated[int, Field(ge=0)] = 100_000
+    max_calibrations_per_user: Annotated[int, Field(ge=0)] = 50
+    """Proposed, and not published."""
+    max_requests_per_minute: Annotated[int, Field(ge=1)] = 3000
+    """Of one user; a third of it may come at once. Users may have a limit of their own."""
+    max_requests_at_once: Annotated[int, Field(ge=1)] = 32
+    """Of one user, those that wait included."""
+    max_failed_keys_per_minute: Annotated[int, Field(ge=1)] = 60
+    """Requests without a valid key from one address, before their refusal takes a second each."""
+    key_cache_s: Annotated[float, Field(ge=0, le=60)] = 1.0
+    """How long a key that was looked up counts without being looked up again."""
+    header_timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    """For the head of a request to be complete."""
+    stall_timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    """Longest pause in a body, and in the reading of an answer."""
+    upload_timeout_s: Annotated[float, Field(gt=0)] = 120.0
+    """For a body to be complete."""
+    min_bytes_per_s: Annotated[float, Field(gt=0)] = 2000.0
+    """Slower bodies, and slower readers of answers, are cut."""
+    max_connections: Annotated[int, Field(ge=8)] = 512
+    max_connections_per_address: Annotated[int, Field(ge=4)] = 256
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    """Addresses of reverse proxies whose X-Forwarded-For is believed, separated by commas."""
     publish_timeout_s: Annotated[float, Field(gt=0)] = 2.0
     """Longest wait for the broker when a wake-up message is sent."""
 
-    @field_validator("members", "devices", "default_search_members", "default_score_members", mode="before")
+    @field_validator("database_url", "broker_url")
+    @classmethod
+    def _is_url(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        """Read here, where what is wrong can be said without showing a password, as those who use it later would."""
+        schemes, likeness = _URLS[str(info.field_name)]
+        try:
+            parts = urlsplit(value.get_secret_value())
+            plain = parts.netloc.count("@") <= 1 and parts.port != 0  # reading the port refuses what is no number
+            usable = plain and parts.scheme in schemes and bool(parts.hostname or "host=" in parts.query)
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError(
+                f"it must read {likeness}, with %XX for each of @ : / ? # [ ] % in the password (the value is not shown)"
+            )
+        remember(value.get_secret_value())
+        return value
+
+    @field_validator("members", "devices", "default_search_members", "default_score_members", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -78,5 +139,21 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The process's settings."""
-    return Settings()
+    """The process's settings. Raises Misconfigured, which names the variables that are wrong and shows none of their values."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = (f"{variable(str(one['loc'][0]))}: {reason(one['msg'])}" for one in error.errors(include_input=False))
+        raise Misconfigured("; ".join(wrong)) from None
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"ADHOP_{name.upper()}"
+
+
+def reason(message: str) -> str:
+    """What pydantic says is wrong, as a sentence about a variable."""
+    if message == "Field required":
+        return "it is not set, and has no default"
+    return message.removeprefix("Value error, ").replace("Input", "it")

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.attempts import queries as attempts
 from api.dependencies import Caller, UseSession
-from api.jobs import repository as jobs
+from api.jobs import access
 from api.paging import Cursor, Limit, id_cursor, id_position
 from api.problems import responses
 from shared.states import Work
@@ -42,7 +42,7 @@ def list_attempts(
     job_id: UUID, caller: Caller, session: UseSession, limit: Limit = 50, cursor: Cursor = None
 ) -> AttemptPage:
     """Workers lost and calculations failed, of this job and of the references it rests on, with the reasons."""
-    job = jobs.get(session, caller, job_id)
+    job = access.get(session, caller, job_id)
     found, last = attempts.of_job(session, job.id, limit=limit, after=id_position(cursor))
     return AttemptPage(
         attempts=[

@@ -1,4 +1,4 @@
-"""Jobs as their users see them: submitted once, listed in pages, cancelled at any time."""
+"""Jobs as their users see them: submitted once, listed in pages, cancelled at any time, shared with a group, deleted once ended."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from uuid import UUID
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
+from api.groups import repository as groups
+from api.jobs import limits
+from api.jobs.access import owned
 from api.paging import Position
-from shared.database.repositories.users import Identity
-from shared.database.tables import Job, StageRow, User
+from shared.database.repositories.audit import Actor, record
+from shared.database.repositories.users import REFUSAL, Identity
+from shared.database.tables import Candidate, Group, Job, Membership, ReferenceEnergy, StageRow, User
 from shared.database.workflow import transitions
-from shared.errors import Conflict, LimitReached, NotFound
-from shared.states import OPEN, State, Work
+from shared.errors import Conflict, Unauthorised
+from shared.settings import Settings
+from shared.states import State, Work
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,9 @@ class NewJob:
     search_members: list[str]
     refine_members: list[str]
     score_members: list[str]
+    estimated_force_calls: int
+    stored_bytes: int
+    """Likely to be, until it is measured."""
     priority: int = 0
     idempotency_key: str | None = None
     warnings: tuple[str, ...] = ()
@@ -50,49 +58,55 @@ def submitted(session: Session, user_id: int, idempotency_key: str, request_dige
     return job
 
 
-def submit(session: Session, user_id: int, new: NewJob, *, max_open: int) -> tuple[Job, bool]:
-    """Insert a job and its first stage, or find the one that the same request made before.
+def submit(
+    session: Session, actor: Actor, user_id: int, new: NewJob, settings: Settings, *, group: str | None = None
+) -> tuple[Job, bool]:
+    """Insert a job and its first stage, or find the one that the same request made before. group: that may read it.
 
-    Returns the job and whether it is new. Raises Conflict (idempotency key of another request) and LimitReached.
+    Returns the job and whether it is new. Raises Conflict (idempotency key of another request), LimitReached, and Unauthorised where
+    the user was disabled meanwhile.
     """
-    # One submit per user at a time: without it, two equal requests could both pass the look-up below.
-    session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
+    # One submit per user at a time: without it, two equal requests could both pass the look-ups below.
+    user = session.scalars(select(User).where(User.id == user_id).with_for_update(key_share=True)).one()
+    if user.disabled_at is not None:
+        raise Unauthorised(REFUSAL)
     if new.idempotency_key is not None and new.request_digest is not None:
         existing = submitted(session, user_id, new.idempotency_key, new.request_digest)
         if existing is not None:
             return existing, False
-    n_open = session.scalars(
-        select(func.count()).select_from(Job).where(Job.user_id == user_id, Job.state.in_(OPEN))
-    ).one()
-    if n_open >= max_open:
-        raise LimitReached(f"{n_open} of your jobs are open and {max_open} are allowed; wait for some, or cancel them")
-    job = Job(user_id=user_id, **asdict(new) | {"warnings": list(new.warnings)})
+    limits.check(
+        limits.limits_of(user, settings),
+        limits.use_of(session, user_id),
+        force_calls=new.estimated_force_calls,
+        stored_bytes=new.stored_bytes,
+    )
+    shared_with = None if group is None else groups.joined(session, user_id, group).id
+    job = Job(user_id=user_id, group_id=shared_with, **asdict(new) | {"warnings": list(new.warnings)})
     session.add(job)
     session.flush()
     session.add(StageRow(job_id=job.id, work=Work.PLACEMENT))
+    record(session, actor, "job.submit", job_id=job.id, owner_id=user_id, subject=job.name)
     session.flush()
     session.refresh(job)
     return job, True
 
 
-def get(session: Session, identity: Identity, job_id: UUID) -> Job:
-    """A job that this user may see. Raises NotFound, in the same words for one that is someone else's."""
-    job = session.get(Job, job_id)
-    return _visible(job, identity, job_id)
-
-
-def _visible(job: Job | None, identity: Identity, job_id: UUID) -> Job:
-    if job is None or not (identity.sees_all or job.user_id == identity.user_id):
-        raise NotFound(f"there is no job {job_id}")
-    return job
-
-
 def page(
-    session: Session, identity: Identity, *, state: State | None = None, limit: int, after: Position | None = None
+    session: Session,
+    identity: Identity,
+    *,
+    state: State | None = None,
+    shared: bool = False,
+    limit: int,
+    after: Position | None = None,
 ) -> tuple[Sequence[Job], Position | None]:
-    """The user's jobs (an admin's: everybody's), newest first, and where the next page starts."""
-    query = select(Job).order_by(Job.created_at.desc(), Job.id.desc()).limit(limit + 1)
-    if not identity.sees_all:
+    """The user's jobs (an admin's: everybody's), newest first, and where the next page starts. shared: instead those of others that a
+    group of theirs may read."""
+    query = select(Job).where(Job.deleted_at.is_(None)).order_by(Job.created_at.desc(), Job.id.desc()).limit(limit + 1)
+    if shared:
+        joined = select(Membership.group_id).where(Membership.user_id == identity.user_id)
+        query = query.where(Job.group_id.in_(joined), Job.user_id != identity.user_id)
+    elif not identity.sees_all:
         query = query.where(Job.user_id == identity.user_id)
     if state is not None:
         query = query.where(Job.state == state)
@@ -105,21 +119,66 @@ def page(
     return jobs[:limit], Position(last.created_at, last.id)
 
 
-def cancel(session: Session, identity: Identity, job_id: UUID) -> Job:
+def cancel(session: Session, identity: Identity, actor: Actor, job_id: UUID) -> Job:
     """End a job and all of its open work; a worker that holds some of it finds its lease gone.
 
-    References are shared with other jobs and stay. Raises NotFound, and Conflict when the job has ended.
+    References are shared with other jobs and stay. Raises NotFound, Forbidden, and Conflict when the job has ended.
     """
-    job = _visible(transitions.lock_job(session, job_id), identity, job_id)
+    job = owned(session, transitions.lock_job(session, job_id), identity, job_id)
     if State(job.state).ended:
         was = "was already cancelled" if job.state == State.CANCELLED else f"has already {job.state}"
         raise Conflict(f"job {job.id} {was}")
     transitions.end_job(session, job, State.CANCELLED)
+    record(session, actor, "job.cancel", job_id=job.id, owner_id=job.user_id, subject=job.name)
     session.flush()
     return job
+
+
+def share(session: Session, identity: Identity, actor: Actor, job_id: UUID, group: str | None) -> Job:
+    """Let a group read the job, in place of the one that could before; None: nobody but its owner. Raises NotFound, Forbidden, and
+    InvalidInput for a group that the user isn't in."""
+    job = owned(session, transitions.lock_job(session, job_id), identity, job_id)
+    joined = None if group is None else groups.joined(session, job.user_id, group)
+    job.group_id = None if joined is None else joined.id
+    detail = {"group": None if joined is None else joined.name}
+    record(session, actor, "job.share", job_id=job.id, owner_id=job.user_id, subject=job.name, detail=detail)
+    session.flush()
+    return job
+
+
+def delete(session: Session, identity: Identity, actor: Actor, job_id: UUID, *, with_labels: bool = False) -> None:
+    """Nobody sees an ended job any more; the dispatcher removes its rows, in small pieces. Its idempotency key is free again.
+
+    Raises NotFound, Forbidden, and Conflict for a job that is open, or whose candidates have reference energies, which calibrations
+    learn from, unless these may go too.
+    """
+    job = owned(session, transitions.lock_job(session, job_id), identity, job_id)
+    if not State(job.state).ended:
+        raise Conflict(f"job {job.id} is {job.state}: cancel it first, then delete it")
+    n_labels = session.scalars(
+        select(func.count())
+        .select_from(ReferenceEnergy)
+        .join(Candidate, Candidate.id == ReferenceEnergy.candidate_id)
+        .where(Candidate.job_id == job.id)
+    ).one()
+    if n_labels and not with_labels:
+        raise Conflict(
+            f"{n_labels} reference energies were fed back for candidates of job {job.id}, and calibrations learn from them: say "
+            "with_labels=true where they may go with it"
+        )
+    job.deleted_at, job.idempotency_key = session.scalar(select(func.now())), None
+    detail = {"reference_energies": n_labels} if n_labels else None
+    record(session, actor, "job.delete", job_id=job.id, owner_id=job.user_id, subject=job.name, detail=detail)
+    session.flush()
 
 
 def owners(session: Session, jobs: Sequence[Job]) -> dict[int, str]:
     """Names of the jobs' users, by user id."""
     ids = {job.user_id for job in jobs}
     return {key: name for key, name in session.execute(select(User.id, User.name).where(User.id.in_(ids)))}
+
+
+def group_names(session: Session, jobs: Sequence[Job]) -> dict[int, str]:
+    """Names of the groups that may read the jobs, by group id."""
+    ids = {job.group_id for job in jobs if job.group_id is not None}
+    return {key: name for key, name in session.execute(select(Group.id, Group.name).where(Group.id.in_(ids)))}

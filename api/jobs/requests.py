@@ -221,6 +221,7 @@ class JobRequest(_Request):
     priority: Annotated[int, Field(ge=-100, le=100)] = Field(
         default=0, description="among your own jobs; it never passes another user's turn"
     )
+    group: Name | None = Field(default=None, description="one of your groups, whose members may then read the job")
 
     @model_validator(mode="before")
     @classmethod
@@ -245,5 +246,14 @@ class JobRequest(_Request):
     @property
     def digest(self) -> str:
         """SHA-256 of the request's content, however it was written."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        without = {"group"} if self.group is None else set()  # as before there were groups
+        canonical = json.dumps(self.model_dump(mode="json", exclude=without), sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class JobChange(_Request):
+    """What can be changed of a job."""
+
+    group: Name | None = Field(
+        description="one of its owner's groups, whose members may then read it; null: nobody but its owner"
+    )

@@ -97,6 +97,7 @@ class JobView(BaseModel):
     id: UUID
     name: str
     user: str
+    group: str | None = Field(description="whose members may read it")
     state: State
     stage: Stage
     adsorbate: str
@@ -105,6 +106,11 @@ class JobView(BaseModel):
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    candidates_dropped_at: datetime | None = Field(
+        description="when the server's rules on what is kept removed all but its minima, if they did"
+    )
+    estimated_force_calls: int | None = Field(description="of its search, when it was submitted")
+    stored_bytes: int | None = Field(description="what is stored for it; likely to be, until it is measured")
     waiting_for: str | None = Field(description="why an open job isn't moving; null while a worker holds some of it")
     failure: FailureView | None
     parameters: dict[str, Any]
@@ -125,7 +131,7 @@ class JobPage(BaseModel):
     next: str | None = Field(description="the cursor of the next page")
 
 
-def job_view(job: Job, *, user: str, progress: Progress, waiting_for: str | None) -> JobView:
+def job_view(job: Job, *, user: str, group: str | None, progress: Progress, waiting_for: str | None) -> JobView:
     """A stored job and what is known of its progress."""
     failure = None
     if job.failure_kind is not None:
@@ -134,6 +140,7 @@ def job_view(job: Job, *, user: str, progress: Progress, waiting_for: str | None
         id=job.id,
         name=job.name,
         user=user,
+        group=group,
         state=State(job.state),
         stage=Stage(job.stage),
         adsorbate=job.adsorbate,
@@ -142,6 +149,9 @@ def job_view(job: Job, *, user: str, progress: Progress, waiting_for: str | None
         created_at=job.created_at,
         started_at=job.started_at,
         ended_at=job.ended_at,
+        candidates_dropped_at=job.candidates_dropped_at,
+        estimated_force_calls=job.estimated_force_calls,
+        stored_bytes=job.stored_bytes,
         waiting_for=waiting_for,
         failure=failure,
         parameters=job.parameters,

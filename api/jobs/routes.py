@@ -1,4 +1,4 @@
-"""POST, GET and DELETE of /v1/jobs."""
+"""POST, GET, PATCH and DELETE of /v1/jobs."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from fastapi import APIRouter, Header, Query, Response
 from sqlalchemy.orm import Session
 
 from api.context import Context
-from api.dependencies import Caller, Submitter, UseContext, UseSession
+from api.dependencies import Caller, Submitter, UseActor, UseContext, UseSession
+from api.jobs import access, limits
 from api.jobs import repository as jobs
 from api.jobs.acceptance import accept, check_calibrated
 from api.jobs.progress import progress
-from api.jobs.requests import JobRequest
+from api.jobs.requests import JobChange, JobRequest
 from api.jobs.responses import JobPage, JobView, job_view
 from api.jobs.waiting_reason import waiting_for
 from api.members.choice import KnownMember
 from api.members.fleet import known_members
 from api.paging import Cursor, Limit, job_cursor, job_position
 from api.problems import BODY, responses
+from api.systems.estimate import estimate
 from shared.database.tables import Job
 from shared.states import State
 
@@ -47,6 +49,7 @@ IdempotencyKey = Annotated[
 def submit_job(
     request: JobRequest,
     caller: Submitter,
+    actor: UseActor,
     context: UseContext,
     response: Response,
     idempotency_key: IdempotencyKey = None,
@@ -63,7 +66,7 @@ def submit_job(
         check_calibrated(session, request, context)
     new = _new_job(request, context, known, idempotency_key, digest)
     with context.sessions.begin() as session:
-        job, created = jobs.submit(session, caller.user_id, new, max_open=context.settings.max_open_jobs_per_user)
+        job, created = jobs.submit(session, actor, caller.user_id, new, context.settings, group=request.group)
         view = _views(session, [job])[0]
     if created:
         context.notifier.notify_cpu()
@@ -79,6 +82,8 @@ def _new_job(
     """The job to store, or a refusal that says what to change. No database connection is held here."""
     accepted = accept(request, context, known)
     interpreted, members = accepted.interpreted, accepted.members
+    n_atoms = limits.likely_atoms(interpreted.submission)
+    cost = estimate(request.parameters, request.parameters.placement.count, len(members.search), n_atoms, None)
     return jobs.NewJob(
         name=request.name or f"{interpreted.adsorbate} on {interpreted.surface}",
         adsorbate=interpreted.adsorbate,
@@ -88,6 +93,8 @@ def _new_job(
         search_members=[member.name for member in members.search],
         refine_members=[member.name for member in members.refine],
         score_members=[member.name for member in members.score],
+        estimated_force_calls=cost.force_calls,
+        stored_bytes=limits.estimated_bytes(cost, n_atoms, len(members.score)),
         priority=request.priority,
         idempotency_key=idempotency_key,
         request_digest=digest,
@@ -100,26 +107,58 @@ def list_jobs(
     caller: Caller,
     session: UseSession,
     state: Annotated[State | None, Query(description="only jobs in this state")] = None,
+    shared: Annotated[bool, Query(description="those that others share with your groups, instead of yours")] = False,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> JobPage:
     """Your jobs, newest first; an admin's key lists everybody's."""
-    found, position = jobs.page(session, caller, state=state, limit=limit, after=job_position(cursor))
+    found, position = jobs.page(session, caller, state=state, shared=shared, limit=limit, after=job_position(cursor))
     return JobPage(jobs=_views(session, found), next=job_cursor(position))
 
 
 @router.get("/{job_id}", responses=responses(401, 404, 422))
 def get_job(job_id: UUID, caller: Caller, session: UseSession) -> JobView:
     """A job: its state, how far it is, and what it waits for."""
-    return _views(session, [jobs.get(session, caller, job_id)])[0]
+    return _views(session, [access.get(session, caller, job_id)])[0]
+
+
+@router.patch("/{job_id}", responses=responses(*BODY, 401, 403, 404, 422))
+def change_job(job_id: UUID, change: JobChange, caller: Submitter, actor: UseActor, session: UseSession) -> JobView:
+    """Let one of your groups read a job, or nobody but you again."""
+    return _views(session, [jobs.share(session, caller, actor, job_id, change.group)])[0]
 
 
 @router.delete("/{job_id}", responses=responses(401, 403, 404, 409, 422))
-def cancel_job(job_id: UUID, caller: Submitter, session: UseSession) -> JobView:
+def cancel_job(job_id: UUID, caller: Submitter, actor: UseActor, session: UseSession) -> JobView:
     """Cancel a job. What it has found stays readable; workers drop what they hold of it."""
-    return _views(session, [jobs.cancel(session, caller, job_id)])[0]
+    return _views(session, [jobs.cancel(session, caller, actor, job_id)])[0]
+
+
+@router.delete("/{job_id}/data", status_code=204, responses=responses(401, 403, 404, 409, 422))
+def delete_job(
+    job_id: UUID,
+    caller: Submitter,
+    actor: UseActor,
+    session: UseSession,
+    with_labels: Annotated[
+        bool, Query(description="reference energies fed back for its candidates, which calibrations learn from, go too")
+    ] = False,
+) -> None:
+    """Delete an ended job and all that was found. Nobody sees it from now on, and there is no way back; references, which other jobs
+    share, stay."""
+    jobs.delete(session, caller, actor, job_id, with_labels=with_labels)
 
 
 def _views(session: Session, found: Sequence[Job]) -> list[JobView]:
-    done, waiting, users = progress(session, found), waiting_for(session, found), jobs.owners(session, found)
-    return [job_view(job, user=users[job.user_id], progress=done[job.id], waiting_for=waiting[job.id]) for job in found]
+    done, waiting = progress(session, found), waiting_for(session, found)
+    users, groups = jobs.owners(session, found), jobs.group_names(session, found)
+    return [
+        job_view(
+            job,
+            user=users[job.user_id],
+            group=None if job.group_id is None else groups[job.group_id],
+            progress=done[job.id],
+            waiting_for=waiting[job.id],
+        )
+        for job in found
+    ]

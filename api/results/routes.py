@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from api.dependencies import Caller, UseSession
-from api.jobs import repository as jobs
+from api.jobs import access
 from api.paging import Cursor, Limit, id_cursor, id_position
 from api.problems import responses
 from api.results import queries as results
@@ -43,7 +43,7 @@ def list_candidates(
     """Every minimum found so far, anomalous ones and duplicates included; each with the verdict on it once the job has chosen.
 
     As extended XYZ, the address of the next page stands in the header `Link`."""
-    job = jobs.get(session, caller, job_id)
+    job = access.get(session, caller, job_id)
     judged_by = selections.find(session, job.id, selection)
     found, last = results.candidates(session, job.id, limit=limit, after=id_position(cursor), selection=judged_by)
     following = id_cursor(last)
@@ -69,7 +69,7 @@ def list_minima(
     selection: SelectionNumber = 0,
 ) -> Minima | Response:
     """The chosen minima by rank; none before the job has succeeded."""
-    job = jobs.get(session, caller, job_id)
+    job = access.get(session, caller, job_id)
     chosen = results.minima(session, selections.find(session, job.id, selection))
     if format == "extxyz":
         return _extxyz(minima_text(chosen), str(job.id))

@@ -12,7 +12,7 @@ from fastapi.responses import PlainTextResponse
 
 from api.context import Context
 from api.dependencies import Caller, Submitter, UseContext
-from api.jobs import repository as jobs
+from api.jobs import access
 from api.jobs.acceptance import accept, check_calibrated
 from api.jobs.requests import JobRequest
 from api.members.fleet import known_members
@@ -73,7 +73,7 @@ def show_system(
 def get_system(job_id: UUID, caller: Caller, context: UseContext, format: Format = "json") -> SystemView | Response:
     """What was understood of a job: the placements that it stored, or, before that, those that it will get."""
     with context.sessions.begin() as session:
-        job = jobs.get(session, caller, job_id)
+        job = access.get(session, caller, job_id)
         subject = Subject(
             submission=SUBMISSION.validate_python(job.submission),
             parameters=job.read_parameters(),

@@ -27,7 +27,7 @@ _MARK = "adhop"
 _PREFIX_BYTES = 4
 _SECRET_BYTES = 32
 _USE_NOTED_EVERY = timedelta(minutes=1)
-_REFUSAL = "the API key is unknown, revoked or expired, or its user is disabled"
+REFUSAL = "the API key is unknown, revoked or expired, or its user is disabled"
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def identify(session: Session, key: str) -> Identity:
     prefix, _, _ = rest.partition("_")
     digest = _digest(key)
     if mark != _MARK or not prefix:
-        raise Unauthorised(_REFUSAL)
+        raise Unauthorised(REFUSAL)
     now = func.now()
     found = session.execute(
         select(ApiKey, User, ApiKey.expires_at <= now, ApiKey.last_used_at > now - _USE_NOTED_EVERY)
@@ -95,7 +95,7 @@ def identify(session: Session, key: str) -> Identity:
             return Identity(user.id, user.name, Role(row.role), prefix, user.max_requests_per_minute)
         why = "revoked" if row.revoked_at else "expired" if expired else "user disabled"
         log.info("key refused", extra={"key": prefix, "user": user.name, "because": why})
-    raise Unauthorised(_REFUSAL)
+    raise Unauthorised(REFUSAL)
 
 
 def _note_use(session: Session, key_id: int) -> None:
@@ -112,3 +112,8 @@ def _note_use(session: Session, key_id: int) -> None:
             )
     except OperationalError as error:  # no room on the disk, a server that only reads: the request may do without
         log.warning("use of key not noted: %s", error.orig)
+
+
+def lock_user(session: Session, user_id: int) -> None:
+    """Until the transaction ends nobody else adds to what is counted for this user. Taken before any lock on a job."""
+    session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))

@@ -54,6 +54,10 @@ class Job(Base):
     """The members that are used, as the next two: named, or the server's defaults."""
     refine_members: Mapped[list[str]] = mapped_column(default=list, server_default="{}")
     score_members: Mapped[list[str]]
+    calibration_id: Mapped[int | None] = mapped_column(ForeignKey("calibrations.id"), index=True)
+    """Whose limit it chooses by, where it asked for a calibrated one: in force when it was submitted, whatever came of it since."""
+    last_selection: Mapped[int] = mapped_column(default=0, server_default="0")
+    """The highest number that a selection of it was given."""
     idempotency_key: Mapped[str | None]
     request_digest: Mapped[str | None]
     """SHA-256 of the request that came with the idempotency key."""
@@ -91,6 +95,12 @@ class Job(Base):
             text("created_at DESC"),
             text("id DESC"),
             postgresql_where=text("group_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_jobs_use",
+            "user_id",
+            postgresql_include=["state", "estimated_force_calls", "stored_bytes"],
+            postgresql_where=text("deleted_at IS NULL"),
         ),
         Index("ix_jobs_ended", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
         Index("ix_jobs_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
@@ -244,8 +254,17 @@ class Reference(WorkRow):
     """eV/Å."""
     converged: Mapped[bool | None]
     force_calls: Mapped[int | None]
+    retries: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How often it was tried again after it had failed, since an administrator last did so."""
+    retried_at: Mapped[datetime | None]
+    """When it last was."""
 
     structure: Mapped[StructureRow] = relationship(lazy="joined")
+
+    @property
+    def title(self) -> str:
+        """For people: `gas CO with member emt`."""
+        return f"{self.kind} {self.label} with member {self.member}"
 
     __table_args__ = (
         *claimable_checks(),

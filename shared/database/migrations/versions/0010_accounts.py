@@ -82,6 +82,10 @@ def upgrade() -> None:
     newest = [sa.text('created_at DESC'), sa.text('id DESC')]
     op.create_index('ix_jobs_newest', 'jobs', newest)
     op.create_index('ix_jobs_group', 'jobs', ['group_id', *newest], postgresql_where=sa.text('group_id IS NOT NULL'))
+    op.create_index(
+        'ix_jobs_use', 'jobs', ['user_id'], postgresql_where=sa.text('deleted_at IS NULL'),
+        postgresql_include=['state', 'estimated_force_calls', 'stored_bytes'],
+    )
     op.create_index('ix_jobs_ended', 'jobs', ['ended_at'], postgresql_where=sa.text('ended_at IS NOT NULL'))
     op.create_index('ix_jobs_deleted', 'jobs', ['deleted_at'], postgresql_where=sa.text('deleted_at IS NOT NULL'))
     # what a deleted row is looked for by: without an index each delete reads the whole table
@@ -97,7 +101,7 @@ def downgrade() -> None:
     for table in ('candidates', 'placements', 'references'):
         op.drop_index(f'ix_{table}_structure_id', table_name=table)
     op.drop_index('ix_candidates_duplicate_of', table_name='candidates')
-    for name in ('deleted', 'ended', 'group', 'newest'):
+    for name in ('deleted', 'ended', 'use', 'group', 'newest'):
         op.drop_index(f'ix_jobs_{name}', table_name='jobs')
     for name in ('group_id', *JOBS):
         op.drop_column('jobs', name)

@@ -1,0 +1,1 @@
+"""Groups: users who may read the jobs that are shared with them."""

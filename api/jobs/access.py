@@ -1,0 +1,44 @@
+"""Who may read a job, and who may do something to it. Every route that touches a job asks here."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from shared.database.repositories.users import Identity
+from shared.database.tables import Job, Membership
+from shared.errors import Forbidden, NotFound
+
+
+def get(session: Session, identity: Identity, job_id: UUID) -> Job:
+    """A job that this user may read: their own, one that its owner shares with a group of theirs, or, for an admin, any. Raises
+    NotFound, in the same words for one that is someone else's and one that was deleted."""
+    return readable(session, session.get(Job, job_id), identity, job_id)
+
+
+def get_own(session: Session, identity: Identity, job_id: UUID) -> Job:
+    """A job that this user may change, or add to. Raises NotFound as `get` does, and Forbidden for one that is only shared with
+    them."""
+    return owned(session, session.get(Job, job_id), identity, job_id)
+
+
+def readable(session: Session, job: Job | None, identity: Identity, job_id: UUID) -> Job:
+    """As `get`, of a job that was looked up already."""
+    if job is None or job.deleted_at is not None or not _may_read(session, job, identity):
+        raise NotFound(f"there is no job {job_id}")
+    return job
+
+
+def owned(session: Session, job: Job | None, identity: Identity, job_id: UUID) -> Job:
+    """As `get_own`, of a job that was looked up already."""
+    found = readable(session, job, identity, job_id)
+    if not (identity.sees_all or found.user_id == identity.user_id):
+        raise Forbidden(f"job {job_id} is shared with you to be read; only its owner and administrators may change it")
+    return found
+
+
+def _may_read(session: Session, job: Job, identity: Identity) -> bool:
+    if identity.sees_all or job.user_id == identity.user_id:
+        return True
+    return job.group_id is not None and session.get(Membership, (job.group_id, identity.user_id)) is not None
