@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
+from benchmarks.dft_labels import DATABASE
 from benchmarks.score_walks import FULL, STEPS, Remembered, Scores, labelled, measure, unlabelled
 from benchmarks.systems import Case
 
-DATABASE = Path(__file__).parents[2] / "shared/data/dft/PengRole2020.db"
 CACHE = Path(__file__).parents[1] / ".adhop/score-steps.jsonl"
 MEMBERS = ("chgnet-0.3.0", "sevennet-0", "chgnet-r2scan")
 FINDERS = MEMBERS[:2]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import ase.db
 import numpy as np
 
+from benchmarks.dft_labels import labels
 from benchmarks.systems import Case, build, starts
 from services.forces.engine import run
 from services.forces.potential import Card, Evaluation, Potential
@@ -20,7 +19,6 @@ from services.scoring import references
 from services.search.curvature import model_hessian
 from services.search.minimisation import Relaxation, relax
 from services.search.own_geometry import scored
-from services.systems.surfaces import anchored, with_surface
 from shared.parameters import Hopping
 from shared.structures import Structure
 from worker.potentials import registry
@@ -108,24 +106,9 @@ class Scores:
 
 def labelled(path: Path, reaction: int) -> Labelled:
     """One reaction of the database."""
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
-        metal, facet, energy = connection.execute(
-            "SELECT surface_composition, facet, reaction_energy FROM reaction WHERE id = ?", (reaction,)
-        ).fetchone()
-        ids = dict(connection.execute("SELECT name, ase_id FROM reaction_system WHERE id = ?", (reaction,)).fetchall())
-    name = next(name for name in ids if name.endswith("star") and name != "star")
-    with ase.db.connect(path) as database:
-        adslab, slab = (database.get_atoms(unique_id=ids[one]) for one in (name, "star"))
-    adsorbed = np.arange(len(adslab)) >= len(slab)
-    if (adslab.numbers[: len(slab)] != slab.numbers).any():
-        raise SystemExit(f"reaction {reaction}: the adslab's atoms don't begin with those of the slab")
-    none = np.zeros(len(slab), dtype=bool)
-    clean = anchored(with_surface(Structure.from_atoms(slab, adsorbate=none, surface=none)))
-    # one choice of surface atoms: those of the clean slab
-    marked = np.concatenate([clean.surface, np.zeros(int(adsorbed.sum()), dtype=bool)])
-    whole = Structure.from_atoms(adslab, adsorbate=adsorbed, surface=marked)
-    adsorbate = name.removesuffix("star")
-    return Labelled(f"{adsorbate}/{metal.removesuffix('-fcc')}({facet})", adsorbate, whole, clean, energy)
+    one = next(label for label in labels(path) if label.reaction == reaction)
+    facet = f"{one.facet}-{one.site}" if one.site else one.facet
+    return Labelled(f"{one.adsorbate}/{one.metal}({facet})", one.adsorbate, one.adslab, one.slab, one.energy)
 
 
 def unlabelled(case: Case) -> Labelled:
