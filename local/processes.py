@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from shared.queues import CPU_QUEUE, member_queue, worker_command
 
@@ -37,6 +38,7 @@ def verify(members: Sequence[str]) -> Role:
     return Role("verify-members", ("python", "-m", "worker.models", "verify", *members))
 
 
-def create_user(name: str, role: str) -> Role:
-    """Makes a user and prints a key, once."""
-    return Role("create-user", ("python", "-m", "shared.database.admin", "create-user", name, "--role", role))
+def create_user(name: str, role: str, key_file: Path) -> Role:
+    """Makes a user, and writes a key into a new file that only we can read."""
+    words = ("create-user", name, "--role", role, "--key-file", str(key_file))
+    return Role("create-user", ("python", "-m", "shared.database.admin", *words))

@@ -20,10 +20,13 @@ from pathlib import Path
 
 from local import hosting as hosted
 from local.hosting import Hosting
+from local.ownership import own_folder
 from local.ports import free_port, is_free
 from local.postgres import Postgres
 from local.stack import ROOT, Stack, start_service, stop_signals
+from shared import private_files
 from shared.child import StartError
+from shared.secrets import no_core_dumps
 
 FOLDER = ROOT / ".adhop"
 DEFAULT_PORT = 8000
@@ -50,8 +53,8 @@ class Running:
 @contextmanager
 def claimed(folder: Path) -> Iterator[bool]:
     """Whether this process is now the one that uses the folder; it is until the block ends or the process does."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    own_folder(folder)
+    with private_files.opened(folder / "lock", "ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -63,6 +66,7 @@ def claimed(folder: Path) -> Iterator[bool]:
 def serve(folder: Path, *, port: int | None = None, tell: Callable[[str], None] = print) -> None:
     """Run the service in this process until a signal ends it, with the members and the settings that the environment names. port:
     None takes 8000, or a free one where that is taken."""
+    no_core_dumps()
     hosting = hosted.asked()
     for name in hosting.unknown:
         tell(f"{name} is no setting, and does nothing")
@@ -89,7 +93,7 @@ def serve(folder: Path, *, port: int | None = None, tell: Callable[[str], None] 
 def running(folder: Path = FOLDER) -> Running | None:
     """The service of this folder, if it is up and ready."""
     try:
-        found = Running(**json.loads((folder / "running.json").read_text()))
+        found = Running(**json.loads(private_files.read(folder / "running.json")))
     except (FileNotFoundError, ValueError, TypeError):
         return None
     return found if _started(found.pid) == found.started else None
@@ -137,9 +141,7 @@ def _record(folder: Path, stack: Stack, hosting: Hosting) -> None:
         list(hosting.members),
         dict(hosting.settings),
     )
-    half = folder / "running.json.half"
-    half.write_text(json.dumps(asdict(me)))
-    half.replace(folder / "running.json")
+    private_files.write(folder / "running.json", json.dumps(asdict(me)))
 
 
 def _started(pid: int) -> int | None:

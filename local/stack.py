@@ -18,10 +18,12 @@ import httpx
 
 from local import processes
 from local.hosting import Hosting
+from local.ownership import own_folder
 from local.ports import LOOPBACK, answers, free_port
 from local.postgres import Postgres
 from local.processes import Role
 from local.valkey import Valkey
+from shared import private_files
 from shared.child import Child, StartError, spawn
 from shared.supervision import Watched
 
@@ -47,10 +49,9 @@ class Stack:
         postgres: Postgres | None = None,
         database: str = DATABASE,
     ) -> None:
-        self.folder = folder
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.logs = folder / "logs"
-        self.logs.mkdir(exist_ok=True)
+        self.folder = own_folder(folder)
+        self.logs = private_files.folder(folder / "logs")
+        self._run = private_files.folder(folder / "run")
         self._own_postgres = postgres is None
         self.postgres = postgres or Postgres(folder / "postgres", durable=durable)
         self.valkey = Valkey(folder / "valkey")
@@ -87,13 +88,11 @@ class Stack:
     def make_key(self, user: str = "local", role: str = "admin") -> str:
         """The key of the stack's own user, made the first time."""
         if not self.key_file.exists():
-            key = self.run(processes.create_user(user, role))
-            self.key_file.touch(mode=0o600)
-            self.key_file.write_text(key)
-        return self.key_file.read_text().strip()
+            self.run(processes.create_user(user, role, self.key_file))
+        return private_files.read_secret(self.key_file)
 
-    def run(self, role: Role, timeout_s: float = 120.0) -> str:
-        """Run to its end and return its standard output. Raises StartError with the end of its log."""
+    def run(self, role: Role, timeout_s: float = 120.0) -> None:
+        """Run to its end. Raises StartError with the end of its log."""
         log = self.logs / f"{role.name}.log"
         log.unlink(missing_ok=True)
         child = spawn(role.name, _command(role), log=log, env=self.environment(), cwd=ROOT)
@@ -104,8 +103,6 @@ class Stack:
             raise
         if code != 0:
             raise StartError(f"{role.name} failed; see {log}\n{child.tail()}")
-        lines = [line for line in log.read_text().splitlines() if line.startswith("adhop_")]
-        return lines[-1] if lines else ""
 
     def start(self, role: Role, variables: Mapping[str, str] | None = None) -> Child:
         """Start a process that is meant to stay."""
@@ -190,6 +187,7 @@ class Stack:
             "ADHOP_DATABASE_URL": self.postgres.url(self.database),
             "ADHOP_BROKER_URL": self.valkey.url,
             "ADHOP_PORT": str(self.port),
+            "ADHOP_RUN_DIR": str(self._run.absolute()),
             **self._variables,
         }
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import redis
 
+from local.ownership import own_folder
 from local.ports import LOOPBACK, free_port
+from shared import private_files
 from shared.child import Child, StartError, spawn
 
 _START_TIMEOUT_S = 15.0
@@ -33,14 +35,13 @@ class Valkey:
     @property
     def url(self) -> str:
         """redis://... of database 0."""
-        return f"redis://:{self._password_file.read_text().strip()}@{LOOPBACK}:{self.port}/0"
+        return f"redis://:{private_files.read_secret(self._password_file)}@{LOOPBACK}:{self.port}/0"
 
     def start(self) -> None:
         """Up and answering, or StartError; the port stays the same over restarts of one object."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        own_folder(self.folder)
         if not self._password_file.exists():
-            self._password_file.touch(mode=0o600)
-            self._password_file.write_text(secrets.token_urlsafe(24))
+            private_files.write(self._password_file, secrets.token_urlsafe(24))
         for _ in range(5):
             self.port = self.port or free_port()
             child = spawn("valkey", [str(_program()), str(self._configuration())], log=self.folder / "valkey.log")
@@ -74,10 +75,11 @@ class Valkey:
     def _configuration(self) -> Path:
         """The password goes into a private file, not into the command line that everybody can see."""
         path = self.folder / "valkey.conf"
-        path.touch(mode=0o600)
-        path.write_text(
-            f"port {self.port}\nbind {LOOPBACK}\ndir {self.folder}\nrequirepass {self._password_file.read_text().strip()}\n"
-            'save ""\nappendonly yes\nappendfsync everysec\n'
+        password = private_files.read_secret(self._password_file)
+        private_files.write(
+            path,
+            f"port {self.port}\nbind {LOOPBACK}\ndir {self.folder}\nrequirepass {password}\n"
+            'save ""\nappendonly yes\nappendfsync everysec\n',
         )
         return path
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shared import private_files
+
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -72,7 +74,7 @@ def spawn(
     stop_signal: signal.Signals = signal.SIGTERM,
 ) -> Child:
     """Start a process in a session of its own, its output in `log` or among our own. It is asked to stop when this process dies,
-    however it dies.
+    however it dies. What it writes, and `log` in a folder of ours, is for its own account's eyes only.
 
     Call from the main thread: the kernel watches the thread that starts a child.
     """
@@ -85,7 +87,7 @@ def spawn(
             os._exit(1)  # the parent died before the line above
 
     as_user: dict[str, Any] = {} if user is None else {"user": user, "group": _group(user), "extra_groups": []}
-    with nullcontext() if log is None else log.open("ab") as output:
+    with nullcontext() if log is None else private_files.opened(log, "ab") as output:
         process: subprocess.Popen[bytes] = subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL,
@@ -94,6 +96,7 @@ def spawn(
             env=None if env is None else dict(env),
             cwd=cwd,
             start_new_session=True,
+            umask=0o077,
             preexec_fn=bind_to_parent,
             **as_user,
         )

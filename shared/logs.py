@@ -1,12 +1,21 @@
-"""Logs of all processes: a line for people, or one JSON object a line for machines. Fields given as `extra` are kept in both."""
+"""Logs of all processes: a line for people, or one JSON object a line for machines. Fields given as `extra` are kept in both.
+
+No secret stands in a line, whoever brought it there; and what came from outside can neither begin a line of its own nor steer the
+terminal that shows it.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
+import sys
+import threading
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import TracebackType
+
+from shared.secrets import masked
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The request that is being answered, where there is one."""
@@ -29,7 +38,10 @@ class TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
-        return super().formatMessage(record) + fields
+        return one_line(super().formatMessage(record) + fields)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
 
 
 class JsonFormatter(logging.Formatter):
@@ -46,7 +58,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return masked(json.dumps(line, default=str))
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
@@ -56,8 +68,24 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
     return fields
 
 
+def one_line(text: str) -> str:
+    """The text with what isn't printable, ends of lines included, as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 def configure(form: LogFormat) -> None:
-    """Let everything from INFO on go to standard error in this form; a second call replaces the first."""
+    """Let everything from INFO on go to standard error in this form, and the error that ends the process or a thread of it too; a
+    second call replaces the first."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if form is LogFormat.JSON else TextFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    sys.excepthook = _ended
+    threading.excepthook = lambda ended: _ended(ended.exc_type, ended.exc_value, ended.exc_traceback)
+
+
+def _ended(kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None) -> None:
+    if error is None or issubclass(kind, KeyboardInterrupt | SystemExit):
+        return
+    logging.getLogger(__name__).critical("ended by an error", exc_info=(kind, error, traceback))

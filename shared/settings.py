@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     task_slice_s: Annotated[float, Field(gt=0.1)] = 300.0
     """A member's task hands over to the next message after this long."""
 
+    run_dir: Path | None = None
+    """Private folder of the files by which processes of one machine tell each other that they live, or shall stop."""
+
     log_format: LogFormat = LogFormat.TEXT
     """Log lines for people, or one JSON object a line."""
 
@@ -131,7 +134,9 @@ class Settings(BaseSettings):
         remember(value.get_secret_value())
         return value
 
-    @field_validator("members", "devices", "default_search_members", "default_score_members", "trusted_proxies", mode="before")
+    @field_validator(
+        "members", "devices", "default_search_members", "default_score_members", "trusted_proxies", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

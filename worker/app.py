@@ -7,22 +7,32 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from typing import Any
 
 from celery import signals
 
 from shared.broker import celery_app
+from shared.errors import Misconfigured
 from shared.logs import configure
 from shared.queues import CPU_TASK, MEMBER_TASK
+from shared.secrets import no_core_dumps
 from shared.settings import settings
 from worker.lifecycle import shutdown, watchdog
 from worker.lifecycle.acknowledgement import AlwaysAcknowledged
 from worker.process import Process
 
-app = celery_app(settings())
-shutdown.prepare()
+try:
+    app = celery_app(settings())
+    shutdown.prepare(settings().run_dir)
+except Misconfigured as error:  # Celery, which imports this, would show a traceback
+    raise SystemExit(f"adhop worker: {error}") from None
+no_core_dumps()
 
 _processes: list[Process] = []
+log = logging.getLogger(__name__)
+RESTART_S = 2.0
+"""A child that can't start, as where the database is away, waits for this long before it ends."""
 
 
 @app.task(name=CPU_TASK, Request=AlwaysAcknowledged)
@@ -53,7 +63,12 @@ def _listen(**_: Any) -> None:
 def _start(**_: Any) -> None:
     shutdown.die_with_parent()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    _processes.append(Process.start(settings(), app))
+    try:
+        _processes.append(Process.start(settings(), app))
+    except Exception:
+        log.critical("this process can't start, and ends; its parent starts another", exc_info=True)
+        time.sleep(RESTART_S)
+        shutdown.exit_process()
 
 
 @signals.worker_process_shutdown.connect

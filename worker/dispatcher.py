@@ -9,20 +9,22 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared import private_files
 from shared.broker import Notifier, celery_app
+from shared.command_line import ended
 from shared.database import revision
 from shared.database.repositories import workers
 from shared.database.session import Sessions, connect, sessions
 from shared.database.workflow import progression
 from shared.errors import OtherVersion
 from shared.logs import configure
+from shared.secrets import no_core_dumps
 from shared.settings import Settings, settings
 from worker.queue import backlog, claims
 
@@ -55,6 +57,7 @@ def run(configured: Settings, stopped: threading.Event) -> None:
     notifier = Notifier(celery_app(configured))
     engine = connect(configured.database_url.get_secret_value(), pool_size=1)
     opened = sessions(engine)
+    mark = _mark(configured)
     log.info("dispatching every %g s", configured.dispatch_interval_s)
     while not stopped.is_set():
         try:
@@ -63,7 +66,7 @@ def run(configured: Settings, stopped: threading.Event) -> None:
                 notifier.notify_member(member)
             if stages:
                 notifier.notify_cpu()
-            _mark().touch()
+            private_files.touch(mark)
         except OtherVersion as other:
             log.warning("nothing done: %s", other)
         except SQLAlchemyError as error:
@@ -72,28 +75,32 @@ def run(configured: Settings, stopped: threading.Event) -> None:
     engine.dispose()
 
 
-def _mark() -> Path:
-    """Touched after every pass that reached the database."""
-    return Path(tempfile.gettempdir()) / "adhop-dispatcher"
+def _mark(configured: Settings) -> Path:
+    """Touched after every pass that reached the database. Raises Misconfigured."""
+    return private_files.run_folder(configured.run_dir) / "dispatcher"
 
 
-def check(interval_s: float) -> bool:
+def check(configured: Settings) -> bool:
     """Whether a dispatcher on this machine passed lately."""
-    try:
-        return time.time() - _mark().stat().st_mtime < _LATE * max(interval_s, 1.0)
-    except FileNotFoundError:
-        return False
+    touched = private_files.touched(_mark(configured))
+    return touched is not None and time.time() - touched < _LATE * max(configured.dispatch_interval_s, 1.0)
 
 
 def main() -> None:
     """Entry point; SIGTERM and SIGINT end it within one pass."""
+    raise SystemExit(ended("adhop dispatcher", _main))
+
+
+def _main() -> int:
     if sys.argv[1:] == ["check"]:
-        raise SystemExit(not check(settings().dispatch_interval_s))
+        return 0 if check(settings()) else 1
+    no_core_dumps()
     configure(settings().log_format)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     run(settings(), stopped)
+    return 0
 
 
 if __name__ == "__main__":

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session, sessionmaker
+
+from shared.errors import OtherVersion, Unavailable
 
 Sessions = sessionmaker[Session]
 
@@ -19,6 +25,7 @@ def connect(url: str, *, pool_size: int = 5, statement_timeout_s: float = 30.0) 
     """
     return create_engine(
         url,
+        hide_parameters=True,  # an error's text goes into logs, and what users submit doesn't belong there
         pool_pre_ping=True,
         pool_size=pool_size,
         max_overflow=pool_size,
@@ -38,3 +45,18 @@ def connect(url: str, *, pool_size: int = 5, statement_timeout_s: float = 30.0) 
 def sessions(engine: Engine) -> Sessions:
     """Sessions whose objects stay readable after commit."""
     return sessionmaker(engine, expire_on_commit=False)
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """For command lines: a database that can't be used is said in one line. Raises Unavailable."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        why = " ".join(str(error.orig).split())
+        raise Unavailable(
+            f"the database can't be used: {why}; see that PostgreSQL runs and ADHOP_DATABASE_URL is right"
+        ) from None
+    except ProgrammingError as error:
+        why = str(error.orig).splitlines()[0]
+        raise OtherVersion(f"the tables are not those of this program: {why}; run `alembic upgrade head`") from None

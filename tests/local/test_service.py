@@ -81,7 +81,7 @@ def test_serving_a_folder_that_is_served_is_refused_and_leaves_its_record(tmp_pa
     found = record(tmp_path, holder.pid, service._started(holder.pid) or -1)
     command = service.command(tmp_path, None)
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert answer.returncode == 1
+    assert answer.returncode == 2
     assert answer.stderr.strip() == f"adhop: a service runs in {tmp_path} already"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "running.json"]  # no server was begun
     assert running(tmp_path) == found

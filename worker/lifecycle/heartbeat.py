@@ -56,6 +56,8 @@ class Heartbeat:
                 self._beat()
             except SQLAlchemyError as error:
                 log.warning("heartbeat not written: %s", error)
+            except Exception:
+                log.exception("heartbeat not written")
 
     def _beat(self) -> None:
         unfit = self._cache.absence() if self._members else ""

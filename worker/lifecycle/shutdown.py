@@ -1,7 +1,8 @@
 """An orderly stop, seen from inside a running task.
 
 Celery's warm shutdown waits for the task and tells the child nothing. The parent creates a marker file when it begins to stop; the
-child looks for it between steps, releases its leases and returns.
+child looks for it between steps, releases its leases and returns. The marker lies in a private folder: whoever could make it could
+stop the service.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 from typing import NoReturn
+
+from shared import private_files
 
 _MARKER = "_ADHOP_STOP_MARKER"
 _PR_SET_PDEATHSIG = 1
@@ -21,11 +23,11 @@ EXIT_DEVICE_FAULT = 70
 """Exit status of a child whose device is in a bad state (EX_SOFTWARE)."""
 
 
-def prepare() -> None:
-    """In the parent, before children are spawned: decide where the marker will be."""
+def prepare(run_dir: Path | None) -> None:
+    """In the parent, before children are spawned: decide where the marker will be. run_dir: ADHOP_RUN_DIR. Raises Misconfigured."""
     if _MARKER not in os.environ:
-        os.environ[_MARKER] = str(Path(tempfile.gettempdir()) / f"adhop-stop-{os.getpid()}")
-        marker().unlink(missing_ok=True)
+        os.environ[_MARKER] = str(private_files.run_folder(run_dir).absolute() / f"stop-{os.getpid()}")
+        clear()
 
 
 def marker() -> Path:
@@ -34,12 +36,12 @@ def marker() -> Path:
 
 def request() -> None:
     """In the parent: the child shall stop."""
-    marker().touch()
+    private_files.touch(marker())
 
 
 def requested() -> bool:
     """In the child, between steps."""
-    return marker().exists()
+    return private_files.touched(marker()) is not None
 
 
 def clear() -> None:

@@ -9,13 +9,13 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared import private_files
 from shared.child import Child, spawn
 from shared.errors import Misconfigured
 from shared.queues import member_queue, worker_command
@@ -81,6 +81,8 @@ def environment() -> str:
 
 def refusal(device: Cuda, min_free_gib: float) -> str | None:
     """Why no worker is started on a device; None where one is."""
+    if device.unusable:
+        return f"device {device.index} ({device.name}, {device.uuid}) {device.unusable}"
     if device.free_bytes >= min_free_gib * GIB:
         return None
     return (
@@ -97,6 +99,7 @@ class Supervisor:
         self._watched: dict[str, Watched] = {}
         self._refused: dict[str, str] = {}
         self._scanned = 0.0
+        self._mark = mark(settings)
 
     def run(self, stopped: threading.Event) -> None:
         """Until told to stop. Raises Misconfigured where the settings fit nothing that is here."""
@@ -104,13 +107,20 @@ class Supervisor:
             self._scan()
             while not stopped.wait(LOOK_S):
                 if self._refused and time.monotonic() - self._scanned > SCAN_S:
-                    self._scan()
+                    self._scan_again()
                 for watched in self._watched.values():
                     if line := watched.look():
                         log.warning("%s", line)
-                mark().touch()
+                private_files.touch(self._mark)
         finally:
             self._stop()
+
+    def _scan_again(self) -> None:
+        """What goes wrong here is no reason to end the workers that run."""
+        try:
+            self._scan()
+        except Misconfigured as error:
+            log.warning("devices not looked at again: %s", error)
 
     def _scan(self) -> None:
         self._scanned = time.monotonic()
@@ -120,14 +130,27 @@ class Supervisor:
                 self._watched[worker.name] = Watched(worker.name, lambda worker=worker: _spawn(worker))  # type: ignore[misc]
 
     def _wanted(self) -> Iterable[Worker]:
+        if self._settings.devices == ("cpu",):
+            return self._on_cpu("ADHOP_DEVICES is cpu")
         found = devices.cuda_devices()
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         usable = devices.chosen(found, visible=visible, wanted=self._settings.devices)
+        if not usable and self._refused:
+            return ()  # the device that was looked at again is gone; workers on the CPU would surprise
         if not usable:
-            members = members_here(self._settings, "cpu")
-            return [on_cpu(number, members) for number in range(self._settings.cpu_workers)]
+            there = (
+                f"CUDA_VISIBLE_DEVICES={visible} shows none of {len(found)} devices"
+                if found
+                else "no CUDA device is here"
+            )
+            return self._on_cpu(there)
         members = members_here(self._settings, "cuda")
         return [on_device(device, members) for device in usable if not self._refuse(device)]
+
+    def _on_cpu(self, why: str) -> list[Worker]:
+        members = members_here(self._settings, "cpu")
+        log.warning("%s: %d potentials workers compute on the CPU (ADHOP_CPU_WORKERS)", why, self._settings.cpu_workers)
+        return [on_cpu(number, members) for number in range(self._settings.cpu_workers)]
 
     def _refuse(self, device: Cuda) -> bool:
         """A device that one of ours works on already is full of our own members."""
@@ -147,24 +170,22 @@ class Supervisor:
         until = time.monotonic() + GRACE_S
         for watched in self._watched.values():
             watched.child.stop(max(1.0, until - time.monotonic()))
-        mark().unlink(missing_ok=True)
+        self._mark.unlink(missing_ok=True)
 
 
 def _spawn(worker: Worker) -> Child:
     return spawn(worker.name, worker.command, log=None, env={**os.environ, **worker.variables})
 
 
-def mark() -> Path:
-    """Touched while the supervisor of this environment looks after its workers."""
-    return Path(tempfile.gettempdir()) / f"adhop-up-{os.getuid()}-{environment()}"
+def mark(settings: Settings) -> Path:
+    """Touched while the supervisor of this environment looks after its workers. Raises Misconfigured."""
+    return private_files.run_folder(settings.run_dir) / f"up-{environment()}"
 
 
-def check() -> bool:
+def check(settings: Settings) -> bool:
     """Whether the supervisor of this environment on this machine is at work."""
-    try:
-        return time.time() - mark().stat().st_mtime < _LATE_S
-    except FileNotFoundError:
-        return False
+    touched = private_files.touched(mark(settings))
+    return touched is not None and time.time() - touched < _LATE_S
 
 
 def up(settings: Settings) -> None:
