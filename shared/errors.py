@@ -129,3 +129,7 @@ class Poison(MachineryFailure):
     """The row took its worker down as often as is allowed."""
 
     kind = "poison"
+
+
+MACHINERY = frozenset(kind.kind for kind in MachineryFailure.__subclasses__())
+"""Kinds of failure that another attempt may mend."""

@@ -22,8 +22,9 @@ MemberName = Annotated[str, Field(min_length=1, max_length=100)]
 ScoringMembers = Annotated[tuple[MemberName, ...], Field(min_length=1, max_length=10)]
 Weights = Annotated[dict[MemberName, Annotated[float, Field(gt=0, le=1000)]], Field(max_length=10)]
 Limit = Annotated[float, Field(gt=0, le=10)] | Literal["calibrated"]
-"""eV, or what the newest calibration for the same members says."""
+"""eV, or what a calibration for the same members says."""
 CALIBRATED = "calibrated"
+CalibrationNumber = Annotated[int, Field(ge=1, lt=2**63)]
 Functional = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[ -~]+$")]
 Count = Annotated[int, Field(ge=1, le=100)]
 Window = Annotated[float, Field(gt=0, le=20)]
@@ -168,6 +169,16 @@ class _Judging(_Parameters):
     """Largest spread that is trusted, eV, or `calibrated`."""
     functional: Functional = "RPBE"
     """Of the calibration that is asked for."""
+    calibration: CalibrationNumber | None = None
+    """The calibration, by its number: a published one, or a proposal of one's own. None takes the one that is in force."""
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Self:
+        if self.calibration is not None and self.limit != CALIBRATED:
+            raise ValueError(
+                f"calibration is of the limit `{CALIBRATED}`: give that, or a limit in eV without a calibration"
+            )
+        return self
 
 
 # Fields stand in the order of the bases, the last one first.

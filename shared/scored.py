@@ -19,7 +19,7 @@ class Pool:
     energies: Floats
     """Adsorption energies, eV per adslab, NaN where a member has none [n, n_members]."""
     references: tuple[str, ...]
-    """What they are relative to, each once."""
+    """What they are relative to, each once, the commonest first."""
     converged: Mask
     """[n]."""
     fmax: Floats

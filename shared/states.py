@@ -3,7 +3,7 @@
 job     queued -> running -> succeeded | failed | cancelled; queued -> failed | cancelled
 stage   placing -> searching -> selecting -> done, of a job
 work    queued -> running (claimed, with a lease) -> succeeded | failed | cancelled; running -> queued when
-        a hop is committed, a lease is released, or a lease ran out
+        a hop is committed, a lease is released, or a lease ran out; of a reference, failed -> queued when it is tried again
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ ROW: Transitions = {
     State.QUEUED: JOB[State.QUEUED],
     State.RUNNING: ENDED | {State.QUEUED},
 }
+REFERENCE: Transitions = {**ROW, State.FAILED: frozenset({State.QUEUED})}
+"""Jobs to come rest on it too: its failure isn't the end of it."""
 
 
 def check_transition(allowed: Transitions, old: State, new: State) -> None:

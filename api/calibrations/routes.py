@@ -1,105 +1,130 @@
-"""POST and GET of calibrations. They are the lab's: everybody's reference energies count, and everybody may use them."""
+"""Calibrations: learned by whoever may submit, for themselves; put in force for all, and taken out of it, by administrators."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Path
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Path, Query
+from sqlalchemy.orm import Session
 
-from api.dependencies import Caller, Submitter, UseSession
+from api.calibrations.requests import CalibrationRequest
+from api.calibrations.responses import CalibrationList, CalibrationView, views
+from api.dependencies import Caller, Submitter, UseActor, UseContext, UseSession
 from api.problems import BODY, responses
 from services.evaluation.calibration import Target, calibrate
 from services.scoring.ensemble import summarise
-from shared.database.repositories import calibrations
+from shared.database.repositories import calibrations, labels
+from shared.database.repositories.audit import record
+from shared.database.repositories.calibrations import NewCalibration, Standing
+from shared.database.repositories.users import Identity
 from shared.database.tables import Calibration
-from shared.parameters import Functional, MemberName, Spread
+from shared.errors import Forbidden
 
 router = APIRouter(prefix="/v1/calibrations", tags=["calibrations"])
 
-
-class CalibrationRequest(BaseModel):
-    """What to learn, and from which functional's energies."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    members: Annotated[tuple[MemberName, ...], Field(min_length=2, max_length=10)]
-    functional: Functional = "RPBE"
-    spread: Spread = Spread.STD
-    target_share: Annotated[float, Field(gt=0.5, lt=1)] = Field(
-        default=0.9, description="of what is kept, within the target's error"
-    )
-    target_error: Annotated[float, Field(gt=0, le=2)] = Field(default=0.1, description="eV")
+Number = Annotated[int, Path(ge=1, lt=2**63)]
+_FORBIDDEN = (
+    "only administrators (keys with the role admin) publish and withdraw calibrations: tell one of them the number"
+)
 
 
-class CalibrationView(BaseModel):
-    """A limit that was learned."""
-
-    number: int
-    members: list[str]
-    functional: str
-    spread: Spread
-    limit: float | None = Field(description="of the spread, eV; null where no limit keeps the promise")
-    report: dict[str, Any] = Field(
-        description="its interval, the share kept, correlations, error against spread, and the check on held-out systems"
-    )
-    created_at: datetime
-
-
-class CalibrationList(BaseModel):
-    """The newest first; a job gets the newest one of its members, functional and spread."""
-
-    calibrations: list[CalibrationView]
-
-
-@router.post("", status_code=201, responses=responses(*BODY, 401, 403, 422))
-def learn(request: CalibrationRequest, caller: Submitter, session: UseSession) -> CalibrationView:
+@router.post("", status_code=201, responses=responses(*BODY, 401, 403, 409, 422))
+def learn(
+    request: CalibrationRequest, caller: Submitter, actor: UseActor, context: UseContext, session: UseSession
+) -> CalibrationView:
     """Learn the limit of the spread that reaches the target, from every candidate with a reference energy of this functional that all
-    of these members scored. Jobs that ask for `limit: calibrated` use it from now on."""
-    members = sorted(dict.fromkeys(request.members))
-    found = calibrations.labelled(session, members, request.functional)
+    of these members scored. It is your own proposal: you may choose by it, by its number, and nobody else gets it before an
+    administrator publishes it."""
+    most = context.settings.max_calibrations_per_user
+    calibrations.check_room(session, caller.user_id, most)  # before the work, and again when it is stored
+    row = calibrations.propose(session, _learned(session, request), caller.user_id, most=most)
+    record(session, actor, "calibration.propose", subject=_subject(row))
+    return _view(session, row, caller)
+
+
+def _learned(session: Session, request: CalibrationRequest) -> NewCalibration:
+    members = sorted(set(request.members))
+    found = labels.labelled(session, members, request.functional)
     summaries = summarise(found.energies)
-    full = summaries.n == len(members)
-    systems = np.unique([str(job) for job in found.systems], return_inverse=True)[1] if found.systems else np.zeros(0)
+    full = np.flatnonzero(summaries.n == len(members))
+    number = {job: index for index, job in enumerate(dict.fromkeys(found.systems))}
+    systems = np.array([number[job] for job in found.systems], dtype=np.int64)
     learned = calibrate(
         summaries.spread(request.spread)[full],
         np.abs(summaries.mean - found.references)[full],
         systems[full],
         Target(request.target_share, request.target_error),
     )
-    row = calibrations.add(
-        session, members, request.functional, request.spread, learned.limit, _plain(asdict(learned)), caller.user_id
+    return NewCalibration(
+        members=members,
+        functional=request.functional,
+        spread=request.spread,
+        limit=learned.limit,
+        report=_plain(asdict(learned)),
+        label_ids=[found.ids[index] for index in full.tolist()],
+        sources=found.sources(full.tolist()),
     )
-    return _view(row)
 
 
-@router.get("", responses=responses(401))
-def list_calibrations(caller: Caller, session: UseSession) -> CalibrationList:
-    """All calibrations."""
-    return CalibrationList(calibrations=[_view(row) for row in calibrations.every(session)])
+@router.get("", responses=responses(401, 422))
+def list_calibrations(
+    caller: Caller,
+    session: UseSession,
+    state: Annotated[Standing | None, Query(description="only these")] = None,
+) -> CalibrationList:
+    """Calibrations that are or were in force, and your own proposals; an administrator sees everybody's."""
+    rows = calibrations.every(session, caller, state=state)
+    return CalibrationList(calibrations=views(session, rows, caller))
 
 
 @router.get("/{number}", responses=responses(401, 404, 422))
-def get_calibration(
-    number: Annotated[int, Path(ge=1, lt=2**63)], caller: Caller, session: UseSession
-) -> CalibrationView:
+def get_calibration(number: Number, caller: Caller, session: UseSession) -> CalibrationView:
     """One calibration."""
-    return _view(calibrations.get(session, number))
+    return _view(session, calibrations.get(session, number, caller), caller)
 
 
-def _view(row: Calibration) -> CalibrationView:
-    return CalibrationView(
-        number=row.id,
-        members=row.members,
-        functional=row.functional,
-        spread=Spread(row.spread),
-        limit=row.limit,
-        report=row.report,
-        created_at=row.created_at,
-    )
+@router.post("/{number}/publish", responses=responses(401, 403, 404, 409, 422))
+def publish_calibration(number: Number, caller: Caller, actor: UseActor, session: UseSession) -> CalibrationView:
+    """Put a calibration in force: jobs and selections that ask for `limit: calibrated` from now on get it. The one that was, of the
+    same members, functional and spread, is withdrawn; jobs submitted under it choose by it still."""
+    _check_administrator(session, number, caller)
+    row = calibrations.publish(session, number, caller.user_id)
+    record(session, actor, "calibration.publish", owner_id=row.user_id, subject=_subject(row))
+    return _view(session, row, caller)
+
+
+@router.post("/{number}/withdraw", responses=responses(401, 403, 404, 409, 422))
+def withdraw_calibration(number: Number, caller: Caller, actor: UseActor, session: UseSession) -> CalibrationView:
+    """Take a calibration out of force, and put none in its place. What was chosen by it stays, and jobs submitted under it choose by
+    it still; it may be published again."""
+    _check_administrator(session, number, caller)
+    row = calibrations.withdraw(session, number, caller.user_id)
+    record(session, actor, "calibration.withdraw", owner_id=row.user_id, subject=_subject(row))
+    return _view(session, row, caller)
+
+
+@router.delete("/{number}", status_code=204, responses=responses(401, 403, 404, 409, 422))
+def delete_calibration(number: Number, caller: Submitter, actor: UseActor, session: UseSession) -> None:
+    """Delete a proposal that nothing was chosen by: one's own, or, for an administrator, anybody's."""
+    row = calibrations.delete(session, number, caller)
+    record(session, actor, "calibration.delete", owner_id=row.user_id, subject=_subject(row))
+
+
+def _check_administrator(session: Session, number: int, caller: Identity) -> None:
+    """Raise Forbidden, or NotFound for what the caller may not even see."""
+    calibrations.get(session, number, caller)
+    if not caller.sees_all:
+        raise Forbidden(_FORBIDDEN)
+
+
+def _subject(row: Calibration) -> str:
+    return f"calibration {row.id} ({', '.join(row.members)}; {row.spread}, against {row.functional})"
+
+
+def _view(session: Session, row: Calibration, caller: Identity) -> CalibrationView:
+    return views(session, [row], caller)[0]
 
 
 def _plain(value: Any) -> Any:

@@ -1,9 +1,10 @@
-"""GET of DFT inputs, POST and GET of reference energies."""
+"""GET of DFT inputs; POST, GET and DELETE of reference energies."""
 
 from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable
 from typing import Annotated
 from uuid import UUID
 
@@ -11,16 +12,18 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from api.dependencies import Caller, Submitter, UseSession
+from api.dependencies import Caller, Submitter, UseActor, UseContext, UseSession
 from api.dft.requests import ReferenceEnergyRequest
-from api.jobs import repository as jobs
+from api.jobs import access
 from api.problems import BODY, responses
 from api.results import queries as results
 from api.results.responses import ReferenceEnergyView, candidate_view
 from api.results.routes import SelectionNumber
 from services.scoring import handoff, references
-from shared.database.repositories import calibrations, selections
+from shared.database.repositories import labels, selections
+from shared.database.repositories.audit import record
 from shared.database.repositories.references import clean_slab
+from shared.database.repositories.users import Identity
 from shared.database.tables import Candidate, Job, ReferenceEnergy
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.references import GAS
@@ -29,6 +32,8 @@ from shared.structures import Structure
 router = APIRouter(tags=["reference energies"])
 
 CandidateId = Annotated[int, Path(ge=1, lt=2**63)]
+LabelNumber = Annotated[int, Path(ge=1, lt=2**63)]
+Judge = Callable[[Session, Identity, UUID], Job]
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -51,7 +56,7 @@ def dft_inputs(
     selection: SelectionNumber = 0,
 ) -> Response:
     """The chosen minima, the clean slab and the gas molecules as inputs with OC20's settings. No pseudopotentials."""
-    job = jobs.get(session, caller, job_id)
+    job = access.get(session, caller, job_id)
     chosen = results.minima(session, selections.find(session, job.id, selection))
     if not chosen:
         raise Conflict(f"job {job.id} has no minima to hand over: it is {job.state}")
@@ -74,43 +79,68 @@ def dft_inputs(
 
 
 @router.post(
-    "/v1/candidates/{candidate_id}/reference-energies", status_code=201, responses=responses(*BODY, 401, 403, 404, 422)
+    "/v1/candidates/{candidate_id}/reference-energies",
+    status_code=201,
+    responses=responses(*BODY, 401, 403, 404, 409, 422),
 )
 def feed_back(
-    candidate_id: CandidateId, request: ReferenceEnergyRequest, caller: Submitter, session: UseSession
+    candidate_id: CandidateId,
+    request: ReferenceEnergyRequest,
+    caller: Submitter,
+    actor: UseActor,
+    context: UseContext,
+    session: UseSession,
 ) -> ReferenceEnergyView:
     """Store an energy that you computed for a candidate, beside those of the members. The newest one of a functional counts; none is
-    overwritten."""
-    candidate, job = _candidate(session, caller, candidate_id)
+    overwritten, and 409 says where as many are kept as may be."""
+    candidate, job = _candidate(session, caller, candidate_id, access.get_own)
     structure = results.one(session, candidate).structure
     counts = _coefficients(job, structure)
-    session.add(
-        ReferenceEnergy(
-            candidate_id=candidate.id,
-            adsorption_energy=_adsorption_energy(request, counts),
-            reference=references.statement(counts),
-            functional=request.functional,
-            code=request.code,
-            provenance=request.provenance,
-            user_id=caller.user_id,
-        )
+    row = ReferenceEnergy(
+        candidate_id=candidate.id,
+        adsorption_energy=_adsorption_energy(request, counts),
+        reference=references.statement(counts),
+        functional=request.functional,
+        code=request.code,
+        provenance=request.provenance,
+        user_id=caller.user_id,
     )
-    session.flush()
+    settings = context.settings
+    most = labels.Most(settings.max_labels_per_candidate, settings.max_labels_per_user)
+    labels.feed_back(session, row, caller.user_id, most)
+    detail = {"candidate": candidate.id, "functional": request.functional, "code": request.code}
+    record(session, actor, "labels.add", job_id=job.id, owner_id=job.user_id, subject=job.name, detail=detail)
     return _views(session, candidate)[0]
 
 
 @router.get("/v1/candidates/{candidate_id}/reference-energies", responses=responses(401, 404, 422))
 def list_fed_back(candidate_id: CandidateId, caller: Caller, session: UseSession) -> ReferenceEnergies:
     """What was fed back for a candidate."""
-    candidate, _ = _candidate(session, caller, candidate_id)
+    candidate, _ = _candidate(session, caller, candidate_id, access.get)
     return ReferenceEnergies(reference_energies=_views(session, candidate))
 
 
-def _candidate(session: Session, caller: Caller, candidate_id: int) -> tuple[Candidate, Job]:
-    """A candidate of a job that this user may see; NotFound in the same words for one of another's."""
-    candidate, job = calibrations.candidate(session, candidate_id)
+@router.delete(
+    "/v1/candidates/{candidate_id}/reference-energies/{number}",
+    status_code=204,
+    responses=responses(401, 403, 404, 422),
+)
+def delete_fed_back(
+    candidate_id: CandidateId, number: LabelNumber, caller: Submitter, actor: UseActor, session: UseSession
+) -> None:
+    """Delete a reference energy; the newest that is left of its functional counts then. What was learned from it stays as it is, and
+    says how many of its energies are gone."""
+    candidate, job = _candidate(session, caller, candidate_id, access.get)
+    labels.delete(session, job, candidate.id, number, caller)
+    detail = {"candidate": candidate.id, "reference_energy": number}
+    record(session, actor, "labels.delete", job_id=job.id, owner_id=job.user_id, subject=job.name, detail=detail)
+
+
+def _candidate(session: Session, caller: Caller, candidate_id: int, judge: Judge) -> tuple[Candidate, Job]:
+    """A candidate of a job that the judge lets this user have; NotFound in the same words for one of another's."""
+    candidate, job = labels.candidate(session, candidate_id)
     try:
-        jobs.get(session, caller, job.id)
+        judge(session, caller, job.id)
     except NotFound:
         raise NotFound(f"there is no candidate {candidate_id}") from None
     return candidate, job

@@ -14,6 +14,7 @@ from api.jobs.validation import check_submission
 from api.members.choice import JobMembers, KnownMember, check_size, members_for
 from services.scoring.ensemble import weights_of
 from shared.database.repositories import selections
+from shared.database.repositories.users import Identity
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ def accept(request: JobRequest, context: Context, known: Mapping[str, KnownMembe
     return Accepted(interpreted, members)
 
 
-def check_calibrated(session: Session, request: JobRequest, context: Context) -> None:
-    """Raise InvalidInput where a calibrated limit is asked for and there is none: better now than after the search."""
+def calibration_of(session: Session, request: JobRequest, context: Context, caller: Identity) -> int | None:
+    """The calibration that the job will choose by, whatever becomes of it meanwhile; None where the limit is a number. Raises
+    InvalidInput where a calibrated limit is asked for and there is none: better now than after the search."""
     members = request.parameters.ensemble.score_members or context.settings.default_score_members
-    selections.limit_of(session, request.parameters.choosing(tuple(dict.fromkeys(members))))
+    rules = request.parameters.choosing(tuple(dict.fromkeys(members)))
+    return selections.limit_of(session, rules, caller).calibration_id

@@ -5,6 +5,7 @@ Nothing here is stored; every count is of rows that workers committed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -183,21 +184,9 @@ def _best(ids: list[UUID]) -> Select[Any]:
 
 
 def _limit() -> ColumnElement[float]:
-    """A job's limit of the spread, eV: a number, or the newest calibration's."""
-    calibrated = (
-        select(Calibration.limit)
-        .where(
-            Calibration.members.contains(Job.score_members),
-            Calibration.members.contained_by(Job.score_members),
-            Calibration.functional == Job.functional,
-            Calibration.spread == Job.spread,
-        )
-        .order_by(Calibration.id.desc())
-        .limit(1)
-        .correlate(Job)
-        .scalar_subquery()
-    )
-    return func.coalesce(Job.own_limit, calibrated)
+    """A job's limit of the spread, eV: a number, or that of its calibration; none where it has neither."""
+    calibrated = select(Calibration.limit).where(Calibration.id == Job.calibration_id).correlate(Job).scalar_subquery()
+    return func.coalesce(Job.own_limit, calibrated, math.inf)
 
 
 def _chosen(ids: list[UUID]) -> Select[Any]:

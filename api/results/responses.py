@@ -60,6 +60,7 @@ class ScoreView(BaseModel):
 class ReferenceEnergyView(BaseModel):
     """An adsorption energy that was fed back."""
 
+    id: int
     adsorption_energy: float = Field(description="eV per adslab, against `reference`")
     reference: str
     functional: str
@@ -157,6 +158,7 @@ def candidate_view(finding: Finding) -> CandidateView:
         ],
         reference_energies=[
             ReferenceEnergyView(
+                id=one.energy.id,
                 adsorption_energy=one.energy.adsorption_energy,
                 reference=one.energy.reference,
                 functional=one.energy.functional,

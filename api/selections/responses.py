@@ -18,7 +18,9 @@ class SelectionView(BaseModel):
     job: UUID
     number: int
     rules: dict[str, Any]
-    limit: float = Field(description="of the spread, eV")
+    limit: float | None = Field(
+        description="of the spread, eV; null where a calibrated one couldn't be had, and none was used"
+    )
     calibration: int | None = Field(description="where the limit comes from, if it does")
     reference: str
     n_candidates: int

@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 from services.forces.potential import Walk
 from services.search.curvature import model_hessian
 from services.search.minimisation import Relaxation, relax
+from shared.database.repositories import audit
 from shared.database.repositories.structures import restore
-from shared.database.tables import JobReference, Reference
+from shared.database.tables import Job, JobReference, Reference, User
+from shared.database.workflow import retrying
 from shared.errors import NoMinimum
 from shared.states import State
 from shared.structures import Structure
@@ -64,4 +66,17 @@ class ReferenceItem:
             reached_fmax=result.fmax,
             converged=True,
             force_calls=result.force_calls,
+        )
+
+
+def try_again(session: Session, job: Job) -> None:
+    """References of a new job that the machinery failed before (a worker lost, memory short) are queued again, as far as that may be;
+    the job's warnings and the audit trail say so."""
+    owner = session.get_one(User, job.user_id)
+    for row, reason in retrying.retry_for(session, job.id):
+        job.warnings = [*job.warnings, f"{row.title} failed before ({reason}): it is tried again"]
+        actor = audit.Actor(owner.id, owner.name)
+        detail = {"reference": row.id, "reason": reason, "by": "a new job"}
+        audit.record(
+            session, actor, "reference.retry", job_id=job.id, owner_id=owner.id, subject=row.title, detail=detail
         )

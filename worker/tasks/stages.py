@@ -10,7 +10,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from services.geometry import similarity
-from services.scoring import references, selection
+from services.scoring import references
 from services.scoring.ensemble import summarise
 from services.systems import find
 from services.systems.assembly import System
@@ -19,13 +19,13 @@ from shared.database.repositories import members, selections
 from shared.database.repositories.references import Wanted, want
 from shared.database.repositories.structures import keep
 from shared.database.tables import Candidate, Job, Placement, Walker
-from shared.database.workflow import transitions
+from shared.database.workflow import progression, transitions
 from shared.parameters import JobParameters
 from shared.references import GAS, EnergyKind, ReferenceKind
 from shared.states import Stage, State
 from shared.submissions import Submission
 from worker.queue import claims
-from worker.tasks import history
+from worker.tasks import choice, history, reference
 
 _SUBMISSION: TypeAdapter[Submission] = TypeAdapter(Submission)
 
@@ -55,6 +55,7 @@ def store_placements(session: Session, lease: claims.Lease, job: Job, system: Sy
     for member in sorted({*job.search_members, *job.refine_members, *scoring}):
         total = member in scoring and kinds.get(member, EnergyKind.TOTAL) == EnergyKind.TOTAL
         want(session, job.id, member, _wanted(job, system, gas=total))
+    reference.try_again(session, job)
     transitions.enter_stage(job, Stage.SEARCHING)
     claims.finish(session, lease, State.SUCCEEDED)
 
@@ -77,23 +78,16 @@ def _wanted(job: Job, system: System, *, gas: bool) -> list[Wanted]:
 
 def choose_minima(session: Session, lease: claims.Lease, job: Job) -> None:
     """Mark duplicates across walkers and members, score every candidate, and store the job's own selection."""
-    parameters = job.read_parameters()
-    rules = parameters.choosing(tuple(job.score_members))
-    _mark_duplicates(session, job, parameters)
-    limit = selections.limit_of(session, rules)
-    pool = selections.pool(session, job.id, rules.members)
-    outcome = selection.choose(pool, rules, limit.value)
-    selections.store(session, job.id, rules, limit, pool, outcome, user_id=job.user_id)
+    _mark_duplicates(session, job, job.read_parameters())
+    made = choice.choose(session, job)
+    job.warnings = list(dict.fromkeys([*job.warnings, *made.warnings]))
+    selections.store(session, job.id, made.rules, made.limit, made.pool, made.outcome, user_id=job.user_id)
     claims.finish(session, lease, State.SUCCEEDED)
-    if (outcome.rank >= 0).any():
+    if (made.outcome.rank >= 0).any():
         transitions.end_job(session, job, State.SUCCEEDED)
     else:
         transitions.end_job(
-            session,
-            job,
-            State.FAILED,
-            kind="no_energies",
-            reason="no candidate could be scored by any member; see the failures of the evaluations",
+            session, job, State.FAILED, kind="no_energies", reason=progression.why_unscored(session, job.id)
         )
 
 

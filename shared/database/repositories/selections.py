@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import ColumnElement, Text, func, insert, literal, select
+from sqlalchemy import ColumnElement, Text, func, insert, literal, select, update
+from sqlalchemy import delete as sql_delete
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
-from shared.database.repositories.calibrations import newest
-from shared.database.tables import Candidate, Job, MemberEnergy, Minimum, Selection
-from shared.errors import Conflict, InvalidInput, NotFound
+from shared.database.repositories import calibrations
+from shared.database.repositories.users import Identity, lock_user
+from shared.database.tables import Calibration, Candidate, Job, MemberEnergy, Minimum, Selection
+from shared.errors import Conflict, NotFound
 from shared.parameters import CALIBRATED, Choosing
 from shared.scored import Outcome, Pool
 from shared.states import State
 from shared.structures import Floats, Integers
 
 
-def pool(session: Session, job_id: UUID, members: Sequence[str]) -> Pool:
-    """A job's candidates with the energies of these members, by id."""
+def pool(session: Session, job_id: UUID, members: Sequence[str], *, reference: str | None = None) -> Pool:
+    """A job's candidates with the energies of these members, by id; with those alone that are against a reference, where one is
+    given."""
     columns = (Candidate.id, Candidate.converged, Candidate.fmax, func.array_to_string(Candidate.anomalies, ", "))
     rows = session.execute(
         select(*columns, func.coalesce(Candidate.duplicate_of, Candidate.id))
@@ -30,8 +34,19 @@ def pool(session: Session, job_id: UUID, members: Sequence[str]) -> Pool:
     ).all()
     keys, converged, fmax, anomalies, first = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     ids = np.array(keys, dtype=np.int64)
-    scored = (MemberEnergy.job_id == job_id, MemberEnergy.state == State.SUCCEEDED, MemberEnergy.member.in_(members))
-    stated = session.scalars(select(MemberEnergy.reference).where(*scored).distinct()).all()
+    scored: tuple[ColumnElement[bool], ...] = (
+        MemberEnergy.job_id == job_id,
+        MemberEnergy.state == State.SUCCEEDED,
+        MemberEnergy.member.in_(members),
+    )
+    if reference is not None:
+        scored += (MemberEnergy.reference == reference,)
+    stated = session.scalars(
+        select(MemberEnergy.reference)
+        .where(*scored)
+        .group_by(MemberEnergy.reference)
+        .order_by(func.count().desc(), MemberEnergy.reference)
+    ).all()
     return Pool(
         keys=ids,
         members=tuple(members),
@@ -64,29 +79,33 @@ def _energies(
 class SpreadLimit:
     """The limit of the spread that a choice goes by."""
 
-    value: float
-    """eV."""
+    value: float | None
+    """eV; None where a calibrated one was asked for and couldn't be had: then nothing is too wide."""
     calibration_id: int | None
     """The calibration it comes from, if any."""
 
+    @property
+    def bound(self) -> float:
+        """eV."""
+        return math.inf if self.value is None else self.value
 
-def limit_of(session: Session, rules: Choosing) -> SpreadLimit:
-    """The number that the rules give, or the newest calibration's. Raises InvalidInput where there is none."""
+
+def limit_of(session: Session, rules: Choosing, identity: Identity) -> SpreadLimit:
+    """The number that the rules give, or that of the calibration that this user gets by them. Raises InvalidInput where there is
+    none."""
     if rules.limit != CALIBRATED:
         return SpreadLimit(float(rules.limit), None)
-    found = newest(session, rules.members, rules.functional, rules.spread)
-    what = f"{', '.join(sorted(rules.members))} ({rules.spread}, against {rules.functional})"
-    if found is None:
-        raise InvalidInput(
-            f"there is no calibration for {what}: give a limit in eV, or feed reference energies back and calibrate",
-            field="limit",
-        )
-    if found.limit is None:
-        raise InvalidInput(
-            f"no limit reached the target in the newest calibration for {what} (number {found.id}): give a limit in eV",
-            field="limit",
-        )
+    found = calibrations.for_rules(session, rules, identity)
     return SpreadLimit(found.limit, found.id)
+
+
+def pinned_limit(session: Session, job: Job, rules: Choosing) -> SpreadLimit:
+    """The limit of a job's own choice: the number that its rules give, or that of the calibration that was in force when it was
+    submitted, whatever became of it since; None where the job has none."""
+    if rules.limit != CALIBRATED:
+        return SpreadLimit(float(rules.limit), None)
+    found = None if job.calibration_id is None else session.get(Calibration, job.calibration_id)
+    return SpreadLimit(None, None) if found is None else SpreadLimit(found.limit, found.id)
 
 
 def store(
@@ -97,15 +116,13 @@ def store(
     pool: Pool,
     outcome: Outcome,
     *,
+    number: int = 0,
     user_id: int | None = None,
 ) -> Selection:
-    """Keep an answer, beside those that the job has."""
-    # one at a time: two would take the same number
-    session.execute(select(Job.id).where(Job.id == job_id).with_for_update(key_share=True))
-    last = session.scalar(select(func.max(Selection.number)).where(Selection.job_id == job_id))
+    """Keep an answer, beside those that the job has. number: 0 is the job's own; others are taken by `next_number`."""
     row = Selection(
         job_id=job_id,
-        number=0 if last is None else last + 1,
+        number=number,
         rules=rules.model_dump(mode="json"),
         limit=limit.value,
         calibration_id=limit.calibration_id,
@@ -136,6 +153,45 @@ def store(
         )
     session.refresh(row)
     return row
+
+
+@dataclass(frozen=True)
+class Most:
+    """How many selections are kept, the jobs' own left out."""
+
+    of_job: int
+    by_user: int
+
+
+def check_room(session: Session, job_id: UUID, user_id: int, most: Most) -> None:
+    """Raise Conflict where as many selections as may be were asked for of this job, or by this user."""
+    asked = select(func.count()).select_from(Selection).where(Selection.number > 0)
+    n = session.scalar(asked.where(Selection.job_id == job_id)) or 0
+    if n >= most.of_job:
+        raise Conflict(
+            f"job {job_id} has {n} selections beside its own, and {most.of_job} are allowed: delete some first"
+        )
+    theirs = session.scalar(asked.where(Selection.user_id == user_id)) or 0
+    if theirs >= most.by_user:
+        raise Conflict(f"you have {theirs} selections, and {most.by_user} are allowed: delete some first")
+
+
+def next_number(session: Session, job_id: UUID, user_id: int, most: Most) -> int:
+    """A number that no selection of the job had before; nobody else takes one until the transaction ends. Raises Conflict."""
+    lock_user(session, user_id)
+    made = update(Job).where(Job.id == job_id).values(last_selection=Job.last_selection + 1)
+    number = session.scalars(made.returning(Job.last_selection).execution_options(synchronize_session=False)).one()
+    check_room(session, job_id, user_id, most)
+    return number
+
+
+def delete(session: Session, job_id: UUID, number: int) -> None:
+    """Delete a selection that was asked for, with its scores and minima. Raises Conflict for the job's own, and NotFound."""
+    if number == 0:
+        raise Conflict(f"selection 0 is the answer of job {job_id} itself, and stays with it")
+    gone = sql_delete(Selection).where(Selection.job_id == job_id, Selection.number == number).returning(Selection.id)
+    if session.scalar(gone) is None:
+        raise NotFound(f"job {job_id} has no selection {number}")
 
 
 def _store_scores(session: Session, selection_id: int, pool: Pool, outcome: Outcome) -> None:
@@ -179,6 +235,11 @@ def find(session: Session, job_id: UUID, number: int) -> Selection | None:
 
 
 def check_ended(job: Job) -> None:
-    """Raise Conflict unless the job has an answer of its own to stand beside."""
+    """Raise Conflict unless the job has an answer of its own to stand beside, and all that it was chosen from."""
     if job.state != State.SUCCEEDED:
         raise Conflict(f"job {job.id} is {job.state}: only one that has succeeded can be chosen from again")
+    if job.candidates_dropped_at is not None:
+        raise Conflict(
+            f"the candidates of job {job.id} were dropped on {job.candidates_dropped_at:%d %B %Y}, as this server's rules say: only "
+            "its minima are left, and nothing to choose from; submit it again to search again"
+        )

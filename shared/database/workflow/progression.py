@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import and_, exists, func, or_, select
@@ -17,7 +18,7 @@ from shared.database.tables import (
     StageRow,
     Walker,
 )
-from shared.database.workflow import transitions
+from shared.database.workflow import lanes, retrying, transitions
 from shared.database.workflow.new_work import enqueue_evaluations
 from shared.states import OPEN, Stage, State, Work
 
@@ -25,25 +26,25 @@ REFERENCE_FAILED = "reference_failed"
 
 
 def due(session: Session) -> list[UUID]:
-    """Open jobs that `move_on` would move on: a stage was given up, a reference failed, or nothing is left to search and score."""
+    """Open jobs that `move_on` would move on: a stage was given up, a reference failed, nothing is left to search and score, or their
+    lanes are behind."""
     stage_failed = exists().where(StageRow.job_id == Job.id, StageRow.state == State.FAILED)
     work = [exists().where(table.job_id == Job.id, table.state.in_(OPEN)) for table in (Walker, MemberEnergy)]
     reference_failed = exists().where(
         JobReference.job_id == Job.id, Reference.id == JobReference.reference_id, Reference.state == State.FAILED
     )
-    return list(
-        session.scalars(
-            select(Job.id)
-            .where(
-                Job.state.in_(OPEN),
-                or_(
-                    and_(Job.stage.in_((Stage.PLACING, Stage.SELECTING)), stage_failed),
-                    and_(Job.stage == Stage.SEARCHING, or_(reference_failed, ~or_(*work))),
-                ),
-            )
-            .order_by(Job.created_at)
+    stuck = session.scalars(
+        select(Job.id)
+        .where(
+            Job.state.in_(OPEN),
+            or_(
+                and_(Job.stage.in_((Stage.PLACING, Stage.SELECTING)), stage_failed),
+                and_(Job.stage == Stage.SEARCHING, or_(reference_failed, ~or_(*work))),
+            ),
         )
+        .order_by(Job.created_at)
     )
+    return list(dict.fromkeys([*stuck, *lanes.behind(session)]))
 
 
 def move_on(session: Session, job_id: UUID) -> bool:
@@ -55,17 +56,28 @@ def move_on(session: Session, job_id: UUID) -> bool:
     if job.stage == Stage.PLACING or job.stage == Stage.SELECTING:
         return _follow_stage(session, job)
     _fail_without_references(session, job)
+    if State(job.state).ended:
+        return False
     if _open(session, Walker, job_id) or _open(session, MemberEnergy, job_id):
+        lanes.refresh(session, [job_id])
         return False
     found = session.scalars(select(func.count()).select_from(Candidate).where(Candidate.job_id == job_id)).one()
     if not found:
         _end_empty(session, job)
         return False
     if not _scored(session, job_id) and _score_lowest(session, job):
+        lanes.refresh(session, [job_id])
         return False
+    lanes.close(session, job_id)
     session.execute(insert(StageRow).values(job_id=job_id, work=Work.SELECTION).on_conflict_do_nothing())
     transitions.enter_stage(job, Stage.SELECTING)
     return True
+
+
+def references_there(session: Session, job_ids: Sequence[UUID]) -> None:
+    """References that these jobs rest on were computed: what waited for them may be claimed."""
+    locked = select(Job.id).where(Job.id.in_(job_ids)).order_by(Job.id).with_for_update(key_share=True)
+    lanes.refresh(session, session.scalars(locked).all())
 
 
 def _follow_stage(session: Session, job: Job) -> bool:
@@ -83,32 +95,52 @@ def _open(session: Session, table: type[Walker] | type[MemberEnergy], job_id: UU
 
 
 def _fail_without_references(session: Session, job: Job) -> None:
-    """Work of a member whose references can't be had fails, with the reason; the other members go on."""
+    """Work of a member whose references can't be had fails, with the reason; the other members go on. Where none of those that score
+    is left, there is nothing to search for."""
     failed = session.scalars(
         select(Reference)
         .join(JobReference, JobReference.reference_id == Reference.id)
         .where(JobReference.job_id == job.id, Reference.state == State.FAILED)
-    )
-    for reference in failed:
-        reason = f"its reference ({reference.kind} {reference.label}) failed: {reference.failure_reason}"
-        transitions.fail_member(session, job.id, reference.member, kind=REFERENCE_FAILED, reason=reason)
+        .order_by(Reference.id)
+    ).all()
+    reasons = {one.member: f"{one.title} failed: {one.failure_reason}; {retrying.way_out(one)}" for one in failed}
+    for member, reason in reasons.items():
+        transitions.fail_member(session, job.id, member, kind=REFERENCE_FAILED, reason=reason)
+    if reasons and not set(job.score_members) - reasons.keys() and not _scored(session, job.id, State.SUCCEEDED):
+        reason = next(reasons[member] for member in job.score_members)
+        transitions.end_job(
+            session, job, State.FAILED, kind=REFERENCE_FAILED, reason=f"no member is left to score with: {reason}"
+        )
 
 
 def _end_empty(session: Session, job: Job) -> None:
     """No walker brought a candidate: the commonest reason becomes the job's."""
-    reason = session.execute(
-        select(Walker.failure_kind, Walker.failure_reason, func.count())
-        .where(Walker.job_id == job.id, Walker.state == State.FAILED)
-        .group_by(Walker.failure_kind, Walker.failure_reason)
-        .order_by(func.count().desc(), Walker.failure_reason)
-        .limit(1)
-    ).one_or_none()
-    kind, text = ("no_minimum", "no walker found a minimum") if reason is None else (reason[0], reason[1])
+    kind, text = _commonest(session, Walker, job.id) or ("no_minimum", "no walker found a minimum")
     transitions.end_job(session, job, State.FAILED, kind=kind, reason=f"no candidate was found; of the walkers: {text}")
 
 
-def _scored(session: Session, job_id: UUID) -> bool:
-    return session.scalar(select(MemberEnergy.id).where(MemberEnergy.job_id == job_id).limit(1)) is not None
+def why_unscored(session: Session, job_id: UUID) -> str:
+    """The commonest reason for which no candidate of a job has an energy, for people."""
+    _, text = _commonest(session, MemberEnergy, job_id) or ("", "none was asked for")
+    return f"no candidate could be scored by any member; of the evaluations: {text}"
+
+
+def _commonest(session: Session, table: type[Walker] | type[MemberEnergy], job_id: UUID) -> tuple[str, str] | None:
+    """Kind of and reason for most of the failures among a job's rows."""
+    found = session.execute(
+        select(table.failure_kind, table.failure_reason)
+        .where(table.job_id == job_id, table.state == State.FAILED)
+        .group_by(table.failure_kind, table.failure_reason)
+        .order_by(func.count().desc(), table.failure_reason)
+        .limit(1)
+    ).one_or_none()
+    return None if found is None else (found[0] or "", found[1] or "")
+
+
+def _scored(session: Session, job_id: UUID, *states: State) -> bool:
+    """Whether an energy was asked for that is in one of these states; any state where none is named."""
+    query = select(MemberEnergy.id).where(MemberEnergy.job_id == job_id).limit(1)
+    return session.scalar(query.where(MemberEnergy.state.in_(states)) if states else query) is not None
 
 
 def _score_lowest(session: Session, job: Job) -> bool:

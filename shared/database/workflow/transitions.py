@@ -13,21 +13,27 @@ from sqlalchemy import Update, func, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
-from shared.database.tables import Job, MemberEnergy, StageRow, Walker, WorkRow
-from shared.states import JOB, ROW, Stage, State, check_stage, check_transition, sources
+from shared.database.tables import Job, MemberEnergy, Reference, StageRow, Walker, WorkRow
+from shared.database.workflow import lanes
+from shared.states import JOB, REFERENCE, ROW, Stage, State, Transitions, check_stage, check_transition, sources
 
 _NO_LEASE: dict[str, Any] = {"owner": None, "lease_until": None}
+
+
+def allowed(table: type[WorkRow]) -> Transitions:
+    """What may follow what in the rows of a table."""
+    return REFERENCE if table is Reference else ROW
 
 
 def moved(table: type[WorkRow], to: State, *which: ColumnElement[bool], **values: Any) -> Update:
     """The statement that moves rows of a table to a state: those of `which` that may go there."""
     lease = {} if to is State.RUNNING else _NO_LEASE
-    return update(table).where(table.state.in_(sources(ROW, to)), *which).values(state=to, **lease, **values)
+    return update(table).where(table.state.in_(sources(allowed(table), to)), *which).values(state=to, **lease, **values)
 
 
 def move(row: WorkRow, to: State, **values: Any) -> None:
     """Move one loaded row, which the caller has locked. Raises Conflict."""
-    check_transition(ROW, State(row.state), to)
+    check_transition(allowed(type(row)), State(row.state), to)
     for name, value in {"state": to, **({} if to is State.RUNNING else _NO_LEASE), **values}.items():
         setattr(row, name, value)
 
@@ -66,6 +72,7 @@ def end_job(session: Session, job: Job, state: State, *, kind: str | None = None
         enter_stage(job, Stage.DONE)
     for table in (StageRow, Walker, Walker, MemberEnergy):
         session.execute(moved(table, State.CANCELLED, table.job_id == job.id))
+    lanes.close(session, job.id)  # after the rows: who stores a result holds its row, then writes to its lane
 
 
 def fail_member(session: Session, job_id: UUID, member: str, *, kind: str, reason: str) -> None:
@@ -81,3 +88,17 @@ def fail_member(session: Session, job_id: UUID, member: str, *, kind: str, reaso
                 failure_reason=reason,
             )
         )
+
+
+def retry_reference(reference: Reference, *, retries: int) -> None:
+    """A reference that failed, which the caller has locked, is queued as if it had never been tried. retries: what is remembered of
+    them. Raises Conflict."""
+    move(
+        reference,
+        State.QUEUED,
+        attempts=0,
+        failure_kind=None,
+        failure_reason=None,
+        retries=retries,
+        retried_at=func.now(),
+    )

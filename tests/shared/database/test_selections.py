@@ -9,8 +9,8 @@ from api.results import queries
 from services.scoring.ensemble import summarise
 from services.scoring.selection import choose
 from shared.database.repositories import calibrations, selections
-from shared.database.tables import Calibration, Minimum, Score, StageRow
-from shared.errors import InvalidInput, NotFound
+from shared.database.tables import Minimum, Score, StageRow
+from shared.errors import NotFound
 from shared.parameters import Choosing, JobParameters, Spread
 from shared.states import Stage, State, Work
 from tests.shared.database.jobs import add_candidates, add_job
@@ -21,10 +21,10 @@ MEMBERS = ("a", "b", "c")
 RULES = Choosing(members=MEMBERS)
 
 
-def decided(session, job, rules=RULES, limit=0.3):
+def decided(session, job, rules=RULES, limit=0.3, number=0):
     pool = selections.pool(session, job.id, rules.members)
     return selections.store(
-        session, job.id, rules, selections.SpreadLimit(limit, None), pool, choose(pool, rules, limit)
+        session, job.id, rules, selections.SpreadLimit(limit, None), pool, choose(pool, rules, limit), number=number
     )
 
 
@@ -60,7 +60,7 @@ def test_who_stands_for_a_minimum_is_kept(session):
 def test_both_answers_are_kept(session):
     job = add_job(session)
     sure, unsure = add_candidates(session, job, [{"a": -1.0, "b": -1.0, "c": -1.0}, {"a": -2.0, "b": -1.5, "c": -1.2}])
-    strict, lenient = decided(session, job), decided(session, job, limit=1.0)
+    strict, lenient = decided(session, job), decided(session, job, limit=1.0, number=1)
     assert [one.number for one in selections.of_job(session, job.id)] == [0, 1]
     assert [one.finding.candidate.id for one in queries.minima(session, strict)] == [sure.id]
     assert [one.finding.candidate.id for one in queries.minima(session, lenient)] == [unsure.id, sure.id]
@@ -75,20 +75,6 @@ def test_both_answers_are_kept(session):
     assert found.id == lenient.id
     with pytest.raises(NotFound, match="no selection 7"):
         selections.find(session, job.id, 7)
-
-
-def test_a_calibrated_limit_is_the_newest_of_the_same_members(session):
-    rules = RULES.model_copy(update={"limit": "calibrated"})
-    with pytest.raises(InvalidInput, match="there is no calibration for a, b, c"):
-        selections.limit_of(session, rules)
-    job = add_job(session)
-    for members, limit in ((["c", "b", "a"], 0.2), (["a", "b", "c"], 0.1), (["a", "b"], 0.9)):
-        calibrations.add(session, members, "RPBE", Spread.STD, limit, {}, job.user_id)
-    newest = session.scalars(select(Calibration).where(Calibration.limit == 0.1)).one()
-    assert selections.limit_of(session, rules) == selections.SpreadLimit(0.1, newest.id)
-    calibrations.add(session, MEMBERS, "RPBE", Spread.STD, None, {}, job.user_id)
-    with pytest.raises(InvalidInput, match="no limit reached the target"):
-        selections.limit_of(session, rules)
 
 
 def test_aggregates_in_the_database_are_those_of_the_ensemble(session):
@@ -117,7 +103,9 @@ def test_the_best_so_far_heeds_the_limit_also_a_calibrated_one(session, limit):
     parameters = JobParameters.model_validate({"ensemble": {"limit": limit}})
     job.parameters = parameters.model_dump(mode="json")
     add_candidates(session, job, [{"a": -3.0, "b": -1.0, "c": -1.0}, {"a": -1.0, "b": -1.1, "c": -1.2}])
-    calibrations.add(session, MEMBERS[::-1], "RPBE", Spread.STD, 0.2, {}, job.user_id)
+    new = calibrations.NewCalibration(MEMBERS[::-1], "RPBE", Spread.STD, 0.2, {})
+    job.calibration_id = calibrations.propose(session, new, job.user_id, most=1).id
+    session.flush()
     best = progress(session, [job])[job.id].best
     assert best is not None
     assert best.adsorption_energy == pytest.approx(-1.1)

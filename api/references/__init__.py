@@ -1,0 +1,1 @@
+"""References that jobs share: what they are, why one failed, and trying it again."""
