@@ -8,7 +8,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help env env-mace env-uma demo up down status test chaos mutants soak fuzz check bench test-gpu bench-gpu lock clean
+.PHONY: help env env-mace env-uma demo up down status test chaos mutants soak fuzz compose-test check bench test-gpu bench-gpu lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,7 +23,8 @@ python:
 .venv/complete: requirements/dev.txt client/pyproject.toml evaluation/adhop-evaluate | python $(UV)
 	@echo "Environment: installing into .venv (some 6 GB with torch; a few minutes the first time)"
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
-	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python requirements/dev.txt
+	@# a package that an older environment has takes pynvml.py along when it is removed
+	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --reinstall-package nvidia-ml-py --python $(BIN)/python requirements/dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps -e client
 	@ln -sf ../../evaluation/adhop-evaluate $(BIN)/adhop-evaluate
 	@touch $@
@@ -35,13 +36,14 @@ env-uma: .venv-uma/complete ## build the environment of UMA's workers in .venv-u
 .venv-%/complete: requirements/%.txt | python $(UV)
 	@echo "Environment: installing into .venv-$* (some 6 GB with torch; a few minutes the first time)"
 	@test -x .venv-$*/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv-$*
-	@$(UV) pip sync --quiet --compile-bytecode --python .venv-$*/bin/python requirements/$*.txt
+	@$(UV) pip sync --quiet --require-hashes --compile-bytecode --python .venv-$*/bin/python requirements/$*.txt
 	@touch $@
 
 # Only where the machine has no uv: one of the project's own.
 .adhop/uv/bin/uv: | python
 	@echo "uv is not installed: getting one into .adhop/uv"
-	@$(PYTHON) -m venv .adhop/uv && .adhop/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@$(PYTHON) -m venv .adhop/uv
+	@.adhop/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 
 demo: env ## a real job from start to end: CO on Pt(111); leaves nothing running
 	@$(BIN)/python -m local demo
@@ -81,15 +83,20 @@ check: env ## lint, types, imports between rooms, migrations
 bench: env ## measure, side by side with the peers; QUICK=--quick for a sample
 	@for name in by_hand restraints duplicates engine_overhead search_efficiency scoring score_steps tables members; do $(BIN)/python -m benchmarks.$$name $(QUICK) || exit 1; done
 
+compose-test: env ## build the images, bring the Compose file up, run a job, kill each container, stop; needs root or Docker
+	@nice $(BIN)/python -m tests.compose $(COMPOSE_TEST)
+
 test-gpu: env ## the tests that need a CUDA device; they are skipped where there is none
 	@$(BIN)/python -m pytest -m gpu
 
 bench-gpu: env ## members and published sizes on this machine's CUDA device
 	@for name in members full_size; do $(BIN)/python -m benchmarks.$$name --device cuda $(QUICK) || exit 1; done
 
-COMPILE = $(UV) pip compile pyproject.toml --universal --no-emit-index-url --python-version 3.11 --quiet --no-header --no-annotate
+LOCK = --universal --no-emit-index-url --python-version 3.11 --quiet --no-header --no-annotate --generate-hashes
+COMPILE = $(UV) pip compile pyproject.toml $(LOCK)
 
-lock: | $(UV) ## pin requirements/ again
+lock: | $(UV) ## pin requirements/ again, with the hash of every file
+	echo uv==0.13.9 | $(UV) pip compile - $(LOCK) -o requirements/uv.txt
 	$(COMPILE) -o requirements/base.txt
 	$(COMPILE) --extra potentials -o requirements/potentials.txt
 	$(COMPILE) --extra uma -o requirements/uma.txt
