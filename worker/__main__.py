@@ -37,7 +37,7 @@ def check(
 
 def main() -> None:
     """Entry point: expected trouble is one message, not a traceback."""
-    raise SystemExit(ended("adhop worker", app))
+    raise SystemExit(ended("adhop", app))
 
 
 if __name__ == "__main__":

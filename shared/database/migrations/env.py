@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from alembic import context
 
+from shared.database import roles
 from shared.database.session import connect
 from shared.database.tables import Base
 from shared.database.tables.columns import Vectors
@@ -24,15 +25,16 @@ def _render(kind: str, item: Any, autogen_context: Any) -> str | Literal[False]:
 
 def run() -> None:
     """Apply in one transaction; two at once wait for each other on an advisory lock. The version is locked before any table, as
-    workers do when they claim, so that neither can wait for the other in a circle."""
+    workers do when they claim, so that neither can wait for the other in a circle. The application gets its rights on what is new."""
     engine = connect(_url(), pool_size=1, statement_timeout_s=600)
     with engine.connect() as connection:
-        connection.exec_driver_sql("SELECT pg_advisory_lock(7311270)")
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({roles.LOCK})")
         context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True, render_item=_render)
         with context.begin_transaction():
             if connection.exec_driver_sql("SELECT to_regclass('alembic_version')").scalar() is not None:
                 connection.exec_driver_sql("SELECT version_num FROM alembic_version FOR UPDATE")
             context.run_migrations()
+            roles.grant(connection)
         connection.commit()
     engine.dispose()
 
