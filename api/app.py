@@ -10,20 +10,27 @@ from fastapi import FastAPI
 
 from api import problems
 from api.attempts.routes import router as attempts_router
-from api.body_limit import BodyGate
+from api.audit.routes import router as audit_router
 from api.calibrations.routes import router as calibrations_router
 from api.context import opened
-from api.dft.routes import router as references_router
+from api.dft.routes import router as dft_router
+from api.door.door import Door
+from api.groups.routes import router as groups_router
 from api.health.routes import router as health_router
 from api.jobs.places import fields_at
 from api.jobs.requests import dotted
 from api.jobs.routes import router as jobs_router
+from api.me.routes import router as me_router
 from api.members.routes import router as members_router
 from api.metrics.routes import router as metrics_router
+from api.references.routes import router as references_router
 from api.request_log import RequestLog
 from api.results.routes import router as results_router
 from api.selections.routes import router as selections_router
 from api.systems.routes import router as systems_router
+from api.usage.routes import router as usage_router
+from api.users.key_routes import router as user_keys_router
+from api.users.routes import router as users_router
 from api.workers.routes import router as workers_router
 from shared.settings import Settings
 
@@ -51,19 +58,26 @@ def create_app(settings: Settings) -> FastAPI:
         version=VERSION,
         description=_DESCRIPTION,
         lifespan=lifespan,
-        responses=problems.responses(HTTPStatus.SERVICE_UNAVAILABLE),
+        responses=problems.responses(HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE),
     )
     problems.install(app, dotted, fields_at)
-    app.add_middleware(BodyGate, max_bytes=settings.max_body_bytes)
-    app.add_middleware(RequestLog)  # outermost: refusals of the gate have an id too
+    app.add_middleware(Door, settings=settings)
+    app.add_middleware(RequestLog)  # outermost: refusals at the door have an id too
     for router in (
         jobs_router,
         attempts_router,
         results_router,
         systems_router,
         selections_router,
-        references_router,
+        dft_router,
         calibrations_router,
+        references_router,
+        me_router,
+        users_router,
+        user_keys_router,
+        groups_router,
+        usage_router,
+        audit_router,
         members_router,
         workers_router,
         health_router,

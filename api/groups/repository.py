@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from shared.database.repositories.audit import Actor, record
 from shared.database.tables import Group, Membership, User
-from shared.errors import Conflict, InvalidInput, NotFound
+from shared.errors import Conflict, NotFound
 
 
 def every(session: Session, *, of_user: int | None = None) -> Sequence[Group]:
@@ -41,18 +41,6 @@ def members(session: Session, groups: Sequence[Group]) -> dict[int, list[str]]:
     for group_id, name in rows:
         found[group_id].append(name)
     return found
-
-
-def joined(session: Session, user_id: int, name: str) -> Group:
-    """The group of that name, which the user is in. Raises InvalidInput, which doesn't tell other groups from none."""
-    mine = every(session, of_user=user_id)
-    for group in mine:
-        if group.name == name:
-            return group
-    there = f"the owner is in {', '.join(group.name for group in mine)}" if mine else "the owner is in no group yet"
-    raise InvalidInput(
-        f"a job is shared with a group that its owner is in, and {name!r} is none: {there}", field="group"
-    )
 
 
 def create(session: Session, actor: Actor, name: str) -> Group:

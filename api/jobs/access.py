@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.database.repositories.users import Identity
-from shared.database.tables import Job, Membership
-from shared.errors import Forbidden, NotFound
+from shared.database.tables import Group, Job, Membership
+from shared.errors import Forbidden, InvalidInput, NotFound
 
 
 def get(session: Session, identity: Identity, job_id: UUID) -> Job:
@@ -42,3 +43,17 @@ def _may_read(session: Session, job: Job, identity: Identity) -> bool:
     if identity.sees_all or job.user_id == identity.user_id:
         return True
     return job.group_id is not None and session.get(Membership, (job.group_id, identity.user_id)) is not None
+
+
+def joined(session: Session, user_id: int, name: str) -> Group:
+    """The group of that name, which the user is in. Raises InvalidInput, which doesn't tell other groups from none."""
+    mine = session.scalars(
+        select(Group).join(Membership).where(Membership.user_id == user_id).order_by(Group.name)
+    ).all()
+    for group in mine:
+        if group.name == name:
+            return group
+    there = f"the owner is in {', '.join(group.name for group in mine)}" if mine else "the owner is in no group yet"
+    raise InvalidInput(
+        f"a job is shared with a group that its owner is in, and {name!r} is none: {there}", field="group"
+    )

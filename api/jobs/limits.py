@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from api.systems.estimate import Cost
+from api.jobs.estimate import Cost
 from shared.database.tables import Job, User
 from shared.errors import LimitReached
 from shared.settings import Settings
@@ -31,7 +32,7 @@ class Limits:
     open_jobs: int
     open_force_calls: int | None
     stored_bytes: int | None
-    requests_per_minute: int | None
+    requests_per_minute: int
 
 
 @dataclass(frozen=True)
@@ -48,29 +49,35 @@ class Use:
 def limits_of(user: User, settings: Settings) -> Limits:
     """The user's own limits, and the server's where they have none."""
 
-    def either(own: int | None, common: float | None) -> int | None:
-        return own if own is not None else None if common is None else int(common)
-
-    gib = settings.max_gib_per_user
+    gib, calls = settings.max_gib_per_user, settings.max_open_force_calls_per_user
+    room = None if gib is None else int(gib * GIB)
     return Limits(
         open_jobs=settings.max_open_jobs_per_user if user.max_open_jobs is None else user.max_open_jobs,
-        open_force_calls=either(user.max_open_force_calls, settings.max_open_force_calls_per_user),
-        stored_bytes=either(user.max_bytes, None if gib is None else gib * GIB),
-        requests_per_minute=either(user.max_requests_per_minute, getattr(settings, "max_requests_per_minute", None)),
+        open_force_calls=calls if user.max_open_force_calls is None else user.max_open_force_calls,
+        stored_bytes=room if user.max_bytes is None else user.max_bytes,
+        requests_per_minute=user.max_requests_per_minute or settings.max_requests_per_minute,
     )
 
 
 def use_of(session: Session, user_id: int) -> Use:
     """What a user's jobs take up."""
+    return use_of_each(session, [user_id]).get(user_id, Use(0, 0, 0))
+
+
+def use_of_each(session: Session, user_ids: Sequence[int]) -> dict[int, Use]:
+    """The same of several, by user id; users without jobs are left out."""
     is_open = Job.state.in_(OPEN)
-    found = session.execute(
+    rows = session.execute(
         select(
+            Job.user_id,
             func.count().filter(is_open),
             func.coalesce(func.sum(Job.estimated_force_calls).filter(is_open), 0),
             func.coalesce(func.sum(Job.stored_bytes), 0),
-        ).where(Job.user_id == user_id, Job.deleted_at.is_(None))
-    ).one()
-    return Use(*(int(number) for number in found))
+        )
+        .where(Job.user_id.in_(user_ids), Job.deleted_at.is_(None))
+        .group_by(Job.user_id)
+    )
+    return {user_id: Use(n_open, int(calls or 0), int(stored or 0)) for user_id, n_open, calls, stored in rows}
 
 
 def likely_atoms(submission: Submission) -> int:

@@ -10,9 +10,8 @@ from uuid import UUID
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
-from api.groups import repository as groups
 from api.jobs import limits
-from api.jobs.access import owned
+from api.jobs.access import joined, owned
 from api.paging import Position
 from shared.database.repositories.audit import Actor, record
 from shared.database.repositories.users import REFUSAL, Identity
@@ -40,6 +39,8 @@ class NewJob:
     estimated_force_calls: int
     stored_bytes: int
     """Likely to be, until it is measured."""
+    calibration_id: int | None = None
+    """In force for it."""
     priority: int = 0
     idempotency_key: str | None = None
     warnings: tuple[str, ...] = ()
@@ -80,7 +81,7 @@ def submit(
         force_calls=new.estimated_force_calls,
         stored_bytes=new.stored_bytes,
     )
-    shared_with = None if group is None else groups.joined(session, user_id, group).id
+    shared_with = None if group is None else joined(session, user_id, group).id
     job = Job(user_id=user_id, group_id=shared_with, **asdict(new) | {"warnings": list(new.warnings)})
     session.add(job)
     session.flush()
@@ -138,9 +139,9 @@ def share(session: Session, identity: Identity, actor: Actor, job_id: UUID, grou
     """Let a group read the job, in place of the one that could before; None: nobody but its owner. Raises NotFound, Forbidden, and
     InvalidInput for a group that the user isn't in."""
     job = owned(session, transitions.lock_job(session, job_id), identity, job_id)
-    joined = None if group is None else groups.joined(session, job.user_id, group)
-    job.group_id = None if joined is None else joined.id
-    detail = {"group": None if joined is None else joined.name}
+    readers = None if group is None else joined(session, job.user_id, group)
+    job.group_id = None if readers is None else readers.id
+    detail = {"group": group}
     record(session, actor, "job.share", job_id=job.id, owner_id=job.user_id, subject=job.name, detail=detail)
     session.flush()
     return job

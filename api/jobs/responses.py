@@ -117,6 +117,9 @@ class JobView(BaseModel):
     search_members: list[str]
     refine_members: list[str]
     score_members: list[str]
+    calibration: int | None = Field(
+        description="by which it chooses, in force when it was submitted; null where its limit is a number"
+    )
     progress: ProgressView
     failures: list[TroubleView]
     warnings: list[str] = Field(
@@ -158,6 +161,7 @@ def job_view(job: Job, *, user: str, group: str | None, progress: Progress, wait
         search_members=job.search_members,
         refine_members=job.refine_members,
         score_members=job.score_members,
+        calibration=job.calibration_id,
         progress=_progress_view(progress),
         failures=[TroubleView(**vars(trouble)) for trouble in progress.failures],
         warnings=[*job.warnings, *progress.warnings],

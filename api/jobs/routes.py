@@ -13,7 +13,8 @@ from api.context import Context
 from api.dependencies import Caller, Submitter, UseActor, UseContext, UseSession
 from api.jobs import access, limits
 from api.jobs import repository as jobs
-from api.jobs.acceptance import accept, check_calibrated
+from api.jobs.acceptance import accept, calibration_of
+from api.jobs.estimate import estimate
 from api.jobs.progress import progress
 from api.jobs.requests import JobChange, JobRequest
 from api.jobs.responses import JobPage, JobView, job_view
@@ -22,7 +23,6 @@ from api.members.choice import KnownMember
 from api.members.fleet import known_members
 from api.paging import Cursor, Limit, job_cursor, job_position
 from api.problems import BODY, responses
-from api.systems.estimate import estimate
 from shared.database.tables import Job
 from shared.states import State
 
@@ -63,8 +63,8 @@ def submit_job(
                 response.status_code = 200
                 return _views(session, [existing])[0]
         known = known_members(session)
-        check_calibrated(session, request, context)
-    new = _new_job(request, context, known, idempotency_key, digest)
+        calibration_id = calibration_of(session, request, context, caller)
+    new = _new_job(request, context, known, calibration_id, idempotency_key, digest)
     with context.sessions.begin() as session:
         job, created = jobs.submit(session, actor, caller.user_id, new, context.settings, group=request.group)
         view = _views(session, [job])[0]
@@ -77,7 +77,12 @@ def submit_job(
 
 
 def _new_job(
-    request: JobRequest, context: Context, known: dict[str, KnownMember], idempotency_key: str | None, digest: str
+    request: JobRequest,
+    context: Context,
+    known: dict[str, KnownMember],
+    calibration_id: int | None,
+    idempotency_key: str | None,
+    digest: str,
 ) -> jobs.NewJob:
     """The job to store, or a refusal that says what to change. No database connection is held here."""
     accepted = accept(request, context, known)
@@ -93,6 +98,7 @@ def _new_job(
         search_members=[member.name for member in members.search],
         refine_members=[member.name for member in members.refine],
         score_members=[member.name for member in members.score],
+        calibration_id=calibration_id,
         estimated_force_calls=cost.force_calls,
         stored_bytes=limits.estimated_bytes(cost, n_atoms, len(members.score)),
         priority=request.priority,

@@ -13,14 +13,14 @@ from fastapi.responses import PlainTextResponse
 from api.context import Context
 from api.dependencies import Caller, Submitter, UseContext
 from api.jobs import access
-from api.jobs.acceptance import accept, check_calibrated
+from api.jobs.acceptance import accept, calibration_of
+from api.jobs.estimate import estimate
 from api.jobs.requests import JobRequest
 from api.members.fleet import known_members
 from api.placing.pool import PlacedView
 from api.problems import BODY, responses
 from api.results.extxyz import MEDIA_TYPE
 from api.systems import queries
-from api.systems.estimate import estimate
 from api.systems.responses import SystemView
 from api.systems.views import SUBMISSION, Subject, document, frames, system_view
 
@@ -49,7 +49,7 @@ def show_system(
     stored. `name` and `priority` may be there and change nothing."""
     with context.sessions.begin() as session:
         known = known_members(session)
-        check_calibrated(session, request, context)
+        calibration_of(session, request, context, caller)
     accepted = accept(request, context, known)
     interpreted, members = accepted.interpreted, accepted.members
     subject = Subject(

@@ -13,9 +13,9 @@ from ase.cell import Cell
 from ase.data import chemical_symbols
 from pydantic import TypeAdapter
 
+from api.jobs.estimate import Cost
 from api.placing.pool import PlacedView, Understood
 from api.results.responses import StructureView
-from api.systems.estimate import Cost
 from api.systems.responses import (
     AdsorbateView,
     CellView,

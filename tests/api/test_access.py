@@ -16,6 +16,8 @@ PROTECTED = [
     ("GET", "/v1/jobs"),
     ("GET", f"/v1/jobs/{SOME_JOB}"),
     ("DELETE", f"/v1/jobs/{SOME_JOB}"),
+    ("PATCH", f"/v1/jobs/{SOME_JOB}"),
+    ("DELETE", f"/v1/jobs/{SOME_JOB}/data"),
     ("GET", f"/v1/jobs/{SOME_JOB}/attempts"),
     ("GET", f"/v1/jobs/{SOME_JOB}/candidates"),
     ("GET", f"/v1/jobs/{SOME_JOB}/minima"),
@@ -30,6 +32,26 @@ PROTECTED = [
     ("POST", "/v1/calibrations"),
     ("GET", "/v1/calibrations"),
     ("GET", "/v1/calibrations/0"),
+    ("GET", "/v1/me"),
+    ("GET", "/v1/me/keys"),
+    ("POST", "/v1/me/keys/abc/rotate"),
+    ("DELETE", "/v1/me/keys/abc"),
+    ("GET", "/v1/users"),
+    ("POST", "/v1/users"),
+    ("GET", "/v1/users/1"),
+    ("PATCH", "/v1/users/1"),
+    ("GET", "/v1/users/1/keys"),
+    ("POST", "/v1/users/1/keys"),
+    ("PATCH", "/v1/users/1/keys/abc"),
+    ("POST", "/v1/users/1/keys/abc/rotate"),
+    ("DELETE", "/v1/users/1/keys/abc"),
+    ("GET", "/v1/groups"),
+    ("POST", "/v1/groups"),
+    ("DELETE", "/v1/groups/1"),
+    ("PUT", "/v1/groups/1/members/1"),
+    ("DELETE", "/v1/groups/1/members/1"),
+    ("GET", "/v1/usage"),
+    ("GET", "/v1/audit"),
     ("GET", "/v1/models"),
     ("GET", "/v1/workers"),
     ("GET", "/metrics"),
@@ -57,7 +79,7 @@ def test_every_route_needs_a_key(service, method, path):
 
 def test_no_route_but_the_health_is_left_out_above(service):
     paths = httpx.get(f"{service.url}/openapi.json").json()["paths"]
-    filled = {"job_id": SOME_JOB, "number": 0, "candidate_id": 1}
+    filled = {"job_id": SOME_JOB, "number": 0, "candidate_id": 1, "user_id": 1, "group_id": 1, "prefix": "abc"}
     found = {(method.upper(), path.format(**filled)) for path, methods in paths.items() for method in methods}
     assert found == {*PROTECTED, ("GET", "/healthz"), ("GET", "/readyz")}
 

@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 
 from api.placing import pool
 from api.placing.pool import Placers
-from api.systems.estimate import CALLS_PER_HOP, CALLS_PER_RELAXATION, estimate
+from api.jobs.estimate import CALLS_PER_HOP, CALLS_PER_RELAXATION, estimate
 from api.systems.views import SUBMISSION
 from services.systems.find import find_placements
 from shared.adsorbates import lookup

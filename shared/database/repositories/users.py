@@ -10,7 +10,7 @@ import hmac
 import logging
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -58,12 +58,19 @@ def _digest(key: str) -> bytes:
 def create_key(session: Session, name: str, role: Role) -> str:
     """A new key for the user of that name, who is created where missing. The key can't be read again."""
     session.execute(insert(User).values(name=name).on_conflict_do_nothing(index_elements=[User.name]))
-    user_id = session.scalars(select(User.id).where(User.name == name)).one()
+    return add_key(session, session.scalars(select(User.id).where(User.name == name)).one(), role)[0]
+
+
+def add_key(
+    session: Session, user_id: int, role: Role, *, label: str = "", expires_at: datetime | None = None
+) -> tuple[str, ApiKey]:
+    """A new key of a user, and its row. The key can't be read again."""
     prefix = secrets.token_hex(_PREFIX_BYTES)
     key = f"{_MARK}_{prefix}_{secrets.token_hex(_SECRET_BYTES)}"
-    session.add(ApiKey(user_id=user_id, prefix=prefix, digest=_digest(key), role=role))
+    row = ApiKey(user_id=user_id, prefix=prefix, digest=_digest(key), role=role, label=label, expires_at=expires_at)
+    session.add(row)
     session.flush()
-    return key
+    return key, row
 
 
 def revoke(session: Session, prefix: str) -> int:

@@ -1,0 +1,1 @@
+"""What callers see of themselves: limits, use, groups, and their own keys."""
