@@ -43,7 +43,7 @@ def up(folder: Folder = service.FOLDER, port: Port = None) -> None:
             f"it hosts {', '.join(found.members)} already: `make down`, then `make up`, to host {', '.join(asked.members)}"
         )
     print(f"Adhop is up at {found.url}")
-    print(f"  export ADHOP_URL={found.url} ADHOP_KEY=$(cat {found.key_file})")
+    print(f"  export ADHOP_URL={found.url} ADHOP_KEY_FILE={found.key_file}")
     print(f"  logs in {found.logs}; `make down` stops it")
 
 

@@ -20,7 +20,7 @@ _MEMORY_PER_WORKER = 3 * _GIB
 _PREFIX = "ADHOP_"
 _OF_THE_STACK = frozenset({"database_url", "broker_url", "port", "members", "cpu_workers", "run_dir"})
 """Settings that the stack gives each process itself."""
-_OF_CLIENTS = frozenset({"ADHOP_URL", "ADHOP_KEY", "ADHOP_PORT"})
+_OF_CLIENTS = frozenset({"ADHOP_URL", "ADHOP_KEY", "ADHOP_KEY_FILE", "ADHOP_PORT"})
 
 
 class _Given(Settings):

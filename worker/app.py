@@ -26,7 +26,7 @@ try:
     app = celery_app(settings())
     shutdown.prepare(settings().run_dir)
 except Misconfigured as error:  # Celery, which imports this, would show a traceback
-    raise SystemExit(f"adhop worker: {error}") from None
+    raise SystemExit(f"adhop: {error}") from None
 no_core_dumps()
 
 _processes: list[Process] = []

@@ -88,7 +88,7 @@ def check(configured: Settings) -> bool:
 
 def main() -> None:
     """Entry point; SIGTERM and SIGINT end it within one pass."""
-    raise SystemExit(ended("adhop dispatcher", _main))
+    raise SystemExit(ended("adhop", _main))
 
 
 def _main() -> int:

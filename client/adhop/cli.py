@@ -1,4 +1,4 @@
-"""`adhop submit | show | jobs | watch | minima | select | dft | feed | calibrate | cancel | models`: the server from a terminal."""
+"""`adhop COMMAND`: the server from a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
-from adhop import terminal, words
+from adhop import key as api_key
+from adhop import lab_commands, terminal, words
 from adhop.console import console as make_console
 from adhop.errors import AdhopError
 from adhop.job import Job
@@ -29,13 +30,25 @@ JobId = Annotated[str, typer.Argument(help="The job's id.")]
 def main_options(
     context: typer.Context,
     url: Annotated[str | None, typer.Option(envvar="ADHOP_URL", help="The server.")] = None,
-    key: Annotated[str | None, typer.Option(envvar="ADHOP_KEY", help="Your API key.")] = None,
+    key_file: Annotated[
+        str | None,
+        typer.Option(
+            help="File with your API key that only you can read, - to type it; without it ADHOP_KEY or ADHOP_KEY_FILE."
+        ),
+    ] = None,
+    key: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    context.obj = (url, key)
+    if key is not None:
+        raise AdhopError(api_key.ON_THE_COMMAND_LINE)
+    context.obj = (url, key_file)
 
 
 app.command()(submit)
 app.command()(show)
+for command in (lab_commands.feed, lab_commands.fed, lab_commands.calibrate, lab_commands.selections):
+    app.command()(command)
+app.add_typer(lab_commands.calibrations, name="calibrations")
+app.add_typer(lab_commands.references, name="references")
 
 
 @app.command()
@@ -97,6 +110,7 @@ def select(
     spread: Annotated[str | None, typer.Option(help="std or range.")] = None,
     limit: Annotated[str | None, typer.Option(help="Largest spread that is trusted, eV, or 'calibrated'.")] = None,
     functional: Annotated[str | None, typer.Option(help="Of the calibration.")] = None,
+    calibration: Annotated[int | None, typer.Option(help="By its number: published, or proposed by you.")] = None,
     count: Annotated[int | None, typer.Option(help="How many minima.")] = None,
     window: Annotated[float | None, typer.Option(help="None further above the lowest, eV.")] = None,
     anomalous: Annotated[bool | None, typer.Option(help="Whether anomalous candidates may be chosen.")] = None,
@@ -108,15 +122,16 @@ def select(
             members=words.names(members),
             weights=words.weights(weight),
             spread=spread,
-            limit=words.limit(limit),
+            limit=lab_commands.by_calibration(words.limit(limit), calibration),
             functional=functional,
+            calibration=calibration,
             count=count,
             window=window,
             include_anomalous=anomalous,
         )
         terminal.say(
             f"selection {answer['number']}: {answer['n_passing']} of {answer['n_candidates']} candidates pass, "
-            f"{answer['rules']['spread']} at most {answer['limit']:.3f} eV"
+            f"{lab_commands.limit_words(answer)}"
         )
         job.print_minima(selection=answer["number"])
 
@@ -133,46 +148,6 @@ def dft(
     with terminal.connected(context) as client:
         path = client.job(job_id).dft_inputs(output or Path(f"{job_id}-{code}.zip"), code=code, selection=selection)
         terminal.say(f"wrote {path}; README.txt in it says how to hand the energies back")
-
-
-@app.command()
-def feed(
-    context: typer.Context,
-    path: Annotated[Path, typer.Argument(help="energies.csv of a hand-off, a table, or extxyz.")],
-    functional: Annotated[str | None, typer.Option(help="Such as RPBE.")] = None,
-    code: Annotated[str | None, typer.Option(help="Such as 'VASP 6.4.3'.")] = None,
-    provenance: Annotated[str, typer.Option(help="Where the numbers come from; the file's name if not given.")] = "",
-) -> None:
-    """Hand reference energies back to the server."""
-    with terminal.connected(context) as client:
-        for one in client.feed_back(path, functional=functional, code=code, provenance=provenance):
-            terminal.say(
-                f"{one['adsorption_energy']:.3f} eV ({one['functional']}, {one['code']}), relative to {one['reference']}"
-            )
-
-
-@app.command()
-def calibrate(
-    context: typer.Context,
-    members: Annotated[str, typer.Option(help="The members that the limit is for: a,b,c")],
-    functional: Annotated[str, typer.Option(help="Of the reference energies.")] = "RPBE",
-    spread: Annotated[str, typer.Option(help="std or range.")] = "std",
-    share: Annotated[float, typer.Option(help="Share of what is kept that lies within the error.")] = 0.9,
-    error: Annotated[float, typer.Option(help="eV.")] = 0.1,
-) -> None:
-    """Learn the limit of the spread from the reference energies that were fed back."""
-    with terminal.connected(context) as client:
-        answer = client.calibrate(members, functional=functional, spread=spread, target_share=share, target_error=error)
-    report, limit = answer["report"], answer["limit"]
-    low, high = report["interval"]
-    said = (
-        "no limit keeps the promise" if limit is None else f"limit {limit:.3f} eV (90 % interval {low:.3f}-{high:.3f})"
-    )
-    kept, held = report["kept"], report["held_out"]
-    terminal.say(
-        f"calibration {answer['number']}: {said}; keeps {kept['hits']} of {kept['count']} candidates of {report['systems']} "
-        f"systems; of {held['learned']} halves of the systems that gave a limit {held['reached']} reached the target on the others"
-    )
 
 
 @app.command()

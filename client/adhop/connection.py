@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import numpy as np
 
+from adhop import key as api_key
 from adhop.errors import AdhopError, RequestRefused, ServerUnreachable
 
 if TYPE_CHECKING:
@@ -22,15 +23,22 @@ _BUSY = (429, 502, 503, 504)
 
 
 class Connection:
-    """A server and a key. url and key default to ADHOP_URL and ADHOP_KEY."""
+    """A server and a key. url defaults to ADHOP_URL, the key to ADHOP_KEY or what the private file ADHOP_KEY_FILE holds."""
 
     def __init__(self, url: str | None = None, key: str | None = None, *, timeout_s: float = 30.0) -> None:
         url = url or os.environ.get("ADHOP_URL")
-        key = key or os.environ.get("ADHOP_KEY")
+        key = api_key.find(key)
         if not url:
             raise AdhopError("no server: give url, or set ADHOP_URL")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout_s)
+        try:
+            self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout_s)
+        except httpx.InvalidURL as error:
+            raise AdhopError(
+                f"{url!r} is no address of a server ({error}): give one like https://lab-server:8000"
+            ) from None
+        if self._http.base_url.scheme not in ("http", "https") or not self._http.base_url.host:
+            raise AdhopError(f"{url!r} is no address of a server: give one like https://lab-server:8000")
 
     def __enter__(self) -> Self:
         return self

@@ -6,6 +6,7 @@ import typer
 from rich import box
 from rich.table import Table
 
+from adhop import key as api_key
 from adhop.client import Client
 from adhop.console import console as make_console
 from adhop.job import Job
@@ -15,8 +16,8 @@ console = make_console()
 
 def connected(context: typer.Context) -> Client:
     """The server that the options of `adhop` name."""
-    url, key = context.find_root().obj
-    return Client(url, key)
+    url, file = context.find_root().obj
+    return Client(url, api_key.find(file=file))
 
 
 def say(text: object) -> None:

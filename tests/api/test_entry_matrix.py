@@ -139,7 +139,7 @@ def by_terminal(form: str, name: str) -> Callable[..., dict[str, Any]]:
             text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
             options += [f"--{option.replace('_', '-')}", text]
         key = doors.rest.headers["Authorization"].removeprefix("Bearer ")
-        said = CliRunner().invoke(app, ["--url", doors.service.url, "--key", key, "submit", *options])
+        said = CliRunner().invoke(app, ["--url", doors.service.url, "submit", *options], env={"ADHOP_KEY": key})
         if said.exception is not None and not isinstance(said.exception, SystemExit):
             raise said.exception
         assert said.exit_code == 0, said.output

@@ -20,7 +20,7 @@ PAGES = [
 COLUMNS = 120
 ROOMS = ("api", "worker", "services", "shared", "evaluation", "local", "client", "benchmarks", "tests")
 FOLDERS = (*ROOMS, "docs", "requirements", ".ci")
-OF_THE_CLIENT = {"ADHOP_URL", "ADHOP_KEY"}
+OF_THE_CLIENT = {"ADHOP_URL", "ADHOP_KEY", "ADHOP_KEY_FILE"}
 FORMER_SETTINGS = {"ADHOP_DEAF_WORKER_S", "ADHOP_MODELS_DIR"}
 """Named in the changelog alone."""
 PLACEHOLDER = r"NAME|NNNN.words"

@@ -137,7 +137,7 @@ def test_up_hosts_the_members_that_are_named_with_the_settings_of_the_environmen
 def test_a_member_that_is_not_there_is_refused_by_name(tmp_path):
     shell = Shell(tmp_path / "home", ADHOP_MEMBERS="emt,nonesuch")
     code, said = shell.run("up")
-    assert code == 1
+    assert code == 2
     assert "ADHOP_MEMBERS=emt,nonesuch: no member is called 'nonesuch'; known are emt, " in said
     assert "Traceback" not in said
     assert shell.left() == []
@@ -150,7 +150,7 @@ def test_a_port_that_was_asked_for_and_is_taken_is_an_error(shell):
         taken.listen()
         port = taken.getsockname()[1]
         code, said = shell.run("up", "--port", str(port))
-    assert code == 1
+    assert code == 2
     assert f"port {port} is taken; give another" in said
     assert shell.left() == []
 

@@ -160,7 +160,8 @@ def test_a_finished_job_is_chosen_from_again_and_handed_over(client: Client, ser
     assert all(said)
     assert sum(verdict.startswith("low confidence") for verdict in said) == 1
     shown = CliRunner().invoke(
-        app, ["--url", service.url, "--key", service.make_key(), "select", job.id, "--count", "2", "--limit", "0.2"]
+        app,
+        ["--url", service.url, "--key-file", str(service.key_file), "select", job.id, "--count", "2", "--limit", "0.2"],
     )
     assert "selection 2" in shown.stdout
     job.dft_inputs(tmp_path / "inputs.zip")

@@ -88,5 +88,5 @@ def test_one_worker_a_device_by_its_uuid_and_none_on_a_full_one(
 
 def test_settings_that_fit_nothing_end_it_with_one_message(stack: Stack):
     child = stack.start(UP, {"ADHOP_MEMBERS": "emt", "ADHOP_DEVICES": "7", "CUDA_VISIBLE_DEVICES": ""})
-    assert child.process.wait(60) == 1
+    assert child.process.wait(60) == 2
     assert child.tail(1).startswith("adhop: ADHOP_DEVICES asks for 7, which isn't visible here")
