@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import uvicorn
 
 from api.app import create_app
+from api.server import configuration
 from shared.logs import configure
 from shared.settings import settings
 
@@ -12,15 +15,10 @@ from shared.settings import settings
 def main() -> None:
     found = settings()
     configure(found.log_format)
-    uvicorn.run(
-        create_app(found),
-        host=found.host,
-        port=found.port,
-        timeout_graceful_shutdown=10,
-        server_header=False,
-        log_config=None,
-        access_log=False,
-    )
+    server = uvicorn.Server(configuration(create_app(found), found, host=found.host, port=found.port))
+    server.run()
+    if not server.started:
+        sys.exit(3)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,8 @@ _STATUS: dict[type[AdhopError], HTTPStatus] = {
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
+_OF_THE_DATABASE = (OperationalError, InterfaceError, PoolTimeout, ProgrammingError)
+
 
 class FieldError(BaseModel):
     """One place of the request, dotted, and what is wrong there."""
@@ -104,7 +106,12 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-BODY = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+BODY = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+)
 """What may be wrong with any body, before its fields are looked at."""
 
 
@@ -115,9 +122,16 @@ def install(app: FastAPI, dotted: Callable[[Location], str], fields: Fields) -> 
     app.add_exception_handler(RequestValidationError, partial(_invalid, dotted, fields))
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DataError, _unstorable)
-    for kind in (OperationalError, InterfaceError, PoolTimeout, ProgrammingError):
+    for kind in _OF_THE_DATABASE:
         app.add_exception_handler(kind, _database)
     app.add_exception_handler(Exception, _unexpected)
+
+
+def answer(request: Request, error: Exception) -> JSONResponse:
+    """What is answered to a request that no route saw, because of this error."""
+    if isinstance(error, AdhopError):
+        return _domain(request, error)
+    return _database(request, error) if isinstance(error, _OF_THE_DATABASE) else _unexpected(request, error)
 
 
 def _domain(request: Request, error: Exception) -> JSONResponse:

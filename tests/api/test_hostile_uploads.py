@@ -153,7 +153,8 @@ def test_a_body_that_announces_no_length_is_counted_as_it_comes(client):
 def test_an_announced_length_is_refused_before_any_of_it_arrives(service):
     url = httpx.URL(service.url)
     with socket.create_connection((url.host, url.port), timeout=LIMIT_S) as raw:
-        raw.sendall(f"POST /v1/jobs HTTP/1.1\r\nHost: {url.host}\r\nContent-Length: {10**18}\r\n\r\n".encode())
+        head = f"POST /v1/jobs HTTP/1.1\r\nHost: {url.host}\r\nAuthorization: Bearer {service.key()}\r\n"
+        raw.sendall(f"{head}Content-Length: {10**18}\r\n\r\n".encode())
         assert raw.recv(65536).startswith(b"HTTP/1.1 413 ")
 
 
