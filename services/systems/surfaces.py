@@ -11,15 +11,15 @@ import warnings
 
 import numpy as np
 from ase import Atoms
-from ase.build import make_supercell
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure as Crystal
-from pymatgen.core.surface import SlabGenerator
 from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from services.geometry.contacts import neighbours, radius_sums
+from services.systems.cutting import Cut, cut_of
 from shared.errors import InvalidInput
+from shared.planes import coprime
 from shared.slabs import outward_heights
 from shared.structures import Floats, Integers, Mask, Structure
 from shared.submissions import BulkSubmission
@@ -30,11 +30,6 @@ _LEVEL = 1e-4
 """Å: heights this close are the same."""
 _BONDED = 1.25
 """Scaled distance of a neighbour."""
-_SAME = 0.02
-"""Å: sites this close under a translation are the same; a wider net would average small distortions away."""
-
-_MOST_TIMES = 1000
-"""A supercell of more cells in a row isn't looked for."""
 
 
 def cut(bulk: BulkSubmission) -> Structure:
@@ -42,43 +37,28 @@ def cut(bulk: BulkSubmission) -> Structure:
     return cut_with_notes(bulk)[0]
 
 
-def cut_with_notes(bulk: BulkSubmission) -> tuple[Structure, tuple[str, ...]]:
+def cut_with_notes(bulk: BulkSubmission, *, max_atoms: int | None = None) -> tuple[Structure, tuple[str, ...]]:
     """The slab of one termination, its face along the index up (or down, for the other side of a polar cut); and which cell it was
-    cut from. Raises InvalidInput for an index or a termination that the crystal doesn't have."""
+    cut from. Raises InvalidInput for an index or a termination that the crystal doesn't have, and before anything is built for a slab
+    of more than max_atoms."""
     with warnings.catch_warnings():
         # spglib and pymatgen announce changes of their own interfaces to each other
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", FutureWarning)
         crystal = _crystal(bulk)
-        unit, index = _unit(crystal, bulk.miller)
-        # An inversion of all three vectors makes a left-handed cell right-handed, and turns the index over.
-        mirrored = float(np.linalg.det(unit.lattice.matrix)) < 0
-        index = tuple(-number for number in index) if mirrored else index
-        right_handed = _inverted(unit) if mirrored else unit
-        generator = SlabGenerator(
-            right_handed,
-            index,
-            min_slab_size=bulk.min_depth,
-            min_vacuum_size=bulk.vacuum,
-            lll_reduce=False,
-            center_slab=False,
-            primitive=True,
-            max_normal_search=1,
-            reorient_lattice=False,
-        )
-        slabs = sorted(generator.get_slabs(tol=_SAME), key=lambda slab: slab.shift)
-        notes = (_told(bulk, crystal, len(slabs)), *_of_a_primitive_cell(bulk, crystal))
-    if bulk.termination >= len(slabs):
+        cell, index = _unit(crystal, bulk.miller)
+        found = cut_of(crystal, cell, index, min_depth=bulk.min_depth, min_width=bulk.min_width, vacuum=bulk.vacuum)
+        if max_atoms is not None and found.n_atoms > max_atoms:
+            raise InvalidInput(_too_many(bulk, found, max_atoms), field="input.miller")
+        terminations = found.terminations()
+        notes = (_told(bulk, crystal, len(terminations)), *_of_a_primitive_cell(bulk, crystal))
+    if bulk.termination >= len(terminations):
         raise InvalidInput(
-            f"termination {bulk.termination} does not exist: this crystal has {len(slabs)} along {bulk.miller}, numbered from 0",
+            f"termination {bulk.termination} does not exist: this crystal has {len(terminations)} along {bulk.miller}, "
+            "numbered from 0",
             field="input.termination",
         )
-    chosen = AseAtomsAdaptor.get_atoms(slabs[bulk.termination], msonable=False)
-    plain = Atoms(numbers=chosen.numbers, positions=chosen.positions, cell=chosen.cell, pbc=True)
-    outward = right_handed.lattice.reciprocal_lattice.get_cartesian_coords(index)
-    plain = _upright(plain, outward if bulk.top else -outward)
-    _gather(plain)
-    return marked(_widened(plain, bulk.min_width)), notes
+    return marked(found.build(terminations[bulk.termination], top=bulk.top)), notes
 
 
 def _crystal(bulk: BulkSubmission) -> Crystal:
@@ -91,43 +71,40 @@ def _crystal(bulk: BulkSubmission) -> Crystal:
     return standard
 
 
-def _unit(crystal: Crystal, miller: tuple[int, ...]) -> tuple[Crystal, tuple[int, ...]]:
-    """Of a supercell the conventional cell, where it stands, and the index of the same plane in it; any other crystal as it is.
-    Cutting takes far longer the larger the cell is."""
+def _unit(crystal: Crystal, miller: tuple[int, ...]) -> tuple[Floats, tuple[int, ...]]:
+    """Of a supercell the conventional cell, where it stands, and the index of the same plane in it; any other crystal's own. Rows are
+    lattice vectors, Å [3, 3]."""
+    matrix = np.asarray(crystal.lattice.matrix, dtype=np.float64)
     dataset = SpacegroupAnalyzer(crystal).get_symmetry_dataset()
     if dataset is None or np.linalg.det(dataset.transformation_matrix) < 1 + 1e-3:
-        return crystal, miller
+        return matrix, miller
     to_unit = np.linalg.inv(dataset.transformation_matrix)
-    lattice = Lattice(to_unit.T @ crystal.lattice.matrix)
-    unit = Crystal(lattice, crystal.species, crystal.cart_coords, coords_are_cartesian=True, to_unit_cell=True)
-    unit.merge_sites(tol=_SAME, mode="delete")
-    n_atoms = len(crystal) / float(np.linalg.det(dataset.transformation_matrix))
-    return (unit, _coprime(np.array(miller) @ to_unit)) if abs(len(unit) - n_atoms) < 1e-3 else (crystal, miller)
+    return to_unit.T @ matrix, _coprime(np.array(miller) @ to_unit)
 
 
 def _coprime(index: Floats) -> tuple[int, ...]:
     """The whole numbers without a common divisor that are in these ratios [3]."""
-    for times in range(1, _MOST_TIMES):
-        whole = np.rint(index * times)
-        if np.abs(index * times - whole).max() < 1e-3 and whole.any():
-            return tuple(int(number) // int(np.gcd.reduce(whole.astype(int))) for number in whole)
-    raise InvalidInput(f"no lattice plane has the index {index.tolist()}", field="input.miller")
+    try:
+        return tuple(int(number) for number in coprime(index))
+    except ValueError as error:
+        raise InvalidInput(str(error), field="input.miller") from error
 
 
-def _inverted(crystal: Crystal) -> Crystal:
-    """The same crystal with all three lattice vectors the other way round."""
-    return Crystal(-crystal.lattice.matrix, crystal.species, crystal.cart_coords, coords_are_cartesian=True)
-
-
-def _upright(atoms: Atoms, outward: Floats) -> Atoms:
-    """The slab in a frame with its first vector along x and `outward` along z; its third vector along z too."""
-    normal = outward / np.linalg.norm(outward)
-    first = atoms.cell[0] / np.linalg.norm(atoms.cell[0])
-    axes = np.array([first, np.cross(normal, first), normal])
-    turned = atoms.cell.array @ axes.T
-    second = turned[1] if turned[1, 1] > 0 else -turned[1]
-    cell = [turned[0], second, [0.0, 0.0, abs(turned[2, 2])]]
-    return Atoms(numbers=atoms.numbers, positions=atoms.positions @ axes.T, cell=cell, pbc=True)
+def _too_many(bulk: BulkSubmission, found: Cut, max_atoms: int) -> str:
+    """What is said of a slab that is too large, and what would fit."""
+    taken, sides = found.extent, np.linalg.norm(found.face.vectors, axis=1)
+    per_plane = len(found.numbers)
+    smallest = per_plane * taken.planes
+    cell = f"its smallest cell is {sides[0]:.1f} by {sides[1]:.1f} Å with {per_plane} atoms every {found.face.spacing:.2f} Å of depth"
+    what = (
+        "lower min_width or min_depth, or take lower Miller indices"
+        if smallest <= max_atoms
+        else "take lower Miller indices, or a smaller min_depth"
+    )
+    return (
+        f"the slab along {_indices(bulk.miller)} would have {found.n_atoms} atoms, and at most {max_atoms} are allowed: {cell}, and "
+        f"{taken.planes * found.face.spacing:.1f} Å are needed, {taken.repeats[0]} by {taken.repeats[1]} times: {what}"
+    )
 
 
 def _told(bulk: BulkSubmission, crystal: Crystal, terminations: int) -> str:
@@ -162,23 +139,6 @@ def _in_words(lattice: Lattice) -> str:
     lengths = ", ".join(f"{name} = {length:.3f}" for name, length in zip("abc", lattice.abc, strict=True))
     angles = ", ".join(f"{angle:.1f}" for angle in lattice.angles)
     return f"{lengths} Å, angles {angles}°"
-
-
-def _gather(atoms: Atoms) -> None:
-    """Move the slab into one piece at the bottom of its cell."""
-    fractions = atoms.get_scaled_positions(wrap=True)
-    levels = np.sort(fractions[:, 2])
-    gaps = np.diff(np.append(levels, levels[0] + 1))
-    bottom = levels[(int(gaps.argmax()) + 1) % len(levels)]
-    fractions[:, 2] = (fractions[:, 2] - bottom + 1e-6) % 1.0
-    atoms.set_scaled_positions(fractions)
-
-
-def _widened(atoms: Atoms, min_width: float) -> Atoms:
-    """Repeated along both surface vectors until neither is shorter than min_width, Å."""
-    repeats = [int(np.ceil(min_width / length - 1e-6)) for length in atoms.cell.lengths()[:2]]
-    widened: Atoms = make_supercell(atoms, np.diag([*repeats, 1]))
-    return widened
 
 
 def marked(atoms: Atoms) -> Structure:
