@@ -1,22 +1,21 @@
-"""What a user asks of a server: submit, list, feed back, calibrate."""
+"""What a user asks of a server: submit and list; the rest is in adhop.lab."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from adhop import feedback, submission, words
-from adhop.connection import Connection
+from adhop import submission
 from adhop.inputs import StructureLike
 from adhop.job import Job
+from adhop.lab import Lab
 from adhop.submission import present
 from adhop.system import System
 
 
-class Client(Connection):
-    """A server and a key. url and key default to ADHOP_URL and ADHOP_KEY.
+class Client(Lab):
+    """A server and a key. url defaults to ADHOP_URL, the key to ADHOP_KEY or what the private file ADHOP_KEY_FILE holds.
 
     A submission carries an idempotency key, so that trying it again never makes two jobs.
     """
@@ -108,48 +107,6 @@ class Client(Connection):
             cursor = page["next"]
             if cursor is None:
                 return
-
-    def feed_back(
-        self,
-        path: str | Path,
-        *,
-        functional: str | None = None,
-        code: str | None = None,
-        provenance: str = "",
-    ) -> list[dict[str, Any]]:
-        """Hand reference energies (DFT, as a rule) back from a file: the filled-in energies.csv of a hand-off, a table, or extxyz
-        (see adhop.feedback). functional and code stand for all rows that don't name their own."""
-        bodies = feedback.read(Path(path), functional=functional, code=code, provenance=provenance or str(path))
-        return [
-            self.request("POST", f"/v1/candidates/{candidate}/reference-energies", json=body)
-            for candidate, body in bodies
-        ]
-
-    def calibrate(
-        self,
-        members: str | Sequence[str],
-        *,
-        functional: str = "RPBE",
-        spread: str = "std",
-        target_share: float = 0.9,
-        target_error: float = 0.1,
-    ) -> dict[str, Any]:
-        """Learn the limit of the spread for these members from all reference energies of a functional; jobs get it by asking
-        for `limit: calibrated`."""
-        body = {
-            "members": words.names(members),
-            "functional": functional,
-            "spread": spread,
-            "target_share": target_share,
-            "target_error": target_error,
-        }
-        answer: dict[str, Any] = self.request("POST", "/v1/calibrations", json=body)
-        return answer
-
-    def calibrations(self) -> list[dict[str, Any]]:
-        """What was learned so far, the newest first."""
-        found: list[dict[str, Any]] = self.request("GET", "/v1/calibrations")["calibrations"]
-        return found
 
     def models(self) -> list[dict[str, Any]]:
         """The members that the server has, and whether a worker hosts them now."""

@@ -74,17 +74,28 @@ class Connection:
             except httpx.TransportError as error:
                 trouble = str(error) or type(error).__name__
                 continue
+            except (httpx.RequestError, httpx.InvalidURL) as error:
+                raise AdhopError(f"{self._http.base_url} can't be asked for {path!r}: {error}") from None
             if answer.status_code in _BUSY and attempt < _TRIES - 1:
                 trouble = _refusal(answer).args[0]
                 wait = _retry_after(answer, wait)
                 continue
             if answer.is_error:
                 raise _refusal(answer)
+            if answer.status_code == httpx.codes.NO_CONTENT:
+                return None
             kind = answer.headers.get("content-type", "")
             if "zip" in kind or kind.startswith("image/"):
                 return answer.content
-            return answer.json() if "json" in kind else answer.text
+            return _json(answer) if "json" in kind else answer.text
         raise ServerUnreachable(f"no answer from {self._http.base_url} after {_TRIES} tries: {trouble}")
+
+
+def _json(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        raise AdhopError(f"{answer.url} answered with what is no JSON: is that an Adhop server?") from None
 
 
 def _encoded(body: Any) -> bytes:

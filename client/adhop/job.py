@@ -120,13 +120,15 @@ class Job:
         spread: str | None = None,
         limit: float | str | None = None,
         functional: str | None = None,
+        calibration: int | None = None,
         count: int | None = None,
         window: float | None = None,
         include_anomalous: bool | None = None,
     ) -> dict[str, Any]:
         """Score and choose again among what the job found, with no new search; what isn't given is as the job has it.
 
-        limit: of the spread, eV, or "calibrated". window: eV above the lowest. The answer holds its `number`, for
+        limit: of the spread, eV, or "calibrated". calibration: by its number, a published one or a proposal of your own; without it
+        a calibrated limit is that in force. window: eV above the lowest. The answer holds its `number`, for
         `minima(selection=...)`, and its minima; the job's own answer stays.
         """
         asked = {
@@ -135,6 +137,7 @@ class Job:
             "spread": spread,
             "limit": limit,
             "functional": functional,
+            "calibration": calibration,
             "count": count,
             "window": window,
             "include_anomalous": include_anomalous,
@@ -147,6 +150,10 @@ class Job:
         """The job's own selection (number 0) and those asked for since, with their rules."""
         found: list[dict[str, Any]] = self._connection.request("GET", f"/v1/jobs/{self.id}/selections")["selections"]
         return found
+
+    def delete_selection(self, number: int) -> None:
+        """Delete a selection that was asked for; the job's own, number 0, stays."""
+        self._connection.request("DELETE", f"/v1/jobs/{self.id}/selections/{number}")
 
     def minima_body(self, *, selection: int = 0) -> dict[str, Any]:
         """The chosen minima as the server tells them, with the reference and unit of their energies."""

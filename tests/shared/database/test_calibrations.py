@@ -150,7 +150,7 @@ def test_a_job_keeps_the_calibration_that_it_was_submitted_under(session, lab):
 
 
 def test_what_was_learned_from_is_counted_also_when_it_is_deleted(session, lab):
-    chief, author, other = lab
+    author = lab[1]
     job = add_job(session, user="author")
     job.score_members = list(MEMBERS)
     made = add_candidates(session, job, [dict.fromkeys(MEMBERS, -1.0)] * 3)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from shared.database.tables import Job, StageRow, Walker
+from shared.database.tables import Job, Reference, StageRow, Walker
 from shared.database.workflow import transitions
 from shared.errors import Conflict
-from shared.states import ENDED, JOB, ROW, Stage, State, Work
-from tests.shared.database.jobs import add_job
+from shared.states import ENDED, JOB, REFERENCE, ROW, Stage, State, Work
+from tests.shared.database.jobs import add_job, add_reference
 
 ROOT = Path(__file__).resolve().parents[4]
 OWN = ROOT / "shared/database/workflow/transitions.py"
@@ -48,6 +48,23 @@ def test_rows_move_only_where_they_may(session, old, new):
     assert loaded.state == in_bulk.state
     if State.RUNNING not in (in_bulk.state, new):
         assert (in_bulk.owner, in_bulk.lease_until, loaded.owner, loaded.lease_until) == (None,) * 4
+
+
+@pytest.mark.parametrize(("old", "new"), list(product(State, State)))
+def test_references_move_as_rows_do_and_from_failed_to_queued_too(session, old, new):
+    """For a reference alone: jobs to come rest on it."""
+    row = add_reference(session, add_job(session))
+    row.state = old
+    for name, value in ({"energy": -1.0} | NEEDED.get(old, {})).items():
+        setattr(row, name, value)
+    session.flush()
+    session.execute(
+        transitions.moved(Reference, new, Reference.id == row.id, **({"failure_kind": None} | NEEDED.get(new, {})))
+    )
+    session.refresh(row)
+    allowed = new in ROW.get(old, ()) or (old, new) == (State.FAILED, State.QUEUED)
+    assert row.state == (new if allowed else old)
+    assert (State.QUEUED in REFERENCE[State.FAILED], State.FAILED in ROW) == (True, False)
 
 
 @pytest.mark.parametrize(("old", "new"), list(product(State, sorted(ENDED))))
