@@ -28,6 +28,7 @@ from shared.errors import (
     Unauthorised,
     Unavailable,
 )
+from shared.plain_text import shown
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,8 @@ def problem(
 
 
 def _cut(text: str) -> str:
-    """Names that came with the request may be megabytes long."""
+    """Names that came with the request may be megabytes long, or hold what steers a terminal."""
+    text = shown(text[: 2 * _MOST_CHARACTERS])
     return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"
 
 

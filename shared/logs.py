@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import threading
 from contextvars import ContextVar
@@ -20,6 +21,8 @@ from shared.secrets import masked
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The request that is being answered, where there is one."""
 
+_ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+_SEVERAL_WORDS = re.compile(r'[\s"=]')
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "data", "color_message"}
 
 
@@ -37,8 +40,12 @@ class TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s [%(process)d] %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
+        fields = "".join(f" {name}={_quoted(value)}" for name, value in _fields(record).items())
         return one_line(super().formatMessage(record) + fields)
+
+    def formatException(self, ei: _ExceptionInfo) -> str:
+        """Marked lines: none of them is taken for an event's own, whatever the error says."""
+        return "\n".join(f"  | {one_line(line)}" for line in super().formatException(ei).split("\n"))
 
     def format(self, record: logging.LogRecord) -> str:
         return masked(super().format(record))
@@ -66,6 +73,12 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
     if (current := request_id.get()) is not None:
         fields.setdefault("request_id", current)
     return fields
+
+
+def _quoted(value: object) -> str:
+    """As it is where it is one word: no other field can stand in it."""
+    text = str(value)
+    return text if not _SEVERAL_WORDS.search(text) else '"' + text.replace("\\", r"\\").replace('"', r"\"") + '"'
 
 
 def one_line(text: str) -> str:

@@ -15,10 +15,11 @@ from typing import Annotated, Literal, Self
 from ase.data import atomic_numbers
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from shared.plain_text import OneLine
 from shared.references import CHEMICAL_POTENTIALS, GAS, in_gas
 
 # What may stand in a field is said once here, for jobs and for requests to choose again.
-MemberName = Annotated[str, Field(min_length=1, max_length=100)]
+MemberName = Annotated[OneLine, Field(min_length=1, max_length=100)]
 ScoringMembers = Annotated[tuple[MemberName, ...], Field(min_length=1, max_length=10)]
 Weights = Annotated[dict[MemberName, Annotated[float, Field(gt=0, le=1000)]], Field(max_length=10)]
 Limit = Annotated[float, Field(gt=0, le=10)] | Literal["calibrated"]

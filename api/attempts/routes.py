@@ -13,6 +13,7 @@ from api.dependencies import Caller, UseSession
 from api.jobs import access
 from api.paging import Cursor, Limit, id_cursor, id_position
 from api.problems import responses
+from shared.plain_text import Shown
 from shared.states import Work
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/attempts", tags=["jobs"])
@@ -26,7 +27,7 @@ class AttemptView(BaseModel):
     number: int = Field(description="of that piece of work's attempts, from 1; a result starts the count again")
     worker: str | None
     kind: str
-    reason: str
+    reason: Shown
     at: datetime
 
 

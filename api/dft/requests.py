@@ -7,9 +7,10 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from shared.parameters import Functional
+from shared.plain_text import Lines, OneLine
 
 Energy = Annotated[float, Field(ge=-1e9, le=1e9)]
-Words = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x08\x0b-\x1f]*$")]
+Words = Annotated[Lines, Field(max_length=1000)]
 
 
 class Totals(BaseModel):
@@ -19,7 +20,7 @@ class Totals(BaseModel):
 
     adslab: Energy
     slab: Energy
-    gas: Annotated[dict[Annotated[str, Field(max_length=60)], Energy], Field(max_length=20)] = Field(
+    gas: Annotated[dict[Annotated[OneLine, Field(max_length=60)], Energy], Field(max_length=20)] = Field(
         description='by reference, such as {"CO": -12.1}'
     )
 

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from api.jobs import miller as miller_index
 from shared.parameters import JobParameters
+from shared.plain_text import OneLine
 
 MOST_ENTRIES = 10_000
 """No list of a request may be longer; the server's own limit on atoms is far lower."""
@@ -22,7 +23,7 @@ Vector = tuple[Finite, Finite, Finite]
 Numbers = Annotated[list[Annotated[int, Field(ge=1, le=118)]], Field(fail_fast=True, max_length=MOST_ENTRIES)]
 Indices = Annotated[list[Annotated[int, Field(ge=0, lt=MOST_ENTRIES)]], Field(fail_fast=True, max_length=MOST_ENTRIES)]
 Tagged = Annotated[int, Field(ge=-(2**31), lt=2**31)]
-Name = Annotated[str, Field(max_length=100)]
+Name = Annotated[OneLine, Field(max_length=100)]
 Column = Annotated[
     list[Annotated[list[Tagged], Field(min_length=1, max_length=3)]], Field(fail_fast=True, max_length=MOST_ENTRIES)
 ]
@@ -213,8 +214,8 @@ class JobRequest(_Request):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
-    name: Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f]*$")] | None = Field(
-        default=None, description="one line of text"
+    name: Annotated[OneLine, Field(max_length=200)] | None = Field(
+        default=None, description="one line of visible characters"
     )
     input: JobInput
     parameters: JobParameters = JobParameters()

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.jobs.progress import Progress
 from shared.database.tables import Job
+from shared.plain_text import Shown
 from shared.states import Stage, State
 
 
@@ -19,7 +20,7 @@ class FailureView(BaseModel):
     kind: str = Field(
         description="keeps science (`diverged`, `no_minimum`) and machinery (`poison`, `out_of_memory`) apart"
     )
-    reason: str
+    reason: Shown
 
 
 class Count(BaseModel):
@@ -87,7 +88,7 @@ class TroubleView(BaseModel):
 
     work: str
     kind: str
-    reason: str
+    reason: Shown
     count: int
 
 
@@ -95,8 +96,8 @@ class JobView(BaseModel):
     """A job."""
 
     id: UUID
-    name: str
-    user: str
+    name: Shown
+    user: Shown
     group: str | None = Field(description="whose members may read it")
     state: State
     stage: Stage
@@ -111,7 +112,7 @@ class JobView(BaseModel):
     )
     estimated_force_calls: int | None = Field(description="of its search, when it was submitted")
     stored_bytes: int | None = Field(description="what is stored for it; likely to be, until it is measured")
-    waiting_for: str | None = Field(description="why an open job isn't moving; null while a worker holds some of it")
+    waiting_for: Shown | None = Field(description="why an open job isn't moving; null while a worker holds some of it")
     failure: FailureView | None
     parameters: dict[str, Any]
     search_members: list[str]
@@ -122,7 +123,7 @@ class JobView(BaseModel):
     )
     progress: ProgressView
     failures: list[TroubleView]
-    warnings: list[str] = Field(
+    warnings: list[Shown] = Field(
         description="what was ignored, simplified or decided for you: in reading the request, then in the search"
     )
 

@@ -33,6 +33,7 @@ IdempotencyKey = Annotated[
     Header(
         min_length=1,
         max_length=200,
+        pattern=r"^[ -~]+$",
         description="the same key with the same body gives the same job (200), with another body 409",
     ),
 ]

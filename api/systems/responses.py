@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from api.results.responses import StructureView
+from shared.plain_text import Shown
 
 
 class CellView(BaseModel):
@@ -107,4 +108,4 @@ class SystemView(BaseModel):
     members: MembersView
     cost: CostView
     digest: str = Field(description="SHA-256 of the submission: the same for the same content, however it was sent")
-    warnings: list[str] = Field(description="what was ignored, simplified or decided for you")
+    warnings: list[Shown] = Field(description="what was ignored, simplified or decided for you")

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from shared.database.repositories.users import Role
 from shared.errors import InvalidInput
+from shared.plain_text import OneLine
 from shared.user_names import user_name
 
 
@@ -19,7 +20,7 @@ def _checked(name: str) -> str:
 
 
 PersonName = Annotated[str, Field(max_length=200), AfterValidator(_checked)]
-Label = Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+Label = Annotated[OneLine, Field(max_length=100)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 Large = Annotated[int, Field(ge=0, lt=2**63)]
 

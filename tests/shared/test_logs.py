@@ -43,9 +43,20 @@ def test_what_came_from_outside_begins_no_line_and_steers_no_terminal():
     forged = record(path="/x\n2026-01-31 12:00:00,000 INFO all is well\x1b[2J\u202e")
     said = TextFormatter().format(forged)
     assert said.isprintable()
-    assert r"path=/x\n2026-01-31" in said
+    assert r'path="/x\n2026-01-31 12:00:00,000 INFO' in said
     assert r"\x1b[2J\u202e" in said
     assert "\n" not in JsonFormatter().format(forged)
+    assert TextFormatter().format(record(path='/x status=200 "')).endswith(r'path="/x status=200 \""')
+
+
+def test_what_an_error_says_begins_no_line_of_its_own():
+    try:
+        raise ValueError("gone\n2026-01-31 12:00:00,000 INFO all is well\x1b[2J")
+    except ValueError:
+        first, *rest = TextFormatter().format(record(exc_info=sys.exc_info())).split("\n")
+    assert first.endswith("stored it")
+    assert rest[-1] == r"  | 2026-01-31 12:00:00,000 INFO all is well\x1b[2J"
+    assert all(line.startswith("  | ") for line in rest)
 
 
 def test_no_secret_stands_in_a_line_nor_in_its_traceback():
