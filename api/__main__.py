@@ -1,25 +1,36 @@
-"""`python -m api`: the front end on ADHOP_HOST and ADHOP_PORT."""
+"""`python -m api`: the front end on ADHOP_HOST and ADHOP_PORT. `python -m api check`: whether it answers (api.check)."""
 
 from __future__ import annotations
 
 import sys
 
-import uvicorn
-
-from api.app import create_app
-from api.server import configuration
+from api import check
 from shared.logs import configure
 from shared.settings import settings
 
 
-def main() -> None:
+def main(words: list[str]) -> int:
+    """Exit status."""
+    if words == ["check"]:
+        return check.run(settings())
+    if words:
+        sys.stderr.write(f"python -m api {' '.join(words)}: there is `check`, and nothing to serve\n")
+        return 2
+    return _serve()
+
+
+def _serve() -> int:
+    import uvicorn  # with the application: heavy, and nothing for a check that runs every few seconds
+
+    from api.app import create_app
+    from api.server import configuration
+
     found = settings()
     configure(found.log_format)
     server = uvicorn.Server(configuration(create_app(found), found, host=found.host, port=found.port))
     server.run()
-    if not server.started:
-        sys.exit(3)
+    return 0 if server.started else 3
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

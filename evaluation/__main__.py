@@ -17,7 +17,8 @@ from evaluation.report import Report
 from services.evaluation.calibration import FEWEST, calibrate
 from services.evaluation.labelled import Labelled, pairs, stand_in
 from services.evaluation.tables import evaluate
-from shared.errors import AdhopError, InvalidInput
+from shared.command_line import ended
+from shared.errors import InvalidInput
 from shared.parameters import Spread
 
 _HELP = f"""{__doc__}
@@ -31,15 +32,16 @@ Labelled sets:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Entry point; the exit status is 1 where the input can't be used."""
+    """Entry point; the exit status is 2 where the input can't be used, or the output not written."""
     given = _arguments(arguments)
-    try:
-        reports = [(found, made) for found in _sets(given) for made in [_report(found, given)]]
-        _write(reports, given)
-    except (AdhopError, ClientError) as error:
-        sys.stderr.write(f"adhop-evaluate: {error}\n")
-        return 1
-    return 0
+    return ended("adhop-evaluate", lambda: _evaluate(given), (ClientError,))
+
+
+def _evaluate(given: Namespace) -> None:
+    if not np.isfinite(given.limit) or given.limit <= 0:
+        raise InvalidInput(f"--limit {given.limit:g}: give a spread above 0 eV")
+    reports = [(found, made) for found in _sets(given) for made in [_report(found, given)]]
+    _write(reports, given)
 
 
 def _arguments(arguments: Sequence[str] | None) -> Namespace:

@@ -45,17 +45,10 @@ def unpickle(path: Path) -> Any:
             return _Restricted(packed).load()
     except InvalidInput as refusal:
         raise InvalidInput(f"{path}: {refusal}") from None
-    except (
-        OSError,
-        pickle.UnpicklingError,
-        EOFError,
-        ValueError,
-        AttributeError,
-        TypeError,
-        IndexError,
-        KeyError,
-    ) as error:
-        raise InvalidInput(f"{path} can't be read: {error}") from None
+    except OSError as error:
+        raise InvalidInput(f"{path} can't be read: {error.strerror}") from None
+    except Exception as error:  # noqa: BLE001 - bytes that are no pickle, or half of one, fail in every way there is
+        raise InvalidInput(f"{path} is no pickle of plain data: {error or type(error).__name__}") from None
 
 
 def load(folder: Path, predictions: Mapping[str, Mapping[str, float]] | None = None) -> list[Labelled]:
@@ -68,7 +61,12 @@ def load(folder: Path, predictions: Mapping[str, Mapping[str, float]] | None = N
     models = unpickle(folder / RELAXED)
     if not isinstance(models, dict) or not all(isinstance(one, dict) for one in models.values()):
         raise InvalidInput(f"{folder / RELAXED}: expected a dictionary of models")
-    return [_labelled(str(model), systems, targets, predictions) for model, systems in models.items()]
+    try:
+        return [_labelled(str(model), systems, targets, predictions) for model, systems in models.items()]
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"{folder / RELAXED}: expected {{model: {{system: {{configuration: energy in eV}}}}}} ({error})"
+        ) from None
 
 
 def _targets(content: Any) -> dict[str, float]:
@@ -77,7 +75,10 @@ def _targets(content: Any) -> dict[str, float]:
         raise InvalidInput(f"{TARGETS}: expected a dictionary of systems")
     found = {}
     for system, entries in content.items():
-        energies = [float(energy) for _, energy in entries if there(float(energy))]
+        try:
+            energies = [float(energy) for _, energy in entries if there(float(energy))]
+        except (TypeError, ValueError):
+            raise InvalidInput(f"{TARGETS}: {system}: expected pairs of a configuration and its energy in eV") from None
         found[str(system)] = min(energies) if energies else math.nan
     return found
 

@@ -31,13 +31,17 @@ Row = Mapping[str, str]
 
 def table(path: Path, reference_name: str | None = None) -> Labelled:
     """A CSV file or extxyz with the columns of `COLUMNS`. Raises InvalidInput with the row that is wrong."""
-    try:
-        rows = list(_frames(path) if path.suffix in (".xyz", ".extxyz") else _lines(path))
-    except (OSError, UnicodeDecodeError, csv.Error, ValueError, KeyError) as error:
-        raise InvalidInput(f"{path} can't be read: {error}") from None
+    rows = list(_frames(path) if path.suffix in (".xyz", ".extxyz") else _lines(path))
     members = sorted({column[7:] for row in rows for column in row if column.startswith("energy:")})
-    if not rows or not members or any("system" not in row for row in rows):
-        raise InvalidInput(f"{path} needs these columns:\n{COLUMNS}")
+    if not rows or not members or any(not row.get("system") for row in rows):
+        lack = (
+            "has no rows"
+            if not rows
+            else "lacks a column energy:MEMBER"
+            if not members
+            else "lacks a system in some row"
+        )
+        raise InvalidInput(f"{path} {lack}; adhop-evaluate --help lists the columns")
     methods = tuple(dict.fromkeys(row.get("method", "") for row in rows))
     lowest = {row["system"]: _number(path, row, "lowest") for row in rows if row.get("lowest")}
     return Labelled(
@@ -57,14 +61,23 @@ def table(path: Path, reference_name: str | None = None) -> Labelled:
 
 
 def _lines(path: Path) -> Iterator[Row]:
-    with path.open(newline="") as text:
-        for row in csv.DictReader(text):
-            yield {(key or "").strip(): value.strip() for key, value in row.items() if isinstance(value, str)}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as text:
+            for row in csv.DictReader(text):
+                yield {(key or "").strip(): value.strip() for key, value in row.items() if isinstance(value, str)}
+    except OSError as error:
+        raise InvalidInput(f"{path} can't be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InvalidInput(f"{path} is no CSV file: {error}") from None
 
 
 def _frames(path: Path) -> Iterator[Row]:
-    for atoms in iread(path, format="extxyz"):
-        yield {re.sub(r"^adsorption_energy_", "energy:", str(key)): str(value) for key, value in atoms.info.items()}
+    try:
+        for atoms in iread(path, format="extxyz"):
+            yield {re.sub(r"^adsorption_energy_", "energy:", str(key)): str(value) for key, value in atoms.info.items()}
+    except Exception as error:  # noqa: BLE001 - ASE raises whatever it stumbles over
+        why = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
+        raise InvalidInput(f"{path} can't be read as extxyz: {why}") from None
 
 
 def _number(path: Path, row: Row, column: str) -> float:
@@ -72,9 +85,14 @@ def _number(path: Path, row: Row, column: str) -> float:
     if not text:
         return float("nan")
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise InvalidInput(f"{path}: {column} {text!r} of {row['system']} is no number") from None
+        number = float("inf")
+    if np.isinf(number):
+        raise InvalidInput(
+            f"{path}: {column} {text!r} of {row['system']} is no finite number; leave it empty where there is none"
+        )
+    return number
 
 
 def _true(text: str) -> bool:
@@ -86,16 +104,25 @@ def jobs(client: Client, ids: Sequence[str], functional: str | None = None) -> L
 
     Raises InvalidInput where a reference energy is measured against something else than the members' energies.
     """
-    rows: list[tuple[str, dict[str, Any]]] = []
-    for job_id in ids:
-        body = client.job(job_id).body
-        name = f"{body['adsorbate']} on {body['surface']} ({job_id[:8]})"
-        rows += [(name, one) for one in client.job(job_id).candidates() if one["duplicate_of"] is None]
+    try:
+        rows = [row for job_id in ids for row in _candidates(client, job_id)]
+        return _of_jobs(rows, len(ids), functional)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise InvalidInput(f"the server's answer is not that of an Adhop server of this version ({error})") from None
+
+
+def _candidates(client: Client, job_id: str) -> list[tuple[str, dict[str, Any]]]:
+    job = client.job(job_id)
+    name = f"{job.body['adsorbate']} on {job.body['surface']} ({job_id[:8]})"
+    return [(name, one) for one in job.candidates() if one["duplicate_of"] is None]
+
+
+def _of_jobs(rows: list[tuple[str, dict[str, Any]]], n_jobs: int, functional: str | None) -> Labelled:
     members = sorted({energy["member"] for _, one in rows for energy in one["energies"]})
     if not members:
         raise InvalidInput("these jobs have no scored candidates")
     return Labelled(
-        name=f"{len(ids)} job{'s' if len(ids) > 1 else ''}",
+        name=f"{n_jobs} job{'s' if n_jobs > 1 else ''}",
         reference_name=functional or "reference energies that were fed back",
         systems=[name for name, _ in rows],
         candidates=[str(one["id"]) for _, one in rows],
@@ -128,9 +155,10 @@ def _fed_back(candidate: Mapping[str, Any], functional: str | None) -> float:
 def predictions(path: Path) -> dict[str, dict[str, float]]:
     """ML energies, eV, by system and candidate: a CSV file with the columns system, candidate, energy."""
     found: dict[str, dict[str, float]] = {}
-    try:
-        for row in _lines(path):
-            found.setdefault(row["system"], {})[row["candidate"]] = _number(path, row, "energy")
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
-        raise InvalidInput(f"{path} needs the columns system, candidate, energy: {error}") from None
+    for row in _lines(path):
+        if missing := [name for name in ("system", "candidate", "energy") if name not in row]:
+            raise InvalidInput(f"{path} needs the columns system, candidate, energy; a row has no {missing[0]}")
+        found.setdefault(row["system"], {})[row["candidate"]] = _number(path, row, "energy")
+    if not found:
+        raise InvalidInput(f"{path} has no rows; it needs the columns system, candidate, energy")
     return found

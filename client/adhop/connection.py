@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 
 from adhop import key as api_key
+from adhop import plain
 from adhop.errors import AdhopError, RequestRefused, ServerUnreachable
 
 if TYPE_CHECKING:
@@ -87,13 +88,13 @@ class Connection:
             kind = answer.headers.get("content-type", "")
             if "zip" in kind or kind.startswith("image/"):
                 return answer.content
-            return _json(answer) if "json" in kind else answer.text
+            return _json(answer) if "json" in kind else plain.text(answer.text)
         raise ServerUnreachable(f"no answer from {self._http.base_url} after {_TRIES} tries: {trouble}")
 
 
 def _json(answer: httpx.Response) -> Any:
     try:
-        return answer.json()
+        return plain.document(answer.json())
     except ValueError:
         raise AdhopError(f"{answer.url} answered with what is no JSON: is that an Adhop server?") from None
 
@@ -132,5 +133,9 @@ def _refusal(answer: httpx.Response) -> RequestRefused:
         problem = answer.json()
     except ValueError:
         problem = {}
+    problem = problem if isinstance(problem, dict) else {}
     detail = problem.get("detail") or problem.get("title") or answer.reason_phrase
-    return RequestRefused(answer.status_code, str(detail), problem.get("field"))
+    field = problem.get("field")
+    return RequestRefused(
+        answer.status_code, plain.text(str(detail)), None if field is None else plain.text(str(field))
+    )

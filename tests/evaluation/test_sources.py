@@ -52,8 +52,8 @@ def test_extxyz_says_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("a,b\n1,2\n", "needs these columns"),
-        ("system,energy:a,reference\nx,one,1\n", "energy:a 'one' of x is no number"),
+        ("a,b\n1,2\n", "lacks a column energy:MEMBER"),
+        ("system,energy:a,reference\nx,one,1\n", "energy:a 'one' of x is no finite number"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused(tmp_path, text, why):
