@@ -8,7 +8,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help env env-mace env-uma demo up down status test chaos mutants soak fuzz compose-test check bench test-gpu bench-gpu lock clean
+.PHONY: help env env-mace env-uma demo up down status test chaos mutants soak fuzz abuse compose-test check bench test-gpu bench-gpu lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -72,6 +72,9 @@ soak: env ## MINUTES=20 of jobs and random faults
 
 fuzz: env ## ten thousand requests made from the OpenAPI document
 	@ADHOP_FUZZ_CASES=10000 $(BIN)/python -m pytest -q tests/api/test_fuzz.py
+
+abuse: env ## the waits of one user while another one abuses the service, beside those without; QUICK=--quick for a sample
+	@$(BIN)/python -m benchmarks.abuse $(QUICK)
 
 check: env ## lint, types, imports between rooms, migrations
 	$(BIN)/ruff check .

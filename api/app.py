@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from fastapi import FastAPI
 
-from api import problems
+from api import docs_page, problems
 from api.attempts.routes import router as attempts_router
 from api.audit.routes import router as audit_router
 from api.calibrations.routes import router as calibrations_router
@@ -58,9 +58,12 @@ def create_app(settings: Settings) -> FastAPI:
         version=VERSION,
         description=_DESCRIPTION,
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
         responses=problems.responses(HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE),
     )
     problems.install(app, dotted, fields_at)
+    docs_page.install(app)
     app.add_middleware(Door, settings=settings)
     app.add_middleware(RequestLog)  # outermost: refusals at the door have an id too
     for router in (

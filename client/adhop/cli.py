@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.text import Text
 
 from adhop import key as api_key
-from adhop import lab_commands, terminal, words
+from adhop import lab_commands, plain, terminal, words
 from adhop.console import console as make_console
 from adhop.errors import AdhopError
 from adhop.job import Job
@@ -66,7 +65,7 @@ def jobs(
             energy = "-" if best is None else f"{best['adsorption_energy']:.2f}"
             state = body["stage"] if body["state"] == "running" else body["state"]
             table.add_row(
-                body["id"], *(escape(body[key]) for key in ("name", "adsorbate", "surface")), state,
+                body["id"], *(body[key] for key in ("name", "adsorbate", "surface")), state,
                 body["created_at"][:16].replace("T", " "), energy,
             )  # fmt: skip
     terminal.console.print(table)
@@ -206,8 +205,8 @@ def _plainly(why: str) -> str:
 
 
 def _fail(why: str) -> None:
-    text = Text.assemble(("adhop: ", "red"), " ".join(why.split()))
-    make_console(stderr=True).print(text, highlight=False, soft_wrap=True)
+    text = Text.assemble(("adhop: ", "red"), plain.text(" ".join(why.split())))
+    make_console(stderr=True).print(text, soft_wrap=True)
 
 
 if __name__ == "__main__":

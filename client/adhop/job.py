@@ -53,7 +53,7 @@ class Job:
         """Print to standard error those that were not printed before, as `Client.submit` and `wait` do."""
         for warning in self.warnings:
             if warning not in self._told:
-                console(stderr=True).print(f"note: {warning}", highlight=False, markup=False, soft_wrap=True)
+                console(stderr=True).print(f"note: {warning}", soft_wrap=True)
         self._told.update(self.warnings)
         return self
 

@@ -48,7 +48,7 @@ class Progress:
         stage = f"{job['state']}/{job['stage']}"
         now = time.monotonic()
         if stage != self._last_stage or now - self._last_line >= _LINE_EVERY_S:
-            self._console.print(self._line(job), highlight=False, markup=False, soft_wrap=True)
+            self._console.print(Text(self._line(job)), soft_wrap=True)
             self._last_stage, self._last_line = stage, now
 
     def _panel(self, job: dict[str, Any]) -> Panel:

@@ -13,6 +13,7 @@ from ase.constraints import FixAtoms
 from rich import box
 from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from adhop.console import console
 from adhop.errors import AdhopError
@@ -75,10 +76,10 @@ class System:
         facts.add_column(style="dim", no_wrap=True)
         facts.add_column(overflow="fold")
         for label, value in _facts(self.body):
-            facts.add_row(label, value)
+            facts.add_row(Text(label), Text(value))
         sites = Table("site", "found", "placements", box=box.SIMPLE_HEAD, pad_edge=False)
         for (site, method), indices in _by_site(self.body["placements"]).items():
-            sites.add_row(site, method, _ranges(indices))
+            sites.add_row(Text(site), Text(method), _ranges(indices))
         return Group(facts, sites)
 
     def print(self) -> None:

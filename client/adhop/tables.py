@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from adhop import geometries
 
@@ -25,21 +25,21 @@ def table(title: str, body: dict[str, Any], others: Sequence[dict[str, Any]] = (
         caption += f"; {whose}"
     if len(others) > len(distinct):
         caption += f"; {len(others) - len(distinct)} duplicates are left out here, the CSV of all candidates has them"
-    made = Table(title=escape(title), caption=escape(caption), box=box.SIMPLE_HEAD, pad_edge=False)
+    made = Table(title=Text(title), caption=Text(caption), box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column("rank", justify="right", no_wrap=True, min_width=4)
     made.add_column("#", justify="right", no_wrap=True, min_width=3)
     made.add_column("site", no_wrap=True)
     for heading in (*members, *SUMMARY):
         # a narrow terminal shortens names, never numbers
-        made.add_column(escape(heading.replace("-", "-\n", 1)), justify="right", no_wrap=True, min_width=5)
+        made.add_column(Text(heading.replace("-", "-\n", 1)), justify="right", no_wrap=True, min_width=5)
     made.add_column("verdict")
     for minimum in body["minima"]:
         made.add_row(
             str(minimum["rank"]),
             str(minimum["id"]),
-            escape(minimum["site"]),
+            Text(minimum["site"]),
             *_marked(minimum, members),
-            escape(verdict(minimum)),
+            Text(verdict(minimum)),
         )
     if distinct:
         made.add_section()
@@ -47,9 +47,9 @@ def table(title: str, body: dict[str, Any], others: Sequence[dict[str, Any]] = (
         made.add_row(
             "-",
             str(candidate["id"]),
-            escape(candidate["site"]),
+            Text(candidate["site"]),
             *_marked(candidate, members),
-            escape(verdict(candidate)),
+            Text(verdict(candidate)),
             style="dim",
         )
     return made
@@ -61,15 +61,28 @@ def csv_text(body: dict[str, Any], others: Sequence[dict[str, Any]] = ()) -> str
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     energies = [f"{heading} (eV)" for heading in (*members, *SUMMARY)]
-    writer.writerow(
-        ["rank", "site", *energies, "verdict", "reference", "candidate", "found by", *geometries.headings(members)]
-    )
+    columns = [
+        "rank",
+        "site",
+        *energies,
+        "verdict",
+        "reference",
+        "candidate",
+        "found by",
+        *geometries.headings(members),
+    ]
+    writer.writerow([_cell(column) for column in columns])
     for finding in (*body["minima"], *others):
         numbers = _energies(finding, members, digits=6)
-        said = [verdict(finding), body["reference"], finding["id"], finding["member"]]
+        said = [_cell(verdict(finding)), _cell(body["reference"]), finding["id"], _cell(finding["member"])]
         whose = geometries.cells(finding, members)
-        writer.writerow([finding.get("rank", "-"), finding["site"], *numbers, *said, *whose])
+        writer.writerow([finding.get("rank", "-"), _cell(finding["site"]), *numbers, *said, *whose])
     return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    """A text that a spreadsheet would take for a formula, with the mark that makes it text."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def others(candidates: Sequence[dict[str, Any]], minima: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from rich import box
 from rich.table import Table
 
 from adhop import key as api_key
+from adhop import plain
 from adhop.client import Client
 from adhop.console import console as make_console
 from adhop.job import Job
@@ -22,7 +23,7 @@ def connected(context: typer.Context) -> Client:
 
 def say(text: object) -> None:
     """One line, as it is: nothing in it is taken for a style."""
-    console.print(str(text), highlight=False, markup=False, soft_wrap=True)
+    console.print(plain.text(str(text)), soft_wrap=True)
 
 
 def warn(job: Job) -> None:

@@ -1,0 +1,308 @@
+"""What stands before the routes, over real sockets: keys before bodies, limits of rate, number and time, room for others."""
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import httpx
+import pytest
+
+from api.door.buckets import Buckets
+from api.door.turns import Turns
+from shared.database.repositories.users import Role, revoke
+from shared.errors import Unavailable
+from tests.api.conftest import ALPHA, BETA, Service, closed_port, serving
+from tests.api.structures import BULK_JOB, on_slab
+from tests.api.test_hostile_uploads import CIF
+
+LIMITS = {
+    "header_timeout_s": 0.8,
+    "stall_timeout_s": 0.8,
+    "upload_timeout_s": 3.0,
+    "max_connections": 24,
+    "max_connections_per_address": 16,
+    "max_failed_keys_per_minute": 5,
+    "max_requests_at_once": 6,
+}
+
+
+@pytest.fixture(scope="module")
+def strict(make_database) -> Iterator[Service]:
+    """An API whose limits are reached in a second."""
+    with serving(make_database(), f"redis://127.0.0.1:{closed_port()}/0", **LIMITS) as made:
+        made.register(ALPHA, BETA)
+        yield made
+
+
+def opened(service: Service) -> socket.socket:
+    url = httpx.URL(service.url)
+    return socket.create_connection((url.host, url.port), timeout=10)
+
+
+def head(method: str, path: str, key: str = "", **fields: object) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: here"] + ([f"Authorization: Bearer {key}"] if key else [])
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def everything(raw: socket.socket) -> bytes:
+    """All that comes until the other side closes."""
+    found = b""
+    try:
+        while piece := raw.recv(65536):
+            found += piece
+    except ConnectionResetError:
+        pass
+    return found
+
+
+def closed_within(raw: socket.socket, limit_s: float) -> bytes:
+    began = time.monotonic()
+    answer = everything(raw)
+    assert time.monotonic() - began < limit_s
+    return answer
+
+
+def test_without_a_valid_key_no_byte_of_a_body_is_waited_for(strict):
+    for key in ("", "adhop_00000000_" + "0" * 64):
+        with opened(strict) as raw:
+            raw.sendall(head("POST", "/v1/jobs", key, Content_Length=3_000_000))
+            answer = closed_within(raw, 5)
+        assert answer.startswith(b"HTTP/1.1 401 ")
+        assert b"connection: close" in answer.lower()
+
+
+def test_many_wrong_keys_are_slowed_down_and_a_valid_key_of_the_same_address_is_not(strict):
+    with strict.client() as honest, httpx.Client(base_url=strict.url) as guessing:
+        assert honest.get("/v1/jobs").status_code == 200
+        for number in range(20):
+            answer = guessing.get("/v1/jobs", headers={"Authorization": f"Bearer adhop_{number:08x}_0"})
+            if answer.status_code == 429:
+                break
+        assert answer.status_code == 429
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert "without a valid API key" in answer.json()["detail"]
+        began = time.monotonic()
+        assert honest.get("/v1/jobs").status_code == 200
+        assert time.monotonic() - began < 0.5
+
+
+def test_a_revoked_key_ends_within_seconds_where_keys_are_remembered(make_database):
+    broker = f"redis://127.0.0.1:{closed_port()}/0"
+    with serving(make_database(), broker, key_cache_s=1.0) as remembering, remembering.client() as client:
+        assert client.get("/v1/jobs").status_code == 200
+        with remembering.opened.begin() as session:
+            revoke(session, client.headers["Authorization"].split("_")[1])
+        until = time.monotonic() + 3
+        while client.get("/v1/jobs").status_code == 200:
+            assert time.monotonic() < until
+
+
+def test_a_head_that_never_ends_is_answered_and_closed(strict):
+    with opened(strict) as silent, opened(strict) as half:
+        half.sendall(b"GET /healthz HTTP/1.1\r\nHost: he")
+        assert closed_within(half, 4).startswith(b"HTTP/1.1 408 ")
+        closed_within(silent, 4)
+
+
+def test_the_second_request_of_a_connection_has_the_same_time(strict):
+    with opened(strict) as raw:
+        raw.sendall(head("GET", "/healthz"))
+        while not raw.recv(65536).endswith(b'"alive"}'):
+            pass
+        raw.sendall(b"GET /healthz HTTP/1.1\r\n")
+        for _ in range(20):  # a byte now and then doesn't help
+            time.sleep(0.1)
+            try:
+                raw.sendall(b"x")
+            except OSError:
+                break
+        assert b" 408 " in closed_within(raw, 4)
+
+
+@pytest.mark.parametrize("pause_s", [None, 0.1], ids=["stalls", "trickles"])
+def test_a_body_that_stalls_or_trickles_is_cut(strict, pause_s):
+    with opened(strict) as raw:
+        raw.sendall(head("POST", "/v1/jobs", strict.key(), Content_Length=100_000) + b'{"name": ')
+        raw.settimeout(pause_s or 8)
+        began, answer = time.monotonic(), b""
+        while b" 408 " not in answer and time.monotonic() - began < 8:
+            try:
+                answer += raw.recv(65536)
+            except TimeoutError:
+                raw.sendall(b" ")
+        raw.settimeout(10)
+        answer += everything(raw)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"came too slowly" in answer
+
+
+def test_a_body_in_countless_pieces_is_refused(strict):
+    with opened(strict) as raw:
+        raw.sendall(head("POST", "/v1/jobs", strict.key(), Transfer_Encoding="chunked"))
+        raw.sendall(b"1\r\n \r\n" * 2000)
+        assert b" 400 " in closed_within(raw, 5)
+
+
+def test_a_request_of_countless_header_fields_is_refused(strict):
+    fields = {f"X-{number}": 1 for number in range(150)}
+    answer = httpx.get(f"{strict.url}/healthz", headers={key: str(value) for key, value in fields.items()})
+    assert answer.status_code == 431
+    assert "100 header fields" in answer.json()["detail"]
+
+
+def test_an_answer_that_nobody_reads_is_given_up(strict):
+    with opened(strict) as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.settimeout(1)
+        with suppress(OSError):  # ours fills up, or the other side resets it
+            raw.sendall(head("GET", "/openapi.json") * 2000)
+        time.sleep(3)
+        raw.settimeout(10)
+        assert len(everything(raw)) < 3_000_000
+
+
+def test_half_open_connections_make_room_for_those_that_ask(strict):
+    crowd = [opened(strict) for _ in range(40)]
+    try:
+        for raw in crowd:
+            raw.sendall(b"GET /v1/jobs HTTP/1.1\r\n")
+        with strict.client() as honest:
+            assert honest.get("/v1/jobs").status_code == 200
+    finally:
+        for raw in crowd:
+            raw.close()
+
+
+def test_http_1_0_and_pipelined_requests_are_answered(strict):
+    with opened(strict) as raw:
+        raw.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert everything(raw).endswith(b'{"status":"alive"}')
+    with opened(strict) as raw:
+        raw.sendall(head("GET", "/healthz") * 3 + head("GET", "/healthz", Connection="close"))
+        assert everything(raw).count(b'{"status":"alive"}') == 4
+
+
+def test_one_user_has_so_many_requests_under_way_and_another_one_is_answered(strict):
+    slow, key = [opened(strict) for _ in range(7)], strict.key()
+    try:
+        for raw in slow:
+            raw.sendall(head("POST", "/v1/jobs", key, Content_Length=1000) + b"{")
+        time.sleep(0.1)
+        refused = httpx.get(f"{strict.url}/v1/jobs", headers={"Authorization": f"Bearer {key}"})
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+        assert "6 of your requests are under way" in refused.json()["detail"]
+        with strict.client() as other:
+            assert other.get("/v1/jobs").status_code == 200
+    finally:
+        for raw in slow:
+            raw.close()
+
+
+def test_a_user_may_ask_so_often_and_then_is_told_how_long_to_wait(make_database):
+    broker = f"redis://127.0.0.1:{closed_port()}/0"
+    with serving(make_database(), broker, max_requests_per_minute=6) as limited, limited.client() as client:
+        answers = [client.get("/v1/jobs") for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert "you may send 6 requests a minute" in answers[-1].json()["detail"]
+        wait = int(answers[-1].headers["Retry-After"])
+        assert 5 <= wait <= 10
+        with limited.client() as other:
+            assert other.get("/v1/jobs").status_code == 200
+        time.sleep(wait)
+        assert client.get("/v1/jobs").status_code == 200
+
+
+def test_a_flood_of_heavy_uploads_leaves_a_parser_and_threads_to_others(service):
+    heavy = json.dumps(
+        on_slab({"format": "cif", "text": CIF + "".join(f"Pt {0.001 * n:.4f} 0 0\n" for n in range(1, 2000))})
+    )
+    stop = threading.Event()
+    with service.client() as abuser, service.client() as honest:
+
+        def flood() -> None:
+            while not stop.is_set():
+                abuser.post("/v1/jobs", content=heavy, headers={"Content-Type": "application/json"})
+
+        with ThreadPoolExecutor(45) as pool:
+            for _ in range(45):
+                pool.submit(flood)
+            time.sleep(2)
+            waits = []
+            for _ in range(5):
+                began = time.monotonic()
+                assert honest.get("/v1/jobs").status_code == 200
+                assert honest.post("/v1/jobs", json=BULK_JOB).status_code == 201
+                waits.append(time.monotonic() - began)
+            stop.set()
+    assert max(waits) < 3, waits
+
+
+def test_an_administrators_change_is_seen_at_once(make_database):
+    broker = f"redis://127.0.0.1:{closed_port()}/0"
+    with serving(make_database(), broker, key_cache_s=60.0) as remembering:
+        remembering.register(ALPHA, BETA)
+        with remembering.client() as client, remembering.client(Role.ADMIN) as admin:
+            job = client.post("/v1/jobs", json=BULK_JOB).json()
+            with remembering.opened.begin() as session:
+                revoke(session, client.headers["Authorization"].split("_")[1])
+            assert client.get("/v1/jobs").status_code == 200
+            admin.delete(f"/v1/jobs/{job['id']}")
+            assert client.get("/v1/jobs").status_code == 401
+
+
+def test_a_bucket_fills_with_time_and_never_beyond_its_depth():
+    now = 0.0
+    buckets = Buckets(lambda: now)
+    assert [buckets.take("a", 60, 2) for _ in range(3)] == [0, 0, 1]
+    assert buckets.take("b", 60, 2) == 0
+    now = 0.5
+    assert buckets.take("a", 60, 2) == pytest.approx(0.5)
+    now = 100.0
+    assert [buckets.take("a", 60, 2) for _ in range(3)] == [0, 0, 1]
+
+
+def test_those_who_wait_take_turns_by_user():
+    async def run() -> list[str]:
+        turns, served = Turns(2, 1, patience_s=5, busy=""), []
+
+        async def ask(user: str) -> None:
+            turn = await turns.take(user)
+            served.append(user)
+            await asyncio.sleep(0.01)
+            turn.release()
+
+        asks = [asyncio.create_task(ask(user)) for user in "aaaa"]
+        await asyncio.sleep(0)
+        asks += [asyncio.create_task(ask(user)) for user in "bbc"]
+        await asyncio.gather(*asks)
+        assert (turns._free, dict(turns._held), turns._waiting) == (2, {}, {})
+        return served
+
+    served = asyncio.run(run())
+    assert served[:2] == ["a", "b"]  # a keeps no place from b
+    assert served.index("c") <= 4  # behind one turn of each
+    assert sorted(served) == sorted("aaaabbc")
+
+
+def test_who_waits_in_vain_is_told_and_leaves_no_trace():
+    async def run() -> None:
+        turns = Turns(2, 1, patience_s=0.01, busy="busy")
+        held = await turns.take("a")
+        with pytest.raises(Unavailable, match="busy"):
+            await turns.take("a")
+        waiting = asyncio.create_task(turns.take("a"))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        held.release()
+        held.release()
+        await asyncio.gather(waiting, return_exceptions=True)
+        (await turns.take("a")).release()
+        assert (turns._free, turns._waiting) == (2, {})
+
+    asyncio.run(run())
