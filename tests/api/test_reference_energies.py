@@ -2,21 +2,24 @@
 
 import zipfile
 from collections.abc import Iterator
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import httpx
 import numpy as np
 import pytest
 from adhop import AdhopError, Client
 from ase.build import molecule
 from ase.io import write
+from sqlalchemy import select
 
 from evaluation import sources
 from services.evaluation.calibration import calibrate
 from services.evaluation.labelled import pairs
 from shared.database.repositories.users import Role, create_key
-from shared.database.tables import Reference
+from shared.database.tables import Group, Job, Membership, Reference, User
 from shared.parameters import Spread
 from shared.states import State
+from tests.api.conftest import closed_port, serving
 from tests.shared.database.jobs import STRUCTURE, add_candidates, add_job, add_reference
 from tests.shared.database.test_selections import MEMBERS, decided
 
@@ -87,7 +90,9 @@ def test_a_table_is_learned_from_and_the_limit_used(finished, tmp_path):
     assert 0.1 < learned["limit"] < 0.6
     assert learned["report"]["count"] == SYSTEMS
     assert client.calibrations()[0]["number"] == learned["number"]
-    answer = client.job(job_ids[0]).select(limit="calibrated", functional=functional)
+    assert learned["learned_from"]["codes"] == {"x": SYSTEMS}
+    assert list(learned["learned_from"]["users"].values()) == [SYSTEMS]
+    answer = client.job(job_ids[0]).select(calibration=learned["number"], functional=functional)
     assert (answer["limit"], answer["calibration"]) == (learned["limit"], learned["number"])
 
     # the same from outside: what adhop-evaluate reads of the job gives the same limit
@@ -105,6 +110,67 @@ def test_the_newest_energy_of_a_functional_comes_first_and_none_is_lost(finished
         client.request("POST", path(made[0]), json={"functional": "RPBE", "code": "x", "adsorption_energy": energy})
     found = client.request("GET", path(made[0]))["reference_energies"]
     assert [one["adsorption_energy"] for one in found] == [-1.5, -1.0]
+
+
+def test_an_energy_is_deleted_by_who_fed_it_back_and_what_was_learned_from_it_says_so(service, finished, tmp_path):
+    client, _, made = finished
+    functional = f"F-{uuid4()}"
+    (tmp_path / "dft.csv").write_text("candidate,adsorption_energy\n" + "\n".join(f"{key},-1.0" for key in made))
+    fed = client.feed_back(tmp_path / "dft.csv", functional=functional, code="x")
+    learned = client.calibrate(MEMBERS, functional=functional)
+    client.feed_back(tmp_path / "dft.csv", functional=functional, code="y")
+    number = fed[0]["id"]
+    assert [one["code"] for one in client.reference_energies(made[0])] == ["y", "x"]
+    with service.client() as stranger, service.client(Role.READ, name=fed[0]["user"]) as reader:
+        assert stranger.delete(f"{path(made[0])}/{number}").status_code == 404
+        assert reader.delete(f"{path(made[0])}/{number}").status_code == 403
+    client.delete_reference_energy(made[0], number)
+    with pytest.raises(AdhopError, match=f"candidate {made[0]} has no reference energy {number}"):
+        client.delete_reference_energy(made[0], number)
+    with pytest.raises(AdhopError, match="has no reference energy"):
+        client.delete_reference_energy(made[1], fed[2]["id"])  # another candidate's
+    assert [one["code"] for one in client.reference_energies(made[0])] == ["y"]
+    (now,) = [one for one in client.calibrations() if one["number"] == learned["number"]]
+    assert (now["learned_from"]["candidates"], now["learned_from"]["deleted_since"]) == (SYSTEMS, 1)
+    assert now["report"] == learned["report"]
+    assert client.calibrate(MEMBERS, functional=functional)["learned_from"]["codes"] == {"y": SYSTEMS}
+
+
+def test_a_group_reads_what_was_fed_back_and_does_not_delete_it(service, finished):
+    client, job_ids, made = finished
+    client.request("POST", path(made[0]), json={"functional": "RPBE", "code": "x", "adsorption_energy": -1.0})
+    (one,) = client.reference_energies(made[0])
+    with service.client(name="colleague") as colleague, service.opened.begin() as session:
+        group = Group(name=f"group-{uuid4()}")
+        session.add(group)
+        session.flush()
+        session.get_one(Job, UUID(job_ids[0])).group_id = group.id
+        colleague_id = session.scalars(select(User.id).where(User.name == "colleague")).one()
+        session.add(Membership(group_id=group.id, user_id=colleague_id))
+        session.commit()
+        assert len(colleague.get(path(made[0])).json()["reference_energies"]) == 1
+        answer = colleague.delete(f"{path(made[0])}/{one['id']}")
+        assert (answer.status_code, "deleted by whoever fed it back" in answer.text) == (403, True)
+
+
+def test_there_is_a_limit_to_the_energies_of_a_candidate_and_of_a_user(service, finished):
+    client, _, made = finished
+    body = {"functional": "RPBE", "code": "x", "adsorption_energy": -1.0}
+    limits = {"max_labels_per_candidate": 2, "max_labels_per_user": 3}
+    with serving(service.database_url, f"redis://127.0.0.1:{closed_port()}/0", **limits) as small:
+        key = {"Authorization": f"Bearer {small.key(name=client_name(client))}"}
+        with httpx.Client(base_url=small.url, headers=key, timeout=30) as mine:
+            statuses = [mine.post(path(one), json=body).status_code for one in [made[0]] * 3 + [made[1], made[2]]]
+            assert statuses == [201, 201, 409, 201, 409]
+            assert "2 are allowed: delete some first" in mine.post(path(made[0]), json=body).json()["detail"]
+            newest = mine.get(path(made[0])).json()["reference_energies"][0]["id"]
+            assert mine.delete(f"{path(made[0])}/{newest}").status_code == 204
+            assert mine.post(path(made[2]), json=body).status_code == 201
+
+
+def client_name(client: Client) -> str:
+    """Of the user behind a client."""
+    return str(next(client.jobs(limit=1)).body["user"])
 
 
 @pytest.mark.parametrize(

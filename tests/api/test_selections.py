@@ -1,14 +1,17 @@
 """Choosing again from a finished job, over HTTP."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from sqlalchemy import func, select
 
 from shared.database.repositories.users import Role
-from shared.database.tables import Job
+from shared.database.tables import AuditEntry, Job, Score, Selection
 from shared.states import Stage, State
+from tests.api.conftest import closed_port, serving
 from tests.shared.database.jobs import add_candidates, add_job
 from tests.shared.database.test_selections import MEMBERS, decided
 
@@ -81,7 +84,7 @@ def test_other_members_and_weights(finished):
     [
         ({"members": ["a", "x"]}, "members", "x did not score this job; a, b, c did"),
         ({"weights": {"x": 1.0}}, "weights", "weights for x"),
-        ({"limit": "calibrated"}, "limit", "there is no calibration for a, b, c"),
+        ({"limit": "calibrated"}, "limit", "there is no calibration in force for a, b, c"),
         ({"limit": -1}, "limit", "greater than 0"),
         ({"colour": "red"}, "colour", "no field of this name"),
     ],
@@ -107,3 +110,63 @@ def test_an_open_job_is_not_chosen_from_and_others_jobs_are_not_seen(service, fi
         assert reader.post(path(job), json={}).status_code == 403
     assert client.get(f"{path(job)}/9").status_code == 404
     assert client.get(f"/v1/jobs/{job}/minima", params={"selection": 9}).status_code == 404
+
+
+def test_what_was_asked_for_is_deleted_with_its_scores_and_its_number_is_not_given_again(service, finished):
+    client, job, _ = finished
+    numbers = [client.post(path(job), json={"limit": limit}).json()["number"] for limit in (0.4, 0.5)]
+    assert numbers == [1, 2]
+    with service.client() as stranger, service.client(Role.READ, name=client_name(client)) as reader:
+        assert stranger.delete(f"{path(job)}/2").status_code == 404
+        assert reader.delete(f"{path(job)}/2").status_code == 403
+    assert client.delete(f"{path(job)}/2").status_code == 204
+    assert client.delete(f"{path(job)}/2").status_code == 404
+    assert client.get(f"{path(job)}/2").status_code == 404
+    own = client.delete(f"{path(job)}/0")
+    assert (own.status_code, "the answer of job" in own.json()["detail"]) == (409, True)
+    assert client.post(path(job), json={"limit": 0.6}).json()["number"] == 3  # 2 was something else
+    assert [one["number"] for one in client.get(path(job)).json()["selections"]] == [0, 1, 3]
+    with service.opened() as session:
+        of_job = select(Selection.id).where(Selection.job_id == UUID(job))
+        assert session.scalar(select(func.count()).where(Score.selection_id.in_(of_job))) == 3 * 3
+        acts = session.scalars(
+            select(AuditEntry.subject).where(AuditEntry.job_id == UUID(job), AuditEntry.action == "selection.delete")
+        )
+        assert list(acts) == ["selection 2"]
+    with service.client(Role.ADMIN) as chief:
+        assert chief.delete(f"{path(job)}/1").status_code == 204
+
+
+def test_there_is_a_limit_to_the_selections_of_a_job_also_when_many_are_asked_for_at_once(service, finished):
+    client, job, _ = finished
+    limits = {"max_selections_per_job": 3, "max_selections_per_user": 5000}
+    with serving(service.database_url, f"redis://127.0.0.1:{closed_port()}/0", **limits) as small:
+        url, key = small.url + path(job), client.headers["Authorization"]
+
+        def ask(_: int) -> int:
+            return httpx.post(url, json={}, headers={"Authorization": key}, timeout=60).status_code
+
+        with ThreadPoolExecutor(8) as beside:
+            statuses = sorted(beside.map(ask, range(8)))
+        assert statuses == [201] * 3 + [409] * 5
+        said = httpx.post(url, json={}, headers={"Authorization": key}).json()["detail"]
+        assert "has 3 selections beside its own, and 3 are allowed: delete some first" in said
+        assert (
+            client.delete(f"{path(job)}/{client.get(path(job)).json()['selections'][1]['number']}").status_code == 204
+        )
+        assert ask(0) == 201
+
+
+def test_there_is_a_limit_to_the_selections_of_a_user(service, finished):
+    client, job, _ = finished
+    limits = {"max_selections_per_user": 1}
+    with serving(service.database_url, f"redis://127.0.0.1:{closed_port()}/0", **limits) as small:
+        key = {"Authorization": client.headers["Authorization"]}
+        answers = [httpx.post(small.url + path(job), json={}, headers=key) for _ in range(2)]
+    assert [one.status_code for one in answers] == [201, 409]
+    assert "you have 1 selections, and 1 are allowed" in answers[1].json()["detail"]
+
+
+def client_name(client: httpx.Client) -> str:
+    """Of the user behind a client."""
+    return str(client.get("/v1/jobs").json()["jobs"][0]["user"])
