@@ -25,6 +25,7 @@ def _emt(entry: RegistryEntry, device: str) -> Any:
 
 
 def _chgnet(entry: RegistryEntry, device: str) -> Any:
+    import_module("worker.potentials.chgnet_package")  # it gives the package the library that it looks for
     model = import_module("chgnet.model.model").CHGNet.load(
         model_name=entry.name.removeprefix("chgnet-"), verbose=False
     )

@@ -74,8 +74,11 @@ class MemberCache:
         slots = self._slots.values()
         if any(slot.resident for slot in slots):
             return ""
-        if slots and (shortage := self._room.shortage()):
-            return shortage
+        try:
+            if slots and (shortage := self._room.shortage()):
+                return shortage
+        except MachineryFailure as silent:
+            return str(silent)
         if any(not slot.reason for slot in slots):
             return ""
         reasons = [slot.reason for slot in slots] + list(self._unfit.values())
@@ -99,6 +102,7 @@ class MemberCache:
         wanted, evicted, freed = self._slots[member], list[str](), 0
         if wanted.resident:
             return evicted
+        self.device.release()
         while (lack := self._room.lack(wanted, self._slots.values(), freed)) > 0:
             idle = [slot for name, slot in self._slots.items() if slot.resident and name not in busy]
             if not idle:
@@ -129,7 +133,7 @@ class MemberCache:
             self._load(slot)
         except DeviceFault:
             raise
-        except (MachineryFailure, Misconfigured, InvalidInput, OSError, RuntimeError) as error:
+        except (MachineryFailure, Misconfigured, InvalidInput, OSError, RuntimeError, MemoryError) as error:
             slot.reason, slot.again_at = f"{type(error).__name__}: {error}", time.monotonic() + RETRY_S
             raise MachineryFailure(slot.reason) from error
         if slot.potential is None:
@@ -138,18 +142,22 @@ class MemberCache:
 
     def _load(self, slot: Slot) -> None:
         gc.collect()  # what was evicted before must be gone: its tensors hang in cycles
+        self.device.release()
         entry = slot.entry
-        began, before = time.monotonic(), self.device.occupied_bytes()
+        with self._sessions() as session:
+            registration.refuse_other(session, entry)
+        began, before = time.monotonic(), self.device.taken_bytes()
         potential = registry.load(entry, device=self.device.kind)
         load_s = time.monotonic() - began
-        sha256 = potential.card.sha256
+        sha256 = _recorded_as(entry, potential.card.sha256)
         with self._sessions() as session:
             known = device_records.records_of(session, entry.name, sha256)
         answer = canary.check(potential, known, self.device.id)
-        memory = max(0, self.device.occupied_bytes() - before)
+        memory = max(0, self.device.most_taken_bytes() - before)
         earlier = next((one for one in known if one.device == self.device.id), None)
-        # Packages are imported once a process: a second load would look cheaper than the first of the next process.
-        memory = max(memory, earlier.memory_bytes if earlier else 0)
+        if self.device.kind == "cpu" and earlier:
+            # Packages are imported once a process: a second load would look cheaper than the first of the next process.
+            memory = max(memory, earlier.memory_bytes)
         with self._sessions.begin() as session:
             register(session, registration.of_card(potential.card))
             record = DeviceRecord(self.device.id, load_s, memory, answer.energy, answer.forces)
@@ -179,6 +187,11 @@ class MemberCache:
             hosted = [slot.report() for slot in self._slots.values()]
         unfit = [MemberReport(name, MemberState.UNFIT, reason) for name, reason in self._unfit.items()]
         return [asdict(one) for one in hosted + unfit]
+
+
+def _recorded_as(entry: RegistryEntry, sha256: str) -> str:
+    """What a device's records of it are filed under: its checkpoint, and what else changes its answers there."""
+    return f"{sha256}+tf32" if entry.tf32 else sha256
 
 
 def _absence(known: registry.Registry, name: str, device: Device) -> str | None:

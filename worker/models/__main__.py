@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +15,14 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Column, Table
 
 from services.forces.potential import EnergyKind
+from shared import private_files
+from shared.command_line import ended
+from shared.database.repositories import members
+from shared.database.session import connect, in_words, sessions
 from shared.errors import AdhopError, Misconfigured
-from worker.models.download import Offline, download
+from shared.settings import settings
+from worker.models import first_use, writing
+from worker.models.download import Offline, Source, check, download
 from worker.models.writing import append, refuse_known
 from worker.potentials import identity, registry
 from worker.potentials.elements import words
@@ -146,11 +151,11 @@ def _elements_of(entry: RegistryEntry) -> frozenset[int]:
     return registry.load(replace(entry, elements=None)).card.elements
 
 
-def _option(word: str) -> tuple[str, str]:
+def _option(word: str) -> tuple[str, str | bool]:
     key, equals, value = word.partition("=")
     if not equals:
         raise typer.BadParameter(f"{word!r} is not KEY=VALUE")
-    return key, value
+    return key, {"true": True, "false": False}.get(value, value)
 
 
 @app.command()
@@ -173,25 +178,59 @@ def _published(known: registry.Registry, name: str) -> MemberTable:
 
 
 def _fetch(file: Path, member: MemberTable) -> None:
-    address = str(member.address)
-    target = file.absolute().parent / address.rsplit("/", 1)[-1]
+    source = Source(str(member.address), member.hosts, member.sha256)
+    target = file.absolute().parent / source.address.rsplit("/", 1)[-1]
     if target.exists():
         _say(f"{target} is here already")
     else:
-        _download(member.name, address, target)
-    values = member.model_dump(mode="json", exclude={"address"}) | {
-        "path": target.name,
-        "sha256": identity.sha256(target),
-    }
-    if member.sha256 and member.sha256 != values["sha256"]:
-        target.rename(target.with_name(f"{target.name}.refused"))
-        raise Misconfigured(
-            f"{address}: SHA-256 is {values['sha256']}, not the published {member.sha256}; kept as {target.name}.refused"
+        _download(member.name, source, target)
+    sha256 = check(target, str(target), member.sha256)
+    first_use.refuse_other(target, sha256, member.name)
+    _add_entry(
+        file, member.model_dump(mode="json", exclude={"address", "hosts"}) | {"path": target.name, "sha256": sha256}
+    )
+    if not member.sha256:
+        first_use.note(target, sha256)
+        _say(
+            f"Nobody publishes a checksum of {target.name}: it is trusted because it came first, from {source.address}, and any "
+            f"other file under its name is refused from now on. Compare {sha256} with somebody who has it too."
         )
-    _add_entry(file, values)
 
 
-def _download(name: str, address: str, target: Path) -> None:
+@app.command()
+def trust(name: str, file: File = DEFAULT_FILE) -> None:
+    """Take another file under a known name, after its checkpoint was replaced on purpose. References are computed anew with it; what
+    earlier jobs found stays, and was found with the old file. With ADHOP_DATABASE_URL the database is told too."""
+    entry = registry.read(file)[name]
+    if entry.path is None:
+        raise Misconfigured(
+            f"{name} comes with Adhop, whose version says which file it is; only members of {file} can change"
+        )
+    private_files.check_trusted(entry.path)
+    sha256 = identity.sha256(entry.path)
+    if sha256 != entry.sha256:
+        writing.replace_sha256(file, name, sha256)
+        first_use.note(entry.path, sha256)
+        _say(f"{name} in {file}: SHA-256 was {entry.sha256}, is now {sha256}")
+    else:
+        _say(f"{name} in {file}: SHA-256 {sha256}, as before")
+    if "ADHOP_DATABASE_URL" not in os.environ:
+        _say("The database was not told: until it is, workers refuse the file. Run this with ADHOP_DATABASE_URL set")
+        return
+    engine = connect(settings().database_url.get_secret_value(), pool_size=1)
+    try:
+        with in_words(), sessions(engine).begin() as session:
+            there = members.trust(session, name, sha256)
+    finally:
+        engine.dispose()
+    _say(
+        "The database knows it by that file now"
+        if there
+        else "The database doesn't know it yet; the first worker registers it"
+    )
+
+
+def _download(name: str, source: Source, target: Path) -> None:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -202,10 +241,10 @@ def _download(name: str, address: str, target: Path) -> None:
     with Progress(*columns, console=console) as progress:
         task = progress.add_task(name, total=None)
         try:
-            download(address, target, lambda here, total: progress.update(task, completed=here, total=total))
+            download(source, target, lambda here, total: progress.update(task, completed=here, total=total))
         except Offline as error:
             raise Offline(
-                f"{error}. Without a network: get {address} on another machine, put it at {target}, and run this command again"
+                f"{error}. Without a network: get {source.address} on another machine, put it at {target}, and run this command again"
             ) from error
 
 
@@ -228,11 +267,7 @@ def _say(text: str) -> None:
 
 def main(arguments: Iterable[str] | None = None) -> None:
     """Entry point: expected trouble is one message, not a traceback."""
-    try:
-        app(None if arguments is None else list(arguments))
-    except AdhopError as error:
-        print(f"adhop: {error}", file=sys.stderr)  # noqa: T201 - a command line prints
-        raise SystemExit(1) from None
+    raise SystemExit(ended("adhop", lambda: app(None if arguments is None else list(arguments))))
 
 
 if __name__ == "__main__":

@@ -6,28 +6,21 @@ B. Deng et al., Nat. Mach. Intell. 5, 1031 (2023), doi:10.1038/s42256-023-00716-
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 
 import numpy as np
-from pymatgen.core.lattice import Lattice
-from pymatgen.core.structure import Structure as Crystal
+import torch
 
 from services.forces.potential import Card, Evaluation
 from shared.structures import Structure
+from worker.potentials import chgnet_graphs, chgnet_package
+from worker.potentials.chgnet_graphs import Graph
+from worker.potentials.chgnet_package import CHGNet
 from worker.potentials.entry import RegistryEntry
-from worker.potentials.forwards import TorchPotential
+from worker.potentials.forwards import TorchPotential, hosted
 from worker.potentials.identity import agreed, checkpoint
-from worker.potentials.inputs import wrapped
-
-with warnings.catch_warnings():
-    # nvidia_smi, which CHGNet imports, has invalid escape sequences; Python says so whenever it compiles the file anew.
-    warnings.simplefilter("ignore", (DeprecationWarning, SyntaxWarning))
-    import chgnet
-    from chgnet.graph.crystalgraph import CrystalGraph
-    from chgnet.model.model import CHGNet
 
 
 def load(entry: RegistryEntry, *, device: str) -> TorchPotential:
@@ -42,7 +35,7 @@ def load(entry: RegistryEntry, *, device: str) -> TorchPotential:
     card = Card(
         name=entry.name,
         family="CHGNet",
-        version=f"{file.parent.name} (chgnet {chgnet.__version__})",
+        version=f"{file.parent.name} (chgnet {chgnet_package.__version__})",
         sha256=entry.sha256,
         energy_kind=entry.energy_kind,
         elements=agreed(entry, frozenset(range(1, 95))),
@@ -50,7 +43,7 @@ def load(entry: RegistryEntry, *, device: str) -> TorchPotential:
         trained_on=entry.trained_on,
         license=entry.license,
     )
-    return TorchPotential(card, _Forward(model, device), device=device)
+    return hosted(card, _Forward(model, device), model, device=device, tf32=entry.tf32)
 
 
 @dataclass(frozen=True)
@@ -59,23 +52,35 @@ class _Forward:
     device: str
 
     def __call__(self, structures: Sequence[Structure]) -> list[Evaluation]:
-        graphs = [self._graph(structure) for structure in structures]
-        # "ef" omits stress and magnetic moments, a third of the time.
-        predicted = self.model(graphs, task="ef")
+        graphs = self.prepare(structures)
+        energies, forces = self._one(graphs[0]) if len(graphs) == 1 else self._together(graphs)
+        answers = torch.cat((energies.double(), forces.double().view(-1))).detach().cpu().numpy()  # one transfer
+        energies, forces = answers[: len(graphs)], answers[len(graphs) :].reshape(-1, 3)
+        ends = np.cumsum([len(structure) for structure in structures])
         return [
-            Evaluation(
-                energy=float(energy) * len(structure),  # predicted per atom
-                forces=forces.detach().cpu().numpy().astype(np.float64),
-            )
-            for structure, energy, forces in zip(structures, predicted["e"].tolist(), predicted["f"], strict=True)
+            Evaluation(energy=float(energy) * len(structure), forces=own)  # predicted per atom
+            for structure, energy, own in zip(structures, energies, np.split(forces, ends[:-1]), strict=True)
         ]
 
-    def _graph(self, structure: Structure) -> CrystalGraph:
-        atoms = wrapped(structure)
-        lattice = Lattice(structure.cell, pbc=(bool(structure.pbc[0]), bool(structure.pbc[1]), bool(structure.pbc[2])))
-        crystal = Crystal(lattice, atoms.numbers, atoms.positions, coords_are_cartesian=True)
-        graph: CrystalGraph = self.model.graph_converter(crystal)
-        # Gradients are wanted with respect to positions alone; the package turns this tensor into plain numbers on
-        # its way, and torch warns where a gradient is lost like that.
-        graph.lattice = graph.lattice.detach()
-        return graph.to(self.device)
+    def prepare(self, structures: Sequence[Structure]) -> list[Graph]:
+        """What the host does before the device can begin."""
+        return [Graph.of(structure, *self._cutoffs()) for structure in structures]
+
+    def _cutoffs(self) -> tuple[float, float]:
+        converter = self.model.graph_converter
+        return float(converter.atom_graph_cutoff), float(converter.bond_graph_cutoff)
+
+    def _one(self, graph: Graph) -> tuple[torch.Tensor, torch.Tensor]:
+        """By the package's own way, to its last bit. "ef" omits stress and magnetic moments, a third of the time."""
+        predicted = self.model([chgnet_graphs.package_graph(graph, *self._cutoffs()).to(self.device)], task="ef")
+        return predicted["e"].view(-1), predicted["f"][0]
+
+    def _together(self, graphs: Sequence[Graph]) -> tuple[torch.Tensor, torch.Tensor]:
+        """What CHGNet.forward does, on a graph that was put together in one piece."""
+        model = self.model
+        batched, _ = chgnet_graphs.batch(graphs, model.bond_basis_expansion, model.angle_basis_expansion, self.device)
+        predicted = model._compute(batched, compute_force=True)
+        energies = predicted["e"]
+        if model.composition_model is not None:
+            energies = energies + chgnet_graphs.composition_energies(model.composition_model, batched, len(graphs))
+        return energies.view(-1), predicted["f"][0]

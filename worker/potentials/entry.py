@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from services.forces.potential import EnergyKind
+from shared.errors import Misconfigured
 
 Option: TypeAlias = str | int | float | bool
 
@@ -46,3 +47,11 @@ class RegistryEntry:
     limits: Limits = field(default_factory=Limits)
     trained_on: str = ""
     license: str = ""
+
+    @property
+    def tf32(self) -> bool:
+        """Whether a GPU may round the factors of float32 products to ten bits: faster, and another answer in the fourth digit."""
+        asked = self.options.get("tf32", False)
+        if not isinstance(asked, bool):
+            raise Misconfigured(f"{self.name}: its option tf32 is {asked!r}; it may be true or false")
+        return asked

@@ -7,7 +7,8 @@ To add a family:
 2. Fill in the card truthfully: version, elements that it was trained on, whether its energy is a total or an OC20 adsorption
    energy.
 3. On a CPU evaluate each structure in a forward of its own: the answer must not depend on batch-mates to the last bit
-   (docs/decisions/0003). On a GPU batch, and turn the device's errors into ours; `forwards.TorchPotential` does both.
+   (docs/decisions/0003). On a GPU batch, and turn the device's errors into ours; `forwards.hosted` does both, and refuses weights
+   that lie elsewhere than asked for.
 4. Add a row to the table below, and an entry to the administrator's file (or to members.toml, for weights that come in a wheel).
 tests/worker/potentials compares every potential with its package's own calculator: give it that calculator.
 """
@@ -63,7 +64,16 @@ class Family:
 
 
 def _oc20(title: str) -> Family:
-    return Family(title, "oc20.potential", POTENTIALS, "fairchem-core", "fairchem", major="1.", elements=OC20)
+    return Family(
+        title,
+        "oc20.potential",
+        POTENTIALS,
+        "fairchem-core",
+        "fairchem",
+        major="1.",
+        elements=OC20,
+        options=frozenset({"tf32"}),
+    )
 
 
 FAMILIES = {
@@ -78,9 +88,17 @@ FAMILIES = {
         precisions=("float64",),
         options=frozenset({"file"}),
     ),
-    "chgnet": Family("CHGNet", "chgnet", POTENTIALS, "chgnet", "chgnet", in_wheel=True, options=frozenset({"file"})),
+    "chgnet": Family(
+        "CHGNet", "chgnet", POTENTIALS, "chgnet", "chgnet", in_wheel=True, options=frozenset({"file", "tf32"})
+    ),
     "sevennet": Family(
-        "SevenNet", "sevennet", POTENTIALS, "sevenn", "sevenn", in_wheel=True, options=frozenset({"file", "head"})
+        "SevenNet",
+        "sevennet",
+        POTENTIALS,
+        "sevenn",
+        "sevenn",
+        in_wheel=True,
+        options=frozenset({"file", "head", "tf32"}),
     ),
     "equiformer_v2": _oc20("EquiformerV2"),
     "gemnet_oc": _oc20("GemNet-OC"),
@@ -92,7 +110,7 @@ FAMILIES = {
         "mace-torch",
         "mace",
         precisions=("float32", "float64"),
-        options=frozenset({"head"}),
+        options=frozenset({"head", "tf32"}),
     ),
     "uma": Family(
         "UMA",
@@ -103,6 +121,6 @@ FAMILIES = {
         major="2.",
         precisions=("float32", "float64"),
         elements=OC20,
-        options=frozenset({"task_name"}),
+        options=frozenset({"task_name", "tf32"}),
     ),
 }

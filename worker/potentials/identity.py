@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from shared import private_files
 from shared.errors import MachineryFailure, Misconfigured
 from worker.potentials.elements import words
 from worker.potentials.entry import RegistryEntry
@@ -30,7 +33,11 @@ def verified(*files: Path, expected: str) -> str:
     found = sha256(*files)
     if found != expected:
         paths = ", ".join(str(file) for file in files)
-        raise MachineryFailure(f"{paths}: SHA-256 is {found}, not the registered {expected}; get the right file again")
+        raise MachineryFailure(
+            f"{paths}: SHA-256 is {found}, not the registered {expected}: the file was swapped or is damaged. Get the right one "
+            "again; if another was meant, give it a name of its own (`python -m worker.models add`), or keep the name by "
+            "`python -m worker.models trust NAME`"
+        )
     return found
 
 
@@ -50,14 +57,39 @@ def fingerprint(entry: RegistryEntry) -> str:
 
 
 def checkpoint(entry: RegistryEntry) -> Path:
-    """The entry's checkpoint, which is the registered one. Raises Misconfigured where there is no file, MachineryFailure where it is
-    another one."""
+    """The entry's checkpoint, which is the registered one. Raises Misconfigured where there is no file, or one that other accounts
+    can change, MachineryFailure where it is another one."""
     file = location(entry)
     try:
+        if entry.path is not None:  # what lies in an installed package is as safe as the package's code
+            private_files.check_trusted(file)
         verified(file, expected=entry.sha256)
     except OSError as error:
         raise Misconfigured(f"{entry.name}: {file} can't be read: {error.strerror}") from error
     return file
+
+
+@contextmanager
+def unchanged(entry: RegistryEntry) -> Iterator[None]:
+    """Around loading: the file whose checksum was looked at is still there, and as it was, when all of it has been read. Nobody else
+    can change it; this is for an administrator who puts a new one in its place at that moment. Raises MachineryFailure."""
+    if not FAMILIES[entry.family].checkpoint:
+        yield
+        return
+    before = _state(entry)
+    yield
+    if _state(entry) != before:
+        raise MachineryFailure(
+            f"{entry.name}: {location(entry)} was changed while it was loaded; it is loaded again later"
+        )
+
+
+def _state(entry: RegistryEntry) -> tuple[int, ...]:
+    try:
+        found = location(entry).stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def agreed(entry: RegistryEntry, of_checkpoint: frozenset[int]) -> frozenset[int]:

@@ -25,6 +25,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from services.forces.potential import EnergyKind
+from shared import private_files
 from shared.errors import Misconfigured
 from worker.potentials import elements
 from worker.potentials.entry import Limits, Option, RegistryEntry
@@ -58,8 +59,10 @@ class MemberTable(BaseModel):
     license: str = ""
     options: dict[str, Option] = {}
     limits: _Limits = _Limits()
-    address: Annotated[str, Field(pattern="^https?://")] | None = None
+    address: Annotated[str, Field(pattern="^https://")] | None = None
     """Where the checkpoint is published."""
+    hosts: tuple[Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")], ...] = ()
+    """Other hosts that this address may redirect to."""
 
     @field_validator("family")
     @classmethod
@@ -111,6 +114,7 @@ class MemberTable(BaseModel):
 def read(file: Path) -> list[MemberTable]:
     """The members of a file, in its order. Raises Misconfigured, which names the file, the member and what to change."""
     try:
+        private_files.check_trusted(file)  # it names code, and where checkpoints lie, which are code
         if file.stat().st_size > _MOST_BYTES:
             raise Misconfigured(f"{file} is longer than {_MOST_BYTES} bytes: that is no file of members")
         document = tomllib.loads(file.read_text(encoding="utf-8"))

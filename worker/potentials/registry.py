@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 from services.forces.potential import Potential
 from shared.errors import InvalidInput, Misconfigured
-from worker.potentials import members_file
+from worker.potentials import faults, identity, members_file
 from worker.potentials.entry import RegistryEntry
 from worker.potentials.families import FAMILIES
 from worker.potentials.members_file import MemberTable
@@ -85,14 +85,16 @@ def load(member: str | RegistryEntry, *, device: str = "cpu") -> Potential:
     """The member's potential, on `device` ("cpu" or "cuda"). member: its entry, or the name of one that needs no file.
 
     Raises InvalidInput for a name that isn't in `names()`, Misconfigured where its package or its file isn't here or it may not run
-    on this device, and MachineryFailure for a file that isn't the registered one.
+    on this device, MachineryFailure for a file that isn't the registered one, OutOfMemory, and DeviceFault.
     """
     entry = shipped()[member] if isinstance(member, str) else member
     family = FAMILIES[entry.family]
     if reason := absence(entry, device):
         raise Misconfigured(f"{entry.name} can't be loaded: {reason}")
-    module = cast("_Module", import_module(f"worker.potentials.{family.module}"))
-    return module.load(entry, device=device)
+    with faults.translated():
+        module = cast("_Module", import_module(f"worker.potentials.{family.module}"))
+        with identity.unchanged(entry):
+            return module.load(entry, device=device)
 
 
 def absence(entry: RegistryEntry, device: str) -> str | None:

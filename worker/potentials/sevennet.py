@@ -19,7 +19,7 @@ from services.forces.potential import Card, Evaluation
 from shared.errors import Misconfigured
 from shared.structures import Structure
 from worker.potentials.entry import RegistryEntry
-from worker.potentials.forwards import TorchPotential
+from worker.potentials.forwards import TorchPotential, hosted
 from worker.potentials.identity import agreed, checkpoint
 from worker.potentials.inputs import wrapped
 
@@ -56,7 +56,7 @@ def load(entry: RegistryEntry, *, device: str) -> TorchPotential:
         trained_on=entry.trained_on,
         license=entry.license,
     )
-    return TorchPotential(card, _Forward(model, torch.device(device), head), device=device)
+    return hosted(card, _Forward(model, torch.device(device), head), model, device=device, tf32=entry.tf32)
 
 
 def _head(entry: RegistryEntry, heads: Collection[str] | None) -> str | None:

@@ -21,10 +21,10 @@ from services.forces.potential import Card, Evaluation
 from shared.errors import Misconfigured
 from shared.structures import Structure
 from worker.potentials.entry import RegistryEntry
-from worker.potentials.forwards import TorchPotential
+from worker.potentials.forwards import TorchPotential, hosted
 from worker.potentials.identity import agreed, checkpoint
 from worker.potentials.inputs import wrapped
-from worker.potentials.oc20.generators import SEED, undisturbed
+from worker.potentials.oc20.generators import SEED, own_devices, undisturbed
 
 TASK = "oc20"
 
@@ -33,7 +33,7 @@ def load(entry: RegistryEntry, *, device: str) -> TorchPotential:
     """A UMA on `device`. options: `task_name`, `oc20` where it isn't given."""
     file, task = checkpoint(entry), str(entry.options.get("task_name", TASK))
     with undisturbed():  # loading seeds every global generator
-        unit: Any = load_predict_unit(str(file), inference_settings=_settings(entry.precision), device=device)
+        unit: Any = load_predict_unit(str(file), inference_settings=_settings(entry), device=device)
     if task not in unit.dataset_to_tasks:
         known = ", ".join(sorted(unit.dataset_to_tasks))
         raise Misconfigured(f"{entry.name}: its option task_name is {task!r}; the checkpoint has {known}")
@@ -49,19 +49,22 @@ def load(entry: RegistryEntry, *, device: str) -> TorchPotential:
         trained_on=entry.trained_on,
         license=entry.license,
     )
-    return TorchPotential(card, _Forward(unit, task, getattr(torch, entry.precision)), device=device)
+    unit.move_to_device()  # it would wait for the first call
+    forward = _Forward(unit, task, getattr(torch, entry.precision), device)
+    return hosted(card, forward, unit.model, device=device, tf32=entry.tf32)
 
 
-def _settings(precision: str) -> InferenceSettings:
+def _settings(entry: RegistryEntry) -> InferenceSettings:
     """Said outright: the package's default lowers the precision, and merges experts for the composition that comes first."""
     return InferenceSettings(
-        tf32=False,
+        tf32=entry.tf32,
         activation_checkpointing=False,
         merge_mole=False,
         compile=False,
         external_graph_gen=False,
         execution_mode="general",
-        base_precision_dtype=precision,
+        auto_add_default_untrained_tasks=False,  # a stress that it wasn't trained on, at the price of another gradient
+        base_precision_dtype=entry.precision,
     )
 
 
@@ -70,10 +73,13 @@ class _Forward:
     unit: Any
     task: str
     dtype: torch.dtype
+    device: str
 
     def __call__(self, structures: Sequence[Structure]) -> list[Evaluation]:
         batch = atomicdata_list_to_batch([self._graph(structure) for structure in structures])
-        with torch.random.fork_rng():  # each edge's frame is turned by a random angle, which shows in the last digits
+        with torch.random.fork_rng(
+            own_devices(self.device)
+        ):  # each edge's frame is turned by a random angle, which shows in the last digits
             torch.manual_seed(SEED)
             predicted = self.unit.predict(batch)
         energies = predicted["energy"].detach().cpu().numpy().astype(np.float64).ravel()

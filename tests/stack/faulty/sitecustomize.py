@@ -30,3 +30,8 @@ if os.environ.get("NVML_DEVICES"):
     pynvml.nvmlDeviceGetUUID = lambda device: device["uuid"]
     pynvml.nvmlDeviceGetName = lambda device: "Stand-in"
     pynvml.nvmlDeviceGetMemoryInfo = lambda device: SimpleNamespace(total=80 * 2**30, free=device["free_gib"] * 2**30)
+    pynvml.nvmlDeviceGetHandleByUUID = lambda uuid: next(one for one in _devices() if one["uuid"] == uuid)
+    pynvml.nvmlDeviceGetIndex = lambda device: _devices().index(device)
+    pynvml.nvmlDeviceGetMigMode = lambda device: [0, 0]
+    pynvml.nvmlSystemGetCudaDriverVersion = lambda: 13000
+    pynvml.nvmlDeviceGetCudaComputeCapability = lambda device: (9, 0)

@@ -1,6 +1,7 @@
 """What `python -m worker up` would start, and where. tests/stack/test_up.py starts it."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,55 @@ def test_a_full_device_is_refused_and_said_so():
     assert "device 1 (NVIDIA H100, GPU-bbbbbbbb-0000) has 2.0 GiB free, less than 4 GiB" in str(
         supervisor.refusal(FULL, 4.0)
     )
+
+
+def test_a_device_that_torch_cannot_use_is_refused_and_said_so():
+    old = replace(ONE, unusable="has compute capability 7.0, and torch here needs 7.5")
+    assert str(supervisor.refusal(old, 1.0)) == (
+        "device 0 (NVIDIA H100, GPU-aaaaaaaa-0000) has compute capability 7.0, and torch here needs 7.5"
+    )
+
+
+def test_work_on_the_cpu_in_a_gpus_place_is_said(monkeypatch, caplog):
+    monkeypatch.setattr(devices, "cuda_devices", list)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    (worker,) = supervisor.Supervisor(settings(members="emt"))._wanted()
+    assert worker.variables["ADHOP_DEVICE"] == "cpu"
+    assert "no CUDA device is here: 1 potentials workers compute on the CPU" in caplog.text
+
+
+def test_the_cpu_may_be_asked_for_where_nvidias_library_fails(monkeypatch):
+    def silent():
+        raise Misconfigured("NVIDIA's management library doesn't answer")
+
+    monkeypatch.setattr(devices, "cuda_devices", silent)
+    with pytest.raises(Misconfigured):
+        supervisor.Supervisor(settings(members="emt"))._wanted()
+    assert len(supervisor.Supervisor(settings(members="emt", devices="cpu", cpu_workers=2))._wanted()) == 2
+
+
+def test_a_library_that_fails_later_ends_no_worker(monkeypatch, caplog):
+    """Nor is a device that was refused, and is gone when it is looked at again, replaced by workers on the CPU."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(devices, "cuda_devices", lambda: [FULL])
+    watching = supervisor.Supervisor(settings(members="emt", min_free_gib=4))
+    watching._scan()
+    monkeypatch.setattr(devices, "cuda_devices", list)
+    watching._scan_again()
+    assert watching._watched == {}
+
+    def silent():
+        raise Misconfigured("NVIDIA's management library doesn't answer")
+
+    monkeypatch.setattr(devices, "cuda_devices", silent)
+    watching._scan_again()
+    assert "devices not looked at again: NVIDIA's management library" in caplog.text
+
+
+def test_a_gpu_gets_enough_walkers():
+    assert settings().walkers_per_worker == 8
+    assert settings(device="cuda").walkers_per_worker == 32
+    assert settings(device="cuda", walkers_per_worker=5).walkers_per_worker == 5
 
 
 def test_a_device_asked_for_and_not_there_ends_it_with_a_message(monkeypatch):

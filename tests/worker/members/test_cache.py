@@ -11,7 +11,7 @@ from services.forces.potential import Evaluation
 from shared.database.repositories.workers import beat
 from shared.database.session import Sessions, sessions
 from shared.database.tables import MemberDevice, RegisteredMember
-from shared.errors import DeviceFault, MachineryFailure
+from shared.errors import DeviceFault, MachineryFailure, Misconfigured
 from shared.settings import Settings
 from worker.members import canary, device_records, devices, registration
 from worker.members.cache import MemberCache
@@ -274,3 +274,84 @@ def test_a_worker_whose_member_is_unfit_does_not_count_as_its_host(opened):
         there = fleet.fleet(session)
     assert there.members == {"a": 1}
     assert there.absence("b").startswith("the worker with b is not ready: b takes 2.0 GiB")
+
+
+class Elsewhere:
+    """A CUDA device: its memory by torch's counters, and by a driver that may fall silent."""
+
+    kind, id, title = "cuda", "GPU-1", "NVIDIA H100 (GPU-1)"
+
+    def __init__(self) -> None:
+        self.free, self.taken, self.most, self.released, self.silent = 70 * devices.GIB, 0, 0, 0, False
+
+    def free_bytes(self) -> int:
+        if self.silent:
+            raise MachineryFailure("the CUDA device GPU-1 does not answer: GPU is lost")
+        return self.free
+
+    def taken_bytes(self) -> int:
+        return self.taken
+
+    def most_taken_bytes(self) -> int:
+        return self.most
+
+    def release(self) -> None:
+        self.released += 1
+        self.most = self.taken
+
+
+def on_gpu(opened: Sessions, device: Elsewhere, *entries) -> MemberCache:
+    return MemberCache(entries or [EMT], device, opened, settings(min_free_gib=1), {})
+
+
+def test_a_device_that_falls_silent_costs_no_work_and_no_heartbeat(opened):
+    """What `make_room` raises the task takes for a member that can't be had now; anything else would charge all work in flight."""
+    device = Elsewhere()
+    cache = on_gpu(opened, device)
+    device.silent = True
+    with pytest.raises(MachineryFailure, match="GPU is lost"):
+        cache.make_room("emt", busy=())
+    assert cache.absence() == "the CUDA device GPU-1 does not answer: GPU is lost"
+    device.silent = False
+    assert cache.absence() == ""
+
+
+def test_what_others_take_during_a_load_is_not_the_members(opened, monkeypatch):
+    device, load = Elsewhere(), registry.load
+
+    def loading(entry, *, device):
+        elsewhere.free -= 40 * devices.GIB  # another user's
+        elsewhere.taken, elsewhere.most = 2 * devices.GIB, 3 * devices.GIB
+        return load(entry, device="cpu")
+
+    elsewhere = device
+    monkeypatch.setattr(registry, "load", loading)
+    on_gpu(opened, device).get("emt")
+    with opened() as session:
+        assert session.scalars(select(MemberDevice.memory_bytes)).all() == [3 * devices.GIB]
+    assert device.released == 1
+
+
+def test_a_need_that_was_measured_too_high_is_mended_by_the_next_load(opened, monkeypatch):
+    load = registry.load
+    monkeypatch.setattr(registry, "load", lambda entry, *, device: load(entry, device="cpu"))
+    emt = load(EMT)
+    answer = canary.check(emt, [], "cpu")
+    with opened.begin() as session:
+        record = DeviceRecord("GPU-1", 1.0, 45 * devices.GIB, answer.energy, answer.forces)
+        device_records.keep(session, "emt", emt.card.sha256, record)
+    on_gpu(opened, Elsewhere()).get("emt")
+    with opened() as session:
+        assert session.scalars(select(MemberDevice.memory_bytes)).all() == [0]
+
+
+def test_tf32_has_a_canary_of_its_own(opened):
+    """It answers otherwise, and is none the worse for it."""
+    rounded = replace(EMT, name="emt", options={**EMT.options, "tf32": True})
+    for entry in (EMT, rounded):
+        MemberCache([entry], devices.CPU, opened, settings(), {}).get("emt")
+    with opened() as session:
+        names = session.scalars(select(MemberDevice.member_sha256)).all()
+    assert sorted(name.removeprefix(registry.load(EMT).card.sha256) for name in names) == ["", "+tf32"]
+    with pytest.raises(Misconfigured, match="its option tf32 is 'yes'; it may be true or false"):
+        _ = replace(EMT, options={"tf32": "yes"}).tf32

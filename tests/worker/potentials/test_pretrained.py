@@ -13,7 +13,7 @@ from ase.build import add_adsorbate, fcc111, molecule
 
 from benchmarks.calculators import own_calculator
 from services.forces.potential import EnergyKind
-from shared.errors import InvalidInput, MachineryFailure, OutOfMemory
+from shared.errors import InvalidInput, MachineryFailure
 from shared.settings import Settings
 from shared.structures import Structure
 from tests.worker.potentials.systems import twenty
@@ -192,17 +192,3 @@ def test_another_file_under_a_members_name_is_refused(tmp_path):
     # echo -n abc | sha256sum
     with pytest.raises(MachineryFailure, match="not the registered ba7816bf"):
         verified(file, expected="ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
-
-
-def test_device_out_of_memory_becomes_ours(potential):
-    """torch's own error, raised where a forward would; a CUDA device isn't at hand in every test run."""
-    torch = import_module("torch")
-    forwards = import_module("worker.potentials.forwards")
-
-    def full(structures):
-        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-
-    on_gpu = forwards.TorchPotential(potential.card, full, device="cuda")
-    with pytest.raises(OutOfMemory, match="Tried to allocate") as caught:
-        on_gpu.evaluate([structure_of(adslab())])
-    assert caught.value.__context__ is None

@@ -21,12 +21,17 @@ def undisturbed() -> Iterator[None]:
     """The global generators of python, numpy and torch are left as they were found: building a network draws its first weights."""
     # the legacy state of numpy is what others may rely on
     states = random.getstate(), np.random.get_state()  # noqa: NPY002
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=()):  # loading draws on the CPU; the default touches every GPU in sight
         try:
             yield
         finally:
             random.setstate(states[0])
             np.random.set_state(states[1])  # noqa: NPY002
+
+
+def own_devices(device: str) -> list[int]:
+    """The GPU whose generator a forward on `device` draws from; the others are let alone."""
+    return [torch.cuda.current_device()] if device == "cuda" else []
 
 
 def drawn(counts: Sequence[int], device: torch.device) -> Tensor:

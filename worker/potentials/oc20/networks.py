@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from shared.structures import Floats, Mask
 from worker.potentials.oc20 import neighbours
 from worker.potentials.oc20.fairchem import GraphData, get_pbc_distances
 from worker.potentials.oc20.generators import Drawn, drawn
@@ -56,6 +57,18 @@ def _seeded_frames(original: Callable[..., Tensor], data: Any, edge_index: Tenso
 
 
 @dataclass(frozen=True)
+class Host:
+    """What shapes depend on, kept on the host beside a batch: asking the device for it would stop both."""
+
+    sizes: list[int]
+    """Atoms of each structure."""
+    cells: Floats
+    """Å [n_structures, 3, 3]."""
+    periodic: Mask
+    """[n_structures, 3]"""
+
+
+@dataclass(frozen=True)
 class _Edges:
     """All structures' neighbours, atoms counted through the batch."""
 
@@ -65,28 +78,22 @@ class _Edges:
 
 
 def _edges(data: Any, cutoff: float, most: int, *, strict: bool) -> _Edges:
-    """Structure by structure: none can change another's. What is kept of all within the cutoff."""
-    found = []
-    sizes = data.natoms.tolist()
-    parts = zip(
-        data.exact_positions.split(sizes), data.exact_cell, data.periodic, (data.tags == 2).split(sizes), strict=True
+    """What is kept of all within the cutoff; no structure changes another's."""
+    host: Host = data.host
+    images = torch.from_numpy(neighbours.images(host.cells, host.periodic, cutoff)).to(data.pos.device)
+    found = neighbours.find(data.exact_positions, data.exact_cell, images, data.tags == 2, host.sizes, cutoff)
+    kept = neighbours.nearest(
+        found.target, found.distance**2, found.key, most, strict=strict, n_atoms=len(data.exact_positions)
     )
-    first = 0
-    for positions, cell, pbc, adsorbate in parts:
-        edges = neighbours.find(positions, cell, pbc, adsorbate, cutoff)
-        kept = neighbours.nearest(
-            edges.target, edges.distance**2, edges.key, most, strict=strict, n_atoms=len(positions)
-        )
-        found.append(edges.only(kept).numbered_from(first))
-        first += len(positions)
-    counts = torch.tensor([len(edges.source) for edges in found], device=data.pos.device)
+    found = found.only(kept)
+    counts = torch.bincount(data.batch[found.target], minlength=len(host.sizes))
     _refuse_unconnected(counts)
-    return _Edges(Neighbours.joined(found), counts)
+    return _Edges(found, counts)
 
 
 def _refuse_unconnected(counts: Tensor) -> None:
-    if (counts == 0).any():
-        raise Unconnected(torch.nonzero(counts == 0).flatten().tolist())
+    if lonely := [index for index, count in enumerate(counts.tolist()) if count == 0]:
+        raise Unconnected(lonely)
 
 
 def _graph(data: Any, edges: _Edges) -> GraphData:

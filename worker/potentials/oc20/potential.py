@@ -23,13 +23,13 @@ from shared.structures import Integers, Structure
 from worker.potentials.elements import OC20
 from worker.potentials.entry import RegistryEntry
 from worker.potentials.families import FAMILIES
-from worker.potentials.forwards import TorchPotential
+from worker.potentials.forwards import TorchPotential, hosted
 from worker.potentials.identity import agreed, checkpoint
 from worker.potentials.inputs import wrapped
 from worker.potentials.oc20 import networks
 from worker.potentials.oc20.checkpoint import trainer
 from worker.potentials.oc20.fairchem import Data, data_list_collater, quiet
-from worker.potentials.oc20.networks import Unconnected
+from worker.potentials.oc20.networks import Host, Unconnected
 
 
 def load(entry: RegistryEntry, *, device: str) -> TorchPotential:
@@ -51,7 +51,7 @@ def load(entry: RegistryEntry, *, device: str) -> TorchPotential:
         trained_on=entry.trained_on,
         license=entry.license,
     )
-    return TorchPotential(card, _Forward(made), device=device)
+    return hosted(card, _Forward(made), made.model, device=device, tf32=entry.tf32)
 
 
 @dataclass(frozen=True)
@@ -72,16 +72,29 @@ class _Forward:
     def _together(self, structures: Sequence[Structure]) -> list[Evaluation]:
         if not structures:
             return []
-        batch = data_list_collater([_data(structure) for structure in structures], otf_graph=True)
+        batch = self.prepare(structures)
         with quiet():
             predicted = self.trainer.predict(batch, per_image=False, disable_tqdm=True)
-        energies = predicted["energy"].cpu().numpy().astype(np.float64).reshape(-1)
-        forces = predicted["forces"].cpu().numpy().astype(np.float64).reshape(-1, 3)
+        answers = (
+            torch.cat((predicted["energy"].double().view(-1), predicted["forces"].double().view(-1))).cpu().numpy()
+        )
+        energies, forces = answers[: len(structures)], answers[len(structures) :].reshape(-1, 3)  # in one transfer
         ends = np.cumsum([len(structure) for structure in structures])
         return [
             Evaluation(energy=float(energy), forces=own)
             for energy, own in zip(energies, np.split(forces, ends[:-1]), strict=True)
         ]
+
+    def prepare(self, structures: Sequence[Structure]) -> Any:
+        """What the host does before the device can begin: neighbours are found there."""
+        data = [_data(structure) for structure in structures]
+        batch = data_list_collater(data, otf_graph=True)
+        batch.host = Host(
+            [len(structure) for structure in structures],
+            np.stack([one.exact_cell[0].numpy() for one in data]),
+            np.stack([structure.pbc for structure in structures]),
+        )
+        return batch
 
 
 def _data(structure: Structure) -> Data:

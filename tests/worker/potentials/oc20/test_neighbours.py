@@ -25,11 +25,18 @@ def slab_with_co(site="fcc", offset=(0, 0), shake=0.0):
 
 
 def found(atoms, cutoff=6.0):
+    return found_together([atoms], cutoff)
+
+
+def found_together(several, cutoff=6.0):
+    cells = np.stack([atoms.cell.array for atoms in several])
+    images = neighbours.images(cells, np.stack([atoms.pbc for atoms in several]), cutoff)
     return neighbours.find(
-        torch.from_numpy(atoms.positions),
-        torch.from_numpy(atoms.cell.array),
-        torch.from_numpy(atoms.pbc),
-        torch.from_numpy(atoms.get_tags() == 2),
+        torch.from_numpy(np.concatenate([atoms.positions for atoms in several])),
+        torch.from_numpy(cells),
+        torch.from_numpy(images),
+        torch.from_numpy(np.concatenate([atoms.get_tags() == 2 for atoms in several])),
+        [len(atoms) for atoms in several],
         cutoff,
     )
 
@@ -57,6 +64,25 @@ def test_all_neighbours_are_ases(pbc):
     assert edges.source.tolist() == j[order].tolist()
     assert edges.image.numpy().astype(int).tolist() == images[order].tolist()
     np.testing.assert_allclose(edges.distance.numpy(), distances[order], atol=1e-12)
+
+
+@pytest.mark.parametrize("most_pairs", [2**27, 1])
+def test_a_batch_finds_what_each_structure_finds_alone(monkeypatch, most_pairs):
+    """Of several sizes, cells and directions of periodicity; searched in one piece, and where memory is short one by one."""
+    monkeypatch.setattr(neighbours, "MOST_PAIRS", most_pairs)
+    flat, lone = slab_with_co(shake=0.1), Atoms("O", [[4.0, 4.0, 4.0]], cell=[8.0] * 3, pbc=True)
+    flat.pbc = (True, True, False)
+    several = [slab_with_co(), flat, lone, slab_with_co("bridge")[5:], lone]
+    together, first = found_together(several), 0
+    for atoms in several:
+        alone = found(atoms)
+        own = (together.target >= first) & (together.target < first + len(atoms))
+        edges = together.only(own)
+        assert torch.equal(edges.target - first, alone.target)
+        assert torch.equal(edges.source - first, alone.source)
+        assert torch.equal(edges.image, alone.image)
+        assert torch.allclose(edges.key, alone.key, rtol=0, atol=1e-12)
+        first += len(atoms)
 
 
 @pytest.mark.parametrize("strict", [True, False])
