@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import and_, case, literal, select
+from sqlalchemy import and_, case, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -58,6 +58,17 @@ def register(session: Session, member: Registration) -> None:
             },
         )
     )
+
+
+def sha256_of(session: Session, name: str) -> str | None:
+    """The checksum of the checkpoint that a member is known by; None for one that nobody registered."""
+    return session.scalar(select(RegisteredMember.sha256).where(RegisteredMember.name == name))
+
+
+def trust(session: Session, name: str, sha256: str) -> bool:
+    """From now on a member is known by this checkpoint; False where nobody registered it yet."""
+    statement = update(RegisteredMember).where(RegisteredMember.name == name).values(sha256=sha256)
+    return bool(session.scalars(statement.returning(RegisteredMember.name)).all())
 
 
 def energy_kinds(session: Session) -> dict[str, str]:
