@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, exists, or_, select
 from sqlalchemy.orm import Session
 
-from shared.database.tables import MemberEnergy, Reference, StageRow, Walker
-from shared.states import State
+from shared.database.tables import JobReference, Lane, MemberEnergy, Reference, StageRow, Walker
+from shared.states import State, Work
 
 
-def members_of_job(session: Session, job_id: UUID) -> list[str]:
-    """Members that have something queued in this job."""
-    evaluations = select(MemberEnergy.member).where(MemberEnergy.job_id == job_id, MemberEnergy.state == State.QUEUED)
-    walkers = select(Walker.member).where(Walker.job_id == job_id, Walker.state == State.QUEUED)
-    return sorted(session.scalars(evaluations.union(walkers)))
+def members_of_jobs(session: Session, job_ids: Sequence[UUID]) -> list[str]:
+    """Members that have something queued in these jobs."""
+    return sorted(session.scalars(_waiting().where(Lane.job_id.in_(job_ids)).distinct()))
 
 
 def members(session: Session) -> list[str]:
     """Members for which a row waits to be claimed, whatever the job."""
-    queries = [
-        select(table.member).where(table.state == State.QUEUED).distinct()
-        for table in (MemberEnergy, Walker, Reference)
-    ]
-    return sorted(session.scalars(queries[0].union(*queries[1:])))
+    there = select(Lane.member).where(Lane.open).distinct().subquery()
+    waits = _waiting().where(Lane.member == there.c.member).correlate(there).exists()
+    return sorted(session.scalars(select(there.c.member).where(waits)))
+
+
+def _waiting() -> Select[str]:
+    """Lanes with something queued."""
+    walker = exists().where(Walker.job_id == Lane.job_id, Walker.member == Lane.member, Walker.state == State.QUEUED)
+    evaluation = exists().where(
+        MemberEnergy.job_id == Lane.job_id, MemberEnergy.member == Lane.member, MemberEnergy.state == State.QUEUED
+    )
+    reference = exists().where(
+        JobReference.job_id == Lane.job_id,
+        Reference.id == JobReference.reference_id,
+        Reference.member == Lane.member,
+        Reference.state == State.QUEUED,
+    )
+    rows = {Work.WALKER: walker, Work.EVALUATION: evaluation, Work.REFERENCE: reference}
+    return select(Lane.member).where(Lane.open, or_(*[(Lane.work == work) & there for work, there in rows.items()]))
 
 
 def stages(session: Session) -> bool:

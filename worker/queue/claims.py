@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Subquery, and_, func, not_, select, true, update
+from sqlalchemy import BigInteger, Double, Row, Subquery, and_, any_, column, func, literal, select, update, values
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -30,26 +30,25 @@ from shared.database.tables import (
     WorkRow,
     claim_tokens,
 )
+from shared.database.workflow import turns
 from shared.database.workflow.transitions import move, moved
 from shared.errors import Failure, LostLease, MachineryFailure, Poison, WorkerLost
 from shared.states import State, Work
+from worker.queue.eligible import QUEUED, Eligible, Look, last
+from worker.queue.eligible import Trial as Trial
 
 MemberWork = Reference | Walker | MemberEnergy
 
 TABLES: tuple[type[WorkRow], ...] = (StageRow, Reference, Walker, MemberEnergy)
+
+_DEEP = 32
+"""Times as many rows of each user are looked at again where a claim had not its fill."""
 
 _WORK: dict[type[WorkRow], Work] = {
     Reference: Work.REFERENCE,
     Walker: Work.WALKER,
     MemberEnergy: Work.EVALUATION,
 }
-
-
-class Trial(StrEnum):
-    """Which rows a claim takes: those that may share a worker with others, or those on their last attempt, that may not."""
-
-    SHARED = "shared"
-    ALONE = "alone"
 
 
 @dataclass(frozen=True)
@@ -60,69 +59,87 @@ class Lease:
     id: int
     token: int
     """What the row's result must carry."""
+    claimed_for: int
+    """The user whose turn it was."""
 
 
 def claim(
     session: Session,
     table: type[WorkRow],
-    eligible: Subquery,
+    eligible: Eligible,
     *,
     owner: str,
     lease_s: float,
     limit: int,
     trial: Trial | None = None,
     max_attempts: int = 1,
+    besides: Sequence[int] = (),
 ) -> Sequence[WorkRow]:
     """Take up to `limit` of the eligible rows. Rows that another worker is just taking are skipped, not waited for. trial: None
-    takes rows of either kind; max_attempts tells them apart."""
-    last = _last(table, max_attempts)
-    kind = true() if trial is None else last if trial is Trial.ALONE else not_(last)
-    ids = session.scalars(
-        select(table.id)
-        .join(eligible, eligible.c.id == table.id)
-        .where(table.state == State.QUEUED, kind)
-        .order_by(*eligible.c[1:])
-        .limit(limit)
-        .with_for_update(of=table, skip_locked=True)
-    ).all()
-    if not ids:
+    takes rows of either kind; max_attempts tells them apart. besides: users who are passed over."""
+    chosen: list[Row[Any]] = []
+    for most in (2 * limit, _DEEP * limit):  # few are looked at, and where others are just taking those, more
+        chosen = _chosen(session, table, eligible(Look(most, trial, max_attempts, tuple(besides))), limit)
+        if len(chosen) == limit:
+            break
+    if not chosen:
         return []
+    wanted = values(
+        column("id", BigInteger), column("claimed_for", BigInteger), column("expected_s", Double), name="wanted"
+    ).data([(row.id, row.claimed_for, row.expected_s) for row in chosen])
     taken = moved(
         table,
         State.RUNNING,
-        table.id.in_(ids),
+        table.id == wanted.c.id,
         owner=owner,
         token=claim_tokens.next_value(),
         lease_until=func.now() + timedelta(seconds=lease_s),
         attempts=table.attempts + 1,
+        claimed_for=wanted.c.claimed_for,
+        expected_s=wanted.c.expected_s,
     )
     mine = set(session.scalars(taken.returning(table.id).execution_options(synchronize_session=False)))
     rows = {row.id: row for row in session.scalars(select(table).where(table.id.in_(mine)))}
-    return [rows[key] for key in ids if key in mine]
+    member = next((row.member for row in rows.values() if isinstance(row, MemberWork)), turns.STAGES)
+    for user_id, floor_s in {row.claimed_for: row.floor_s for row in chosen if row.floor_s is not None}.items():
+        turns.forgo(session, user_id, member, floor_s)
+    return [rows[row.id] for row in chosen if row.id in mine]
+
+
+def _chosen(session: Session, table: type[WorkRow], eligible: Subquery, limit: int) -> list[Row[Any]]:
+    """The first of the eligible rows, locked. In two steps: as one, the plan may read every queued row."""
+    names = ("id", "claimed_for", "expected_s", "floor_s")
+    keys = [key for key in eligible.c if key.name not in names]
+    found = {row.id: row for row in session.execute(select(*(eligible.c[name] for name in names)).order_by(*keys))}
+    ids = literal(list(found), ARRAY(BigInteger))
+    locked = session.scalars(
+        select(table.id)
+        .where(table.id == any_(ids), table.state == State.QUEUED)
+        .order_by(func.array_position(ids, table.id))
+        .limit(limit)
+        .with_for_update(of=table, skip_locked=True)
+    )
+    return [found[key] for key in locked]
 
 
 def on_last_attempt(session: Session, table: type[MemberWork], max_attempts: int) -> set[str]:
     """Members with a queued row that has its last attempt before it, whether it may be claimed now or not: nearly always none, and
     far cheaper than whose turn it is."""
-    rows = select(table.member).where(table.state == State.QUEUED, _last(table, max_attempts)).distinct()
+    rows = select(table.member).where(table.state == QUEUED, last(table, max_attempts)).distinct()
     return set(session.scalars(rows))
 
 
-def last_attempt_waits(session: Session, table: type[WorkRow], eligible: Subquery, max_attempts: int) -> bool:
+def last_attempt_waits(session: Session, eligible: Eligible, max_attempts: int) -> bool:
     """Whether one of the eligible rows waits for its last attempt, which is made alone."""
-    rows = select(table.id).join(eligible, eligible.c.id == table.id).limit(1)
-    return session.scalar(rows.where(table.state == State.QUEUED, _last(table, max_attempts))) is not None
-
-
-def _last(table: type[WorkRow], max_attempts: int) -> ColumnElement[bool]:
-    return table.attempts >= max(1, max_attempts - 1)
+    rows = eligible(Look(1, Trial.ALONE, max_attempts))
+    return session.scalar(select(rows.c.id).limit(1)) is not None
 
 
 def lease_of(row: WorkRow) -> Lease:
     """The lease of a row just claimed."""
-    if row.token is None:
+    if row.token is None or row.claimed_for is None:
         raise LostLease(f"{type(row).__tablename__} {row.id} is not claimed")
-    return Lease(type(row), row.id, row.token)
+    return Lease(type(row), row.id, row.token, row.claimed_for)
 
 
 def _mine(lease: Lease) -> ColumnElement[bool]:
@@ -217,6 +234,11 @@ def _jobs_of(session: Session, row: WorkRow) -> set[UUID]:
     if isinstance(row, StageRow | Walker | MemberEnergy):
         return {row.job_id}
     return set(session.scalars(select(JobReference.job_id).where(JobReference.reference_id == row.id)))
+
+
+def work_of(table: type[WorkRow]) -> Work:
+    """The kind of work of a member's rows."""
+    return _WORK[table]
 
 
 def _record(session: Session, row: WorkRow, failure: Failure, worker: str | None) -> None:

@@ -1,186 +1,279 @@
 """Open work: which rows may be claimed now, and whose turn it is.
 
-Each of the queries names its rows in columns `id` and then the keys they are taken by, smallest first: round robin over users, then
-priority, then age.
+Users take turns by device time: whoever used least of it with a member comes first, and what runs for them counts with what it is
+expected to take. Among a user's own jobs priority counts, then age; within a job, the walkers that are furthest behind.
+
+Nothing here looks at all rows that are queued. Users are found in an index of open lanes, for each of them the lanes in the order of
+their jobs, and in each lane a few rows, again by an index: what it costs depends on the number of users and on how much is asked for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, Subquery, and_, exists, func, literal, or_, select, union_all
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Double,
+    FromClause,
+    Select,
+    Subquery,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    not_,
+    null,
+    or_,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, aliased
-from sqlalchemy.sql.elements import ColumnElement
 
-from shared.database.tables import Job, JobReference, MemberEnergy, Placement, Reference, StageRow, Walker
-from shared.states import OPEN, State
+from shared.database.tables import Job, JobReference, Lane, MemberEnergy, Reference, StageRow, Turn, Walker, WorkRow
+from shared.database.workflow.turns import STAGES
+from shared.states import OPEN, Stage, State, Work
 
-_LATEST = 500
-"""Claims that are looked back on to see whose turn it is."""
+OWED_S = 300.0
+"""Device time that a user may be behind the one who used most: whoever couldn't use their turns, say because all of their walkers
+wait for one, isn't owed more."""
+UNKNOWN_S = 1.0
+"""Expected device time of a user's first piece of work."""
+LEAST_S = 0.001
+"""Expected of any."""
 
 
-def stages() -> Subquery:
+class Trial(StrEnum):
+    """Which rows a claim takes: those that may share a worker with others, or those on their last attempt, that may not."""
+
+    SHARED = "shared"
+    ALONE = "alone"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a claim looks for."""
+
+    most: int
+    """Rows of each user that are looked at."""
+    trial: Trial | None = None
+    """None takes rows of either kind."""
+    max_attempts: int = 1
+    """Tells them apart."""
+    besides: tuple[int, ...] = ()
+    """Users who are passed over."""
+
+    def takes(self, table: Any) -> ColumnElement[bool]:
+        """Which queued rows."""
+        queued: ColumnElement[bool] = table.state == QUEUED
+        if self.trial is None:
+            return queued
+        again = last(table, self.max_attempts)
+        return queued & again if self.trial is Trial.ALONE else queued & not_(again)
+
+    def each(self, of: Any, rows: Select[*tuple[Any, ...]], *order: Any) -> Any:
+        """The first rows of each lane, or of each user. Those on their last attempt are few: the plan may begin with them."""
+        return (rows if self.trial is Trial.ALONE else rows.order_by(*order).limit(self.most)).correlate(of).lateral()
+
+
+Eligible = Callable[[Look], Subquery]
+"""The rows of one table that may be claimed, in columns `id`, `claimed_for`, `expected_s`, `floor_s` (what their user must count as
+having used, s, where they are owed too much; else null), and then the keys that they are taken by, smallest first."""
+
+QUEUED: ColumnElement[str] = literal_column("'queued'")
+_RUNNING: ColumnElement[str] = literal_column("'running'")  # literal, as in the indexes: any plan may use these
+
+
+def last(table: Any, max_attempts: int) -> ColumnElement[bool]:
+    """Rows whose next attempt is their last."""
+    least = max(1, max_attempts - 1)
+    return and_(table.attempts > literal_column("0"), table.attempts >= least)
+
+
+def stages() -> Eligible:
     """CPU stages that may be claimed."""
-    standing = _standing(StageRow)
-    return (
-        select(StageRow.id, *_fair(StageRow, standing))
-        .join(Job, Job.id == StageRow.job_id)
-        .outerjoin(standing, standing.c.user_id == Job.user_id)
-        .where(StageRow.state == State.QUEUED, Job.state.in_(OPEN))
-        .subquery()
-    )
 
-
-def references(member: str) -> Subquery:
-    """References of this member that an open job waits for; one that several users wait for has the earliest of their turns."""
-    standing = _standing_of_references()
-    busy, served = (func.coalesce(func.max(standing.c[name]), 0) for name in ("busy", "served"))
-    order = (func.max(Job.priority).desc(), func.min(Job.created_at), Reference.id)
-    wanted = (
-        select(
-            Reference.id,
-            (busy + func.row_number().over(partition_by=Job.user_id, order_by=order)).label("turn"),
-            served.label("served"),
-            (-func.max(Job.priority)).label("rank"),
-            func.min(Job.created_at).label("age"),
+    def found(look: Look) -> Subquery:
+        staged = and_(Job.state.in_(_listed(OPEN)), Job.stage.in_(_listed((Stage.PLACING, Stage.SELECTING))))
+        standing = _standing(STAGES, (StageRow,), _users(Job.user_id, staged), look.besides)
+        rows = look.each(
+            standing,
+            select(
+                StageRow.id,
+                (-Job.priority).label("rank"),
+                Job.created_at.label("age"),
+                Job.id.label("job_id"),
+                literal(0).label("step"),
+                cast(null(), Double).label("mean_s"),
+            )
+            .join_from(Job, StageRow, StageRow.job_id == Job.id)
+            .where(Job.user_id == standing.c.user_id, staged, look.takes(StageRow)),
+            -Job.priority,
+            Job.created_at,
+            Job.id,
         )
-        .join(JobReference, JobReference.reference_id == Reference.id)
-        .join(Job, Job.id == JobReference.job_id)
-        .outerjoin(standing, standing.c.user_id == Job.user_id)
-        .where(Reference.member == member, Reference.state == State.QUEUED, Job.state.in_(OPEN))
-        .group_by(Reference.id, Job.user_id)
-        .subquery()
-    )
-    keys = [func.min(wanted.c[name]).label(name) for name in ("turn", "served", "rank", "age")]
-    return select(wanted.c.id, *keys, wanted.c.id.label("number")).group_by(wanted.c.id).subquery()
+        return _in_turn(standing, rows)
+
+    return found
 
 
-def walkers(member: str) -> Subquery:
+def references(member: str) -> Eligible:
+    """References of this member that an open job waits for; one that several users wait for has the earliest of their turns."""
+
+    def in_lane(look: Look) -> Any:
+        rows = (
+            select(Reference.id, literal(0).label("step"))
+            .join_from(JobReference, Reference, Reference.id == JobReference.reference_id)
+            .where(JobReference.job_id == Lane.job_id, Reference.member == member, look.takes(Reference))
+        )
+        return look.each(Lane, rows, Reference.id)
+
+    def found(look: Look) -> Subquery:
+        rows = _in_turn(*_by_lane(look, member, Work.REFERENCE, in_lane))
+        first = select(rows).ext(distinct_on(rows.c.id)).order_by(rows.c.id, rows.c.counted_s, rows.c.age)
+        return first.subquery()
+
+    return found
+
+
+def walkers(member: str) -> Eligible:
     """Walkers whose references are there and who are less than the job's lag ahead of its slowest. Nobody hops before every
     placement of the member is relaxed: who goes on is decided from all of them. A refining one waits for nobody."""
-    other = aliased(Walker)
-    slowest = (
-        select(func.min(other.hop))
-        .where(
-            other.job_id == Walker.job_id,
-            other.member == Walker.member,
+
+    def in_lane(look: Look) -> Any:
+        other = aliased(Walker)
+        behind = select(func.min(other.hop).label("hop")).where(
+            other.job_id == Lane.job_id,
+            other.member == member,
             other.refines.is_(None),
-            other.state.in_(OPEN),
+            other.state.in_(_listed(OPEN)),
         )
-        .scalar_subquery()
-    )
-    standing = _standing(Walker)
-    return (
-        select(Walker.id, *_fair(Walker, standing), Walker.hop, Placement.index)
-        .join(Job, Job.id == Walker.job_id)
-        .outerjoin(standing, standing.c.user_id == Job.user_id)
-        .join(Placement, Placement.id == Walker.placement_id)
-        .where(
-            Walker.member == member,
-            Walker.state == State.QUEUED,
-            Job.state.in_(OPEN),
-            _references_done(Walker.job_id, member),
-            or_(
-                Walker.refines.is_not(None),
-                and_(Walker.hop < slowest + Job.lag, or_(Walker.hop == 0, slowest > 0)),
-            ),
+        slowest = behind.correlate(Lane).lateral()
+        may = or_(
+            Walker.refines.is_not(None),
+            and_(Walker.hop < slowest.c.hop + Lane.lag, or_(Walker.hop == 0, slowest.c.hop > 0)),
         )
-        .subquery()
-    )
+        rows = (
+            select(Walker.id, Walker.hop.label("step"))
+            .join_from(slowest, Walker, true())
+            .where(Walker.job_id == Lane.job_id, Walker.member == member, look.takes(Walker), may)
+        )
+        return look.each(Lane, rows, Walker.hop, Walker.id)
+
+    return lambda look: _in_turn(*_by_lane(look, member, Work.WALKER, in_lane))
 
 
-def evaluations(member: str) -> Subquery:
+def evaluations(member: str) -> Eligible:
     """Candidate x member evaluations whose references are there."""
-    standing = _standing(MemberEnergy)
-    return (
-        select(MemberEnergy.id, *_fair(MemberEnergy, standing), MemberEnergy.id.label("number"))
-        .join(Job, Job.id == MemberEnergy.job_id)
-        .outerjoin(standing, standing.c.user_id == Job.user_id)
-        .where(
-            MemberEnergy.member == member,
-            MemberEnergy.state == State.QUEUED,
-            Job.state.in_(OPEN),
-            _references_done(MemberEnergy.job_id, member),
+
+    def in_lane(look: Look) -> Any:
+        rows = select(MemberEnergy.id, literal(0).label("step")).where(
+            MemberEnergy.job_id == Lane.job_id, MemberEnergy.member == member, look.takes(MemberEnergy)
         )
-        .subquery()
-    )
+        return look.each(Lane, rows, MemberEnergy.id)
+
+    return lambda look: _in_turn(*_by_lane(look, member, Work.EVALUATION, in_lane))
 
 
 def anything_open(session: Session, member: str) -> bool:
     """Whether a worker that hosts this member would get anything to do."""
     return any(
-        session.scalar(select(eligible.c[0]).limit(1)) is not None
-        for eligible in (references(member), evaluations(member), walkers(member))
+        session.scalar(select(found(Look(most=1)).c.id).limit(1)) is not None
+        for found in (references(member), evaluations(member), walkers(member))
     )
 
 
-def _references_done(job_id: Any, member: str) -> ColumnElement[bool]:
-    return ~exists().where(
-        JobReference.job_id == job_id,
-        Reference.id == JobReference.reference_id,
-        Reference.member == member,
-        Reference.state != State.SUCCEEDED,
+def _by_lane(look: Look, member: str, work: Work, in_lane: Callable[[Look], Any]) -> tuple[CTE, Any]:
+    """Standings of the users who have such a lane, and laterally the rows of each, lane by lane in the order of their jobs."""
+    here = and_(Lane.member == member, Lane.work == literal_column(f"'{work.value}'"), Lane.open)
+    standing = _standing(member, (Reference, Walker, MemberEnergy), _users(Lane.user_id, here), look.besides)
+    row = in_lane(look)
+    mean = Lane.device_s / cast(func.nullif(Lane.pieces, 0), Double)
+    rows = look.each(
+        standing,
+        select(row.c.id, Lane.rank, Lane.age, Lane.job_id, row.c.step, mean.label("mean_s"))
+        .join_from(Lane, Job, Job.id == Lane.job_id)
+        .join(row, true())
+        .where(here, Lane.user_id == standing.c.user_id, Job.state.in_(_listed(OPEN))),
+        Lane.rank,
+        Lane.age,
+        Lane.job_id,
+        row.c.step,
+        row.c.id,
     )
+    return standing, rows
 
 
-def _standing(table: Any) -> Subquery:
-    """By user: how many rows of this table run for them now, and the token of the last one they were served, as far as that is among
-    the latest claims. Once for the whole query, not once for each row."""
-    running, job = aliased(table), aliased(Job)
-    busy = (
-        select(job.user_id, func.count().label("busy"), literal(0).label("served"))
-        .join(running, running.job_id == job.id)
-        .where(running.state == State.RUNNING)
-        .group_by(job.user_id)
-    )
-    claimed = select(table.job_id, table.token).where(table.token.is_not(None))
-    latest = claimed.order_by(table.token.desc()).limit(_LATEST).subquery()
-    served = (
-        select(job.user_id, literal(0), func.max(latest.c.token))
-        .join(latest, latest.c.job_id == job.id)
-        .group_by(job.user_id)
-    )
-    return _summed(busy, served)
-
-
-def _standing_of_references() -> Subquery:
-    """The same for references; one that several users wait for counts for each of them."""
-    running, job, also = aliased(Reference), aliased(Job), aliased(JobReference)
-    busy = (
-        select(job.user_id, func.count(running.id.distinct()).label("busy"), literal(0).label("served"))
-        .join(also, also.job_id == job.id)
-        .join(running, running.id == also.reference_id)
-        .where(running.state == State.RUNNING)
-        .group_by(job.user_id)
-    )
-    claimed = select(Reference.id, Reference.token).where(Reference.token.is_not(None))
-    latest = claimed.order_by(Reference.token.desc()).limit(_LATEST).subquery()
-    served = (
-        select(job.user_id, literal(0), func.max(latest.c.token))
-        .join(also, also.job_id == job.id)
-        .join(latest, latest.c.id == also.reference_id)
-        .group_by(job.user_id)
-    )
-    return _summed(busy, served)
-
-
-def _summed(busy: Select[Any, Any, Any], served: Select[Any, Any, Any]) -> Subquery:
-    both = union_all(busy, served).subquery()
+def _in_turn(standing: CTE, rows: Any) -> Subquery:
+    """The rows of all users in the order of their turns: each counts for its user with what it is expected to take."""
+    expected = func.greatest(func.coalesce(rows.c.mean_s, standing.c.mean_s, UNKNOWN_S), LEAST_S)
+    order = (rows.c.rank, rows.c.age, rows.c.job_id, rows.c.step, rows.c.id)
+    before = func.sum(expected).over(partition_by=standing.c.user_id, order_by=order, rows=(None, -1))
     return (
-        select(both.c.user_id, func.sum(both.c.busy).label("busy"), func.max(both.c.served).label("served"))
-        .group_by(both.c.user_id)
+        select(
+            rows.c.id,
+            standing.c.user_id.label("claimed_for"),
+            expected.label("expected_s"),
+            standing.c.floor_s,
+            (standing.c.counted_s + func.coalesce(before, 0.0)).label("counted_s"),
+            rows.c.age,
+            rows.c.id.label("number"),
+        )
+        .join_from(standing, rows, true())
         .subquery()
     )
 
 
-def _fair(table: Any, standing: Subquery) -> tuple[ColumnElement[Any], ...]:
-    """Round robin over users, then priority, then age: a user's nth queued row comes after everybody else's (n-1)th, and
-    rows that run already count; of those whose turn it is equally, the one who was served longest ago comes first."""
-    order = (Job.priority.desc(), Job.created_at, table.id)
-    turn = func.coalesce(standing.c.busy, 0) + func.row_number().over(partition_by=Job.user_id, order_by=order)
-    return (
-        turn.label("turn"),
-        func.coalesce(standing.c.served, 0).label("served"),
-        (-Job.priority).label("rank"),
-        Job.created_at.label("age"),
+def _standing(pool: str, tables: Collection[type[WorkRow]], users: FromClause, besides: Collection[int]) -> CTE:
+    """By user: what they count as having used of this pool, what runs for them included, s, and the mean of a piece of theirs."""
+    counted = func.sum(Turn.device_s + Turn.forgone_s)
+    mean = func.sum(Turn.device_s) / cast(func.nullif(func.sum(Turn.pieces), 0), Double)
+    used = (
+        select(counted.label("s"), mean.label("mean_s"))
+        .where(Turn.user_id == users.c.user_id, Turn.member == pool)
+        .lateral()
     )
+    runs = union_all(
+        *[
+            select(table.claimed_for, table.expected_s).where(
+                table.state == _RUNNING,
+                *([] if table is StageRow else [table.member == pool]),  # type: ignore[attr-defined]
+            )
+            for table in tables
+        ]
+    ).subquery()
+    running = select(runs.c.claimed_for, func.sum(runs.c.expected_s).label("s")).group_by(runs.c.claimed_for).subquery()
+    s = func.coalesce(used.c.s, 0.0)
+    floor = func.max(s).over() - OWED_S
+    query = (
+        select(
+            users.c.user_id,
+            (func.greatest(s, floor) + func.coalesce(running.c.s, 0.0)).label("counted_s"),
+            case((s < floor, floor)).label("floor_s"),
+            used.c.mean_s,
+        )
+        .join_from(users, used, true())
+        .outerjoin(running, running.c.claimed_for == users.c.user_id)
+    )
+    if besides:
+        query = query.where(users.c.user_id.not_in(besides))
+    return query.cte("standing").prefix_with("MATERIALIZED")
+
+
+def _users(column: Any, which: ColumnElement[bool]) -> Subquery:
+    """The users of many rows, one jump through an index each."""
+    found = select(func.min(column).label("user_id")).where(which).cte("users", recursive=True)
+    following = select(func.min(column)).where(which, column > found.c.user_id).scalar_subquery()
+    found = found.union_all(select(following).where(found.c.user_id.is_not(None)))
+    return select(found.c.user_id).where(found.c.user_id.is_not(None)).subquery()
+
+
+def _listed(values: Collection[State | Stage]) -> list[ColumnElement[str]]:
+    return [literal_column(f"'{value.value}'") for value in sorted(values)]

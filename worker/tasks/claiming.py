@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Subquery
 from sqlalchemy.orm import Session
 
 from shared.database import revision
@@ -29,22 +28,23 @@ class Claiming:
     sessions: Sessions
     cache: MemberCache
 
-    def claim(self, member: str, room: int, trial: claims.Trial) -> list[WorkItem]:
-        """Up to `room` items. References come before evaluations, evaluations before hops: what unblocks others goes first.
-        Raises OtherVersion where the tables are those of another version, and OperationalError."""
+    def claim(self, member: str, room: int, trial: claims.Trial, besides: Collection[int] = ()) -> list[WorkItem]:
+        """Up to `room` items, none of the users `besides`. References come before evaluations, evaluations before hops: what unblocks
+        others goes first. Raises OtherVersion where the tables are those of another version, and OperationalError."""
         items: list[WorkItem] = []
         with self.sessions.begin() as session:
             revision.check(session)
-            for table, eligible in _SOURCES:
+            for table, found in _SOURCES:
                 rows = claims.claim(
                     session,
                     table,
-                    eligible(member),
+                    found(member),
                     owner=worker_name(),
                     lease_s=self.settings.lease_s,
                     limit=room - len(items),
                     trial=trial,
                     max_attempts=self.settings.max_attempts,
+                    besides=sorted(besides),
                 )
                 items += [self._item(session, member, row) for row in rows]
                 if len(items) >= room:
@@ -60,8 +60,8 @@ class Claiming:
                 member
                 for member in members
                 if any(
-                    member in there[table] and claims.last_attempt_waits(session, table, eligible(member), limit)
-                    for table, eligible in _SOURCES
+                    member in there[table] and claims.last_attempt_waits(session, found(member), limit)
+                    for table, found in _SOURCES
                 )
             ]
 
@@ -79,7 +79,7 @@ class Claiming:
         raise TypeError(f"no item for {row}")
 
 
-_SOURCES: tuple[tuple[type[claims.MemberWork], Callable[[str], Subquery]], ...] = (
+_SOURCES: tuple[tuple[type[claims.MemberWork], Callable[[str], eligible.Eligible]], ...] = (
     (Reference, eligible.references),
     (MemberEnergy, eligible.evaluations),
     (Walker, eligible.walkers),

@@ -1,6 +1,7 @@
 """The task of a potentials worker: claim, evaluate in batches, commit, claim again.
 
-One engine for each member with work, stepped in turn, so that scoring by one member does not wait for another's whole search.
+One engine for each member with work. Users take turns on the device by the time they had of it, whichever members they use it for;
+between engines that are equal they alternate, so that scoring by one member does not wait for another's whole search.
 """
 
 from __future__ import annotations
@@ -8,15 +9,20 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session
 
-from services.forces.engine import Engine, Outcome
+from services.forces.engine import Cost, Engine, Outcome
+from services.forces.shares import Shares
 from shared.broker import Notifier
 from shared.database.session import Sessions
-from shared.database.workflow import progression
+from shared.database.tables import Reference
+from shared.database.workflow import progression, turns
+from shared.database.workflow.turns import Spent
 from shared.errors import Broken, DeviceFault, Failure, LostLease, MachineryFailure, OtherVersion, ScienceFailure
 from shared.settings import Settings
 from worker.lifecycle import shutdown
@@ -33,6 +39,8 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 """Least time between two looks for work by an engine that has some but not its fill."""
+_TOGETHER = 100
+"""Jobs that are moved on in one transaction."""
 
 
 class MemberTask:
@@ -54,6 +62,8 @@ class MemberTask:
         self._cache = cache
         self._claiming = Claiming(settings, sessions, cache)
         self._engines: dict[str, Engine] = {}
+        self._shares = Shares()
+        self._stepped: dict[str, int] = {}
         self._items: dict[claims.Lease, WorkItem] = {}
         self._looked = dict.fromkeys(cache.hosted, 0.0)
         self._alone = False
@@ -84,14 +94,23 @@ class MemberTask:
                     log.warning("no work claimed: %s", error)
             if not self._items:
                 break
-            for member, engine in list(self._engines.items()):
-                self._drop_lost()
-                self._stepping = member
-                for outcome in engine.step():
-                    self._commit(member, outcome)
+            self._drop_lost()
+            self._step()
         self._release_all()
         for member, engine in self._engines.items():
             self._cache.used(member, engine.force_calls, engine.batch_atoms)
+
+    def _step(self) -> None:
+        """Let the engine go on in which the user waits who had least time; of equals, the one that waited longest."""
+        busy = [member for member, engine in self._engines.items() if len(engine)]
+        if not busy:
+            return
+        member = min(busy, key=lambda one: (self._engines[one].turn_s(), self._stepped.get(one, 0)))
+        self._stepping = member
+        self._stepped[member] = max(self._stepped.values(), default=0) + 1
+        for outcome in self._engines[member].step():
+            self._commit(member, outcome)
+        self._stepping = ""  # a device that fails later, as while a member is loaded, doesn't fail by this work
 
     def _take(self, members: list[str]) -> None:
         """New work. A row on its last attempt is taken by a worker that holds nothing, and nothing is taken beside it. Nor does a
@@ -103,30 +122,39 @@ class MemberTask:
             self._alone = any(self._top_up(member, 1, claims.Trial.ALONE) for member in last)
             if self._alone:
                 return
-        due = [member for member in members if self._room(member) > 0 and self._is_due(member)]
+        due = [member for member in members if self._is_due(member)]
         self._looked |= dict.fromkeys(due, time.monotonic())
         if not due or (self._items and self._claiming.last_attempts(members)):
             return
         for member in due:
-            self._top_up(member, self._room(member), claims.Trial.SHARED)
+            room, besides = self._room(member)
+            if room > 0:
+                self._top_up(member, room, claims.Trial.SHARED, besides)
 
-    def _room(self, member: str) -> int:
-        walking = len(self._engines[member]) if member in self._engines else 0
-        return self._settings.walkers_per_worker - walking
+    def _room(self, member: str) -> tuple[int, set[int]]:
+        """How many more items a member's engine takes, and whose not. A full one takes some all the same, of users who have less than
+        their part of it: they need not wait until somebody's long hops have ended."""
+        most = self._settings.walkers_per_worker
+        held = self._engines[member].owners() if member in self._engines else Counter()
+        if held.total() < most:
+            return most - held.total(), set()
+        part = max(1, most // (len(held) + 1))
+        besides = {user for user, n in held.items() if n >= part and isinstance(user, int)}
+        return min(part, 2 * most - held.total()), besides
 
     def _is_due(self, member: str) -> bool:
         return not self._items or time.monotonic() - self._looked[member] >= LOOK_S
 
-    def _top_up(self, member: str, room: int, trial: claims.Trial) -> bool:
+    def _top_up(self, member: str, room: int, trial: claims.Trial, besides: Collection[int] = ()) -> bool:
         """Whether anything was claimed."""
         engine = self._engine(member)
         if engine is None:
             return False
-        claimed = self._claiming.claim(member, room, trial)
+        claimed = self._claiming.claim(member, room, trial, besides)
         for item in claimed:
             self._items[item.lease] = item
             self._keeper.hold(item.lease)
-            engine.add(item.lease, item.walk())
+            engine.add(item.lease, item.walk(), item.lease.claimed_for)
         return bool(claimed)
 
     def _engine(self, member: str) -> Engine | None:
@@ -148,7 +176,13 @@ class MemberTask:
         except MachineryFailure as failure:
             log.warning("member %s can't be used: %s", member, failure)
             return None
-        self._engines[member] = Engine(potential, batch_atoms=self._cache.batch_atoms(member))
+        self._engines[member] = Engine(
+            potential,
+            batch_atoms=self._cache.batch_atoms(member),
+            most_batch_atoms=self._cache.entry(member).limits.batch_atoms,
+            shares=self._shares,
+            clock=time.perf_counter,
+        )
         return self._engines[member]
 
     def _exit_process(self, fault: DeviceFault) -> None:
@@ -179,13 +213,22 @@ class MemberTask:
             log.info("lease on %s %d lost: cancelled, or held by another worker", lease.table.__tablename__, lease.id)
             self._forget(lease)
 
-    def _forget(self, lease: claims.Lease) -> WorkItem | None:
+    def _forget(self, lease: claims.Lease) -> None:
+        """Hold an item no longer. What it took counts as its user's, where nothing of it was committed."""
         self._keeper.drop(lease)
-        for engine in self._engines.values():
-            engine.drop(lease)
-        item = self._items.pop(lease, None)
+        unfinished = {member: engine.drop(lease) for member, engine in self._engines.items()}
+        self._items.pop(lease, None)
         self._alone = self._alone and bool(self._items)
-        return item
+        for member, cost in unfinished.items():
+            if cost.force_calls:
+                self._charge_unfinished(lease, member, cost)
+
+    def _charge_unfinished(self, lease: claims.Lease, member: str, cost: Cost) -> None:
+        try:
+            with self._sessions.begin() as session:
+                _charge(session, lease, member, cost)
+        except SQLAlchemyError as error:
+            log.warning("%.1f s of user %d not counted: %s", cost.device_s, lease.claimed_for, error)
 
     def _commit(self, member: str, outcome: Outcome) -> None:
         """Store how an item ended; a database that is away for a moment is tried again while the lease lasts."""
@@ -200,24 +243,28 @@ class MemberTask:
         }
 
         def write() -> None:
-            self._store(lease, item, outcome)
+            self._store(member, item, outcome)
             log.info("stored" if outcome.error is None else "failed: %s", *_reason(outcome), extra=fields)
-            self._move_on(item.job_ids)
+            self._move_on(lease, item.job_ids)
 
         try:
             commit_while_held(lease, self._keeper.lost, write, fields=fields)
         except LostLease as lost:
             log.warning("%s", lost, extra=fields)
         self._forget(lease)
-        if member in self._engines and not len(self._engines[member]):
-            self._looked[member] = 0.0
+        if member in self._engines and not self._engines[member].owners()[lease.claimed_for]:
+            self._looked[member] = 0.0  # whoever has nothing else here need not wait for the next look
 
-    def _store(self, lease: claims.Lease, item: WorkItem, outcome: Outcome) -> None:
-        failure = outcome.error
+    def _store(self, member: str, item: WorkItem, outcome: Outcome) -> None:
+        lease, failure = item.lease, outcome.error
         if failure is None:
             try:
                 with self._sessions.begin() as session:
                     item.store(session, outcome.result)
+                    if lease.table is not Reference:
+                        work = claims.work_of(lease.table)
+                        turns.learn_cost(session, item.job_ids[0], member, work, outcome.cost.device_s)
+                    _charge(session, lease, member, outcome.cost)
                 return
             except ScienceFailure as refused:
                 failure = refused
@@ -227,12 +274,18 @@ class MemberTask:
                 raise
         with self._sessions.begin() as session:
             claims.fail(session, lease, failure, worker_name())
+            _charge(session, lease, member, outcome.cost)
 
-    def _move_on(self, job_ids: tuple[UUID, ...]) -> None:
-        for job_id in job_ids:
+    def _move_on(self, lease: claims.Lease, job_ids: tuple[UUID, ...]) -> None:
+        """What the commit has brought about; of a reference, for all jobs that rest on it by now."""
+        if lease.table is Reference:
+            with self._sessions() as session:
+                job_ids = progression.resting_on(session, lease.id)
+        for first in range(0, len(job_ids), _TOGETHER):
+            some = job_ids[first : first + _TOGETHER]
             with self._sessions.begin() as session:
-                choose = progression.move_on(session, job_id)
-                members = [] if choose else backlog.members_of_job(session, job_id)
+                choose = progression.move_all_on(session, some)
+                members = backlog.members_of_jobs(session, some)
             if choose:
                 self._notifier.notify_cpu()
             for other in members:
@@ -245,6 +298,10 @@ class MemberTask:
             with self._sessions.begin() as session:
                 claims.release(session, lease)
             self._forget(lease)
+
+
+def _charge(session: Session, lease: claims.Lease, member: str, cost: Cost) -> None:
+    turns.charge(session, lease.claimed_for, member, Spent(cost.device_s, cost.force_calls), by=worker_name())
 
 
 def _named(job_ids: Iterable[UUID]) -> str:

@@ -18,8 +18,10 @@ from shared.database.tables.results import (
     Score,
     Selection,
 )
+from shared.database.tables.usage import STRIPES, Lane, Turn, Usage
 
 __all__ = [
+    "STRIPES",
     "ApiKey",
     "Attempt",
     "AuditEntry",
@@ -29,6 +31,7 @@ __all__ = [
     "Group",
     "Job",
     "JobReference",
+    "Lane",
     "MemberDevice",
     "MemberEnergy",
     "Membership",
@@ -41,6 +44,8 @@ __all__ = [
     "Selection",
     "StageRow",
     "StructureRow",
+    "Turn",
+    "Usage",
     "User",
     "Walker",
     "WorkRow",

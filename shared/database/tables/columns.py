@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import numpy as np
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, Dialect, Double, Identity, Text, func
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Dialect, Double, Identity, Index, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -52,6 +52,10 @@ class Claimable:
     token: Mapped[int | None] = mapped_column(BigInteger)
     """Of the claim, and of the last one where the row rests."""
     lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    claimed_for: Mapped[int | None] = mapped_column(BigInteger)
+    """The user whose turn it was when it was last claimed: whose time its device time is."""
+    expected_s: Mapped[float | None] = mapped_column(Double)
+    """Device time that it was expected to take then, s; counts as used while the row runs."""
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
     """Claims since its last result, the present one included."""
     failure_kind: Mapped[str | None] = mapped_column(Text)
@@ -69,4 +73,12 @@ def claimable_checks() -> tuple[CheckConstraint, ...]:
             name="running_has_lease",
         ),
         CheckConstraint("(state = 'failed') = (failure_kind IS NOT NULL)", name="failed_has_kind"),
+    )
+
+
+def claim_indexes(table: str) -> tuple[Index, ...]:
+    """By member: the rows that run, and the few queued ones whose attempts didn't all end well."""
+    return (
+        Index(f"ix_{table}_running", "member", postgresql_where=text("state = 'running'")),
+        Index(f"ix_{table}_again", "member", "attempts", postgresql_where=text("state = 'queued' AND attempts > 0")),
     )

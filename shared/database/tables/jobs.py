@@ -21,7 +21,7 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shared.database.tables.base import Base, WorkRow, of_job
-from shared.database.tables.columns import Key, Now, Vectors, claimable_checks, one_of
+from shared.database.tables.columns import Key, Now, Vectors, claim_indexes, claimable_checks, one_of
 from shared.parameters import CALIBRATED, JobParameters
 from shared.references import ReferenceKind
 from shared.states import Stage, State, Work
@@ -64,14 +64,16 @@ class Job(Base):
     group_id: Mapped[int | None] = mapped_column(ForeignKey("groups.id", ondelete="SET NULL"))
     """Whose members may read it."""
     estimated_force_calls: Mapped[int | None] = mapped_column(BigInteger)
-    """Of the search, when it was submitted (api.systems.estimate)."""
+    """Of the search, when it was submitted (api.jobs.estimate)."""
     stored_bytes: Mapped[int | None] = mapped_column(BigInteger)
-    """Of its rows, as last measured; null until then."""
+    """Of its rows and their indexes; likely to be, until it is measured."""
+    measured_at: Mapped[datetime | None]
+    """Null for what was not measured since it last changed; the dispatcher sees to it once the job has ended."""
     created_at: Mapped[Now]
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     candidates_dropped_at: Mapped[datetime | None]
-    """When all but the minima and what rests on them was removed, if it was."""
+    """Since when all but the minima and what they rest on is being removed, or gone."""
     deleted_at: Mapped[datetime | None]
     """Its rows are being removed: nobody sees it any more."""
     failure_kind: Mapped[str | None]
@@ -102,9 +104,21 @@ class Job(Base):
             postgresql_include=["state", "estimated_force_calls", "stored_bytes"],
             postgresql_where=text("deleted_at IS NULL"),
         ),
-        Index("ix_jobs_ended", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
+        Index("ix_jobs_ended", "ended_at", postgresql_where=text("ended_at IS NOT NULL AND deleted_at IS NULL")),
+        Index(
+            "ix_jobs_whole", "ended_at", postgresql_where=text("ended_at IS NOT NULL AND candidates_dropped_at IS NULL")
+        ),
+        Index("ix_jobs_unmeasured", "ended_at", postgresql_where=text("ended_at IS NOT NULL AND measured_at IS NULL")),
         Index("ix_jobs_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
         Index("ix_jobs_open", "state", "stage", postgresql_where=text("state IN ('queued', 'running')")),
+        Index(
+            "ix_jobs_staged",
+            "user_id",
+            text("(- priority)"),
+            "created_at",
+            "id",
+            postgresql_where=text("state IN ('queued', 'running') AND stage IN ('placing', 'selecting')"),
+        ),
     )
 
     def read_parameters(self) -> JobParameters:
@@ -130,16 +144,6 @@ class Job(Base):
     def _spread(cls) -> ColumnElement[str]:
         spread: ColumnElement[str] = _stored(cls.parameters, "ensemble", "spread").as_string()
         return spread
-
-    @hybrid_property
-    def functional(self) -> str:
-        return self.read_parameters().ensemble.functional
-
-    @functional.inplace.expression
-    @classmethod
-    def _functional(cls) -> ColumnElement[str]:
-        functional: ColumnElement[str] = _stored(cls.parameters, "ensemble", "functional").as_string()
-        return functional
 
     @hybrid_property
     def own_limit(self) -> float | None:
@@ -176,7 +180,6 @@ class StageRow(WorkRow):
         *claimable_checks(),
         one_of("work", [Work.PLACEMENT.value, Work.SELECTION.value], "work"),
         UniqueConstraint("job_id", "work"),
-        Index(None, "token"),
         Index("ix_stages_open", "state", postgresql_where=text("state IN ('queued', 'running')")),
     )
 
@@ -271,7 +274,7 @@ class Reference(WorkRow):
         one_of("kind", [kind.value for kind in ReferenceKind], "kind"),
         UniqueConstraint("member", "digest"),
         CheckConstraint("state <> 'succeeded' OR energy IS NOT NULL", name="succeeded_has_energy"),
-        Index(None, "token"),
+        *claim_indexes("references"),
         Index("ix_references_open", "member", postgresql_where=text("state IN ('queued', 'running')")),
     )
 
@@ -312,7 +315,22 @@ class Walker(WorkRow):
     __table_args__ = (
         *claimable_checks(),
         UniqueConstraint("placement_id", "member", "refines", postgresql_nulls_not_distinct=True),
-        Index(None, "token"),
-        Index("ix_walkers_open", "member", "state", postgresql_where=text("state IN ('queued', 'running')")),
+        *claim_indexes("walkers"),
+        Index(
+            "ix_walkers_open",
+            "job_id",
+            "member",
+            "state",
+            "hop",
+            "id",
+            postgresql_where=text("state IN ('queued', 'running')"),
+        ),
+        Index(
+            "ix_walkers_slowest",
+            "job_id",
+            "member",
+            "hop",
+            postgresql_where=text("state IN ('queued', 'running') AND refines IS NULL"),
+        ),
         Index("ix_walkers_job", "job_id", "member", "hop"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,11 +17,12 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.hybrid import hybrid_method
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shared.database.tables.base import Base, WorkRow, of_job
-from shared.database.tables.columns import Key, Now, Vectors, claimable_checks, one_of
+from shared.database.tables.columns import Key, Now, Vectors, claim_indexes, claimable_checks, one_of
 from shared.database.tables.jobs import StructureRow
 from shared.parameters import Choosing, Spread
 from shared.soundness import is_sound
@@ -112,11 +114,13 @@ class MemberEnergy(WorkRow):
             "state <> 'succeeded' OR (energy IS NOT NULL AND adsorption_energy IS NOT NULL)",
             name="succeeded_has_energy",
         ),
-        Index(None, "token"),
+        *claim_indexes("member_energies"),
         Index(
             "ix_member_energies_open",
+            "job_id",
             "member",
             "state",
+            "id",
             postgresql_where=text("state IN ('queued', 'running')"),
         ),
         Index("ix_member_energies_job", "job_id"),
@@ -131,11 +135,11 @@ class Selection(Base):
     id: Mapped[Key]
     job_id: Mapped[UUID] = of_job()
     number: Mapped[int]
-    """Within the job, from 0."""
+    """Within the job, from 0; that of one that was deleted isn't given again."""
     rules: Mapped[dict[str, Any]]
     """shared.parameters.Choosing; `read_rules` reads them."""
-    limit: Mapped[float]
-    """Of the spread, eV: as asked for, or as the calibration said."""
+    limit: Mapped[float | None]
+    """Of the spread, eV: as asked for, or as the calibration said; null where a calibrated one was asked for and couldn't be had."""
     calibration_id: Mapped[int | None] = mapped_column(ForeignKey("calibrations.id"))
     """Where the limit comes from, if from one."""
     reference: Mapped[str]
@@ -148,7 +152,10 @@ class Selection(Base):
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     created_at: Mapped[Now]
 
-    __table_args__ = (UniqueConstraint("job_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("job_id", "number"),
+        Index("ix_selections_asked", "user_id", postgresql_where=text("number > 0")),
+    )
 
     def read_rules(self) -> Choosing:
         """How was chosen; the document is read anew by every call."""
@@ -230,11 +237,18 @@ class ReferenceEnergy(Base):
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     created_at: Mapped[Now]
 
-    __table_args__ = (Index("ix_reference_energies_candidate", "candidate_id", "functional"),)
+    __table_args__ = (
+        Index("ix_reference_energies_candidate", "candidate_id", "functional"),
+        Index("ix_reference_energies_user", "user_id"),
+    )
 
 
 class Calibration(Base):
-    """The limit of the spread that reaches a target, learned from reference energies, for one set of members."""
+    """The limit of the spread that reaches a target, learned from reference energies, for one set of members.
+
+    Its author's proposal until an administrator publishes it; in force until it is withdrawn, or another one of the same members,
+    functional and spread is published. Never changed otherwise: selections and jobs point at it.
+    """
 
     __tablename__ = "calibrations"
 
@@ -249,10 +263,34 @@ class Calibration(Base):
     """eV; null where no limit reaches the target with the confidence asked for."""
     report: Mapped[dict[str, Any]]
     """services.evaluation.calibration.Calibration."""
+    label_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), default=list, server_default="{}")
+    """The reference energies it was learned from, whether they are still there or not."""
+    sources: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default="{}")
+    """How many of them by code, and by user."""
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    """Its author."""
     created_at: Mapped[Now]
+    published_at: Mapped[datetime | None]
+    """Null for a proposal."""
+    publisher_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    withdrawn_at: Mapped[datetime | None]
+    """Null while it is in force, or a proposal."""
+    withdrawer_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    successor_id: Mapped[int | None] = mapped_column(ForeignKey("calibrations.id"))
+    """The one that took its place, where it was withdrawn by that."""
 
     __table_args__ = (
         one_of("spread", [spread.value for spread in Spread], "spread"),
+        CheckConstraint('published_at IS NULL OR "limit" IS NOT NULL', name="published_has_limit"),
+        CheckConstraint("withdrawn_at IS NULL OR published_at IS NOT NULL", name="withdrawn_was_published"),
         Index("ix_calibrations_members", "members", "functional", "spread"),
+        Index("ix_calibrations_author", "user_id"),
+        Index(
+            "uq_calibrations_in_force",
+            "members",
+            "functional",
+            "spread",
+            unique=True,
+            postgresql_where=text("published_at IS NOT NULL AND withdrawn_at IS NULL"),
+        ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -28,23 +28,23 @@ REFERENCE_FAILED = "reference_failed"
 def due(session: Session) -> list[UUID]:
     """Open jobs that `move_on` would move on: a stage was given up, a reference failed, nothing is left to search and score, or their
     lanes are behind."""
+    stuck = session.scalars(_stuck().order_by(Job.created_at))
+    return list(dict.fromkeys([*stuck, *lanes.behind(session)]))
+
+
+def _stuck() -> Select[UUID]:
     stage_failed = exists().where(StageRow.job_id == Job.id, StageRow.state == State.FAILED)
     work = [exists().where(table.job_id == Job.id, table.state.in_(OPEN)) for table in (Walker, MemberEnergy)]
     reference_failed = exists().where(
         JobReference.job_id == Job.id, Reference.id == JobReference.reference_id, Reference.state == State.FAILED
     )
-    stuck = session.scalars(
-        select(Job.id)
-        .where(
-            Job.state.in_(OPEN),
-            or_(
-                and_(Job.stage.in_((Stage.PLACING, Stage.SELECTING)), stage_failed),
-                and_(Job.stage == Stage.SEARCHING, or_(reference_failed, ~or_(*work))),
-            ),
-        )
-        .order_by(Job.created_at)
+    return select(Job.id).where(
+        Job.state.in_(OPEN),
+        or_(
+            and_(Job.stage.in_((Stage.PLACING, Stage.SELECTING)), stage_failed),
+            and_(Job.stage == Stage.SEARCHING, or_(reference_failed, ~or_(*work))),
+        ),
     )
-    return list(dict.fromkeys([*stuck, *lanes.behind(session)]))
 
 
 def move_on(session: Session, job_id: UUID) -> bool:
@@ -74,10 +74,19 @@ def move_on(session: Session, job_id: UUID) -> bool:
     return True
 
 
-def references_there(session: Session, job_ids: Sequence[UUID]) -> None:
-    """References that these jobs rest on were computed: what waited for them may be claimed."""
+def resting_on(session: Session, reference_id: int) -> tuple[UUID, ...]:
+    """Jobs that rest on a reference."""
+    return tuple(session.scalars(select(JobReference.job_id).where(JobReference.reference_id == reference_id)))
+
+
+def move_all_on(session: Session, job_ids: Sequence[UUID]) -> bool:
+    """The same for several jobs, in one order for everybody; of most it is only asked which lanes are open."""
     locked = select(Job.id).where(Job.id.in_(job_ids)).order_by(Job.id).with_for_update(key_share=True)
-    lanes.refresh(session, session.scalars(locked).all())
+    some = session.scalars(locked).all()
+    stuck = session.scalars(_stuck().where(Job.id.in_(some))).all() if len(some) > 1 else some
+    choose = any([move_on(session, job_id) for job_id in stuck])
+    lanes.refresh(session, sorted(set(some) - set(stuck)))
+    return choose
 
 
 def _follow_stage(session: Session, job: Job) -> bool:

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from shared.database.repositories.structures import keep
 from shared.database.tables import Candidate, Job, JobReference, MemberEnergy, Placement, Reference, User, Walker
+from shared.database.workflow import lanes
 from shared.parameters import JobParameters
 from shared.states import Stage, State
 from shared.structures import Structure
@@ -52,6 +53,7 @@ def add_job(session: Session, *, user: str = "first", walkers: int = 1, priority
         session.flush()
         session.add(Walker(job_id=job.id, placement_id=placement.id, member="emt"))
     session.flush()
+    lanes.refresh(session, [job.id])
     return job
 
 
@@ -75,6 +77,7 @@ def add_reference(session: Session, job: Job, *, state: State = State.QUEUED, me
     session.flush()
     session.add(JobReference(job_id=job.id, reference_id=reference.id))
     session.flush()
+    lanes.refresh(session, [job.id])
     return reference
 
 

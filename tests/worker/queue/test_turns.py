@@ -3,9 +3,11 @@
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from shared.database.tables import JobReference, Reference, Walker
+from shared.database.tables import STRIPES, Job, JobReference, Reference, Turn, Usage, Walker
+from shared.database.workflow import lanes, progression, turns
+from shared.database.workflow.turns import Spent
 from shared.errors import Diverged
-from shared.states import State
+from shared.states import State, Work
 from tests.shared.database.jobs import add_job, add_reference
 from tests.worker.queue.test_claims import take
 from worker.queue import claims, eligible
@@ -43,6 +45,7 @@ def test_work_waits_for_its_references(session):
     assert not take(session)
     reference.state, reference.energy = State.SUCCEEDED, -1.0
     session.flush()
+    progression.move_all_on(session, [job.id])
     assert take(session)
 
 
@@ -99,7 +102,7 @@ def test_a_rows_last_attempt_is_claimed_apart_from_the_others(session):
 
 def test_a_row_that_waits_for_its_last_attempt_is_told_until_it_is_taken_and_only_where_it_may_be(session):
     def waits() -> bool:
-        return claims.last_attempt_waits(session, Walker, eligible.walkers("emt"), max_attempts=3)
+        return claims.last_attempt_waits(session, eligible.walkers("emt"), max_attempts=3)
 
     def members() -> set[str]:
         return claims.on_last_attempt(session, Walker, max_attempts=3)
@@ -140,6 +143,7 @@ def test_references_go_round_the_users_and_one_that_is_shared_has_the_earliest_t
     own = add_reference(session, late)
     session.add(JobReference(job_id=late.id, reference_id=wanted[4].id))
     session.flush()
+    lanes.refresh(session, [late.id])
 
     def next_one() -> int:
         rows = eligible.references("emt")
@@ -147,20 +151,103 @@ def test_references_go_round_the_users_and_one_that_is_shared_has_the_earliest_t
 
     order = [next_one() for _ in range(6)]
     assert sorted(order) == sorted(one.id for one in [*wanted, own])
-    assert {wanted[0].id, own.id} & set(order[:2])
-    assert order.index(own.id) < 3
+    assert {wanted[4].id, own.id} & set(order[:2])
+    assert order.index(own.id) < 4
     assert order.index(wanted[4].id) < 4
+
+
+def add_jobs(session: Session, user: str, n: int) -> int:
+    """Jobs of one walker each. Returns the user's number."""
+    return [add_job(session, user=user).user_id for _ in range(n)].pop()
+
+
+def serve(session: Session, seconds: dict[object, float]) -> object:
+    """One worker claims a row, takes its user's time for it, and commits. Returns whose it was."""
+    row = take(session)[0]
+    session.flush()
+    claims.finish(session, claims.lease_of(row), State.SUCCEEDED)
+    turns.charge(session, row.claimed_for, "emt", Spent(seconds[row.claimed_for]), by="worker")
+    session.expire_all()
+    return row.claimed_for
 
 
 def test_one_worker_serves_the_users_in_turn(session):
     """Nothing runs between its claims: only the past says whose turn it is."""
-    for _ in range(4):
-        add_job(session, user="first")
-    late = [add_job(session, user="late").id for _ in range(2)]
-    order = []
-    for _ in range(4):
-        row = take(session)[0]
-        order.append(row.job_id in late)
-        claims.finish(session, claims.lease_of(row), State.SUCCEEDED)
-        session.expire_all()
-    assert order == [False, True, False, True]
+    first = add_jobs(session, "first", 4)
+    late = add_jobs(session, "late", 2)
+    assert [serve(session, {first: 1.0, late: 1.0}) for _ in range(4)] == [first, late, first, late]
+
+
+def test_turns_are_of_time_not_of_pieces(session):
+    large = add_jobs(session, "large", 4)
+    small = add_jobs(session, "small", 20)
+    served = [serve(session, {large: 10.0, small: 1.0}) for _ in range(22)]
+    assert served.count(small) == 20
+    assert served.count(large) == 2
+
+
+def test_one_claim_does_not_hand_every_slot_to_whoever_needs_longest(session):
+    large, small = add_job(session, user="large", walkers=20), add_job(session, user="small", walkers=20)
+    for job, seconds in ((large, 9.0), (small, 1.0)):
+        turns.learn_cost(session, job.id, "emt", Work.WALKER, seconds)
+    taken = [row.claimed_for for row in take(session, limit=8)]
+    assert taken.count(large.user_id) == 1
+    assert taken.count(small.user_id) == 7
+
+
+def test_idle_time_is_not_saved_up(session):
+    stays = add_jobs(session, "stays", 12)
+    for _ in range(5):
+        serve(session, {stays: 100.0})
+    back = add_jobs(session, "back", 4)
+    served = [serve(session, {stays: 100.0, back: 100.0}) for _ in range(4)]
+    assert served.count(back) == 2
+
+
+def test_who_comes_when_nobody_is_there_owes_nobody_and_is_owed_nothing(session):
+    gone = add_job(session, user="gone").user_id
+    serve(session, {gone: 1000.0})
+    end_lanes(session)
+    new = add_jobs(session, "new", 4)
+    add_jobs(session, "gone", 4)
+    served = [serve(session, {gone: 10.0, new: 10.0}) for _ in range(4)]
+    assert served.count(gone) == 2
+
+
+def end_lanes(session: Session) -> None:
+    for job in session.scalars(select(Job)):
+        lanes.refresh(session, [job.id])
+
+
+def test_nobody_is_owed_more_than_the_limit(session):
+    """Both have work all the time, but one could not use their turns."""
+    held = add_job(session, user="held", walkers=30).user_id
+    goes = add_job(session, user="goes", walkers=30).user_id
+    turns.charge(session, goes, "emt", Spent(10 * eligible.OWED_S), by="worker")
+    served = [serve(session, {held: eligible.OWED_S / 2, goes: 1.0}) for _ in range(10)]
+    assert served.count(held) < 5
+    assert goes in served
+
+
+def test_a_members_turns_are_its_own(session):
+    busy = add_job(session, user="busy").user_id
+    add_job(session, user="other")
+    turns.charge(session, busy, "another-member", Spent(1000.0), by="worker")
+    assert take(session)[0].claimed_for == busy
+
+
+def test_time_of_many_workers_adds_up(session):
+    user = add_job(session).user_id
+    for number in range(40):
+        turns.charge(session, user, "emt", Spent(0.25, force_calls=3), by=f"host:{number}")
+    assert session.scalar(select(func.sum(Turn.device_s))) == 10.0
+    assert session.execute(select(func.sum(Usage.device_s), func.sum(Usage.force_calls))).one() == (10.0, 120)
+    assert 1 < session.scalar(select(func.count()).select_from(Turn)) <= STRIPES
+
+
+def test_users_who_are_passed_over_get_nothing(session):
+    first, second = add_job(session, user="first", walkers=3), add_job(session, user="second")
+    rows = claims.claim(
+        session, Walker, eligible.walkers("emt"), owner="worker", lease_s=60, limit=5, besides=(first.user_id,)
+    )
+    assert [row.job_id for row in rows] == [second.id]

@@ -8,12 +8,18 @@ from sqlalchemy import select
 from shared.database.repositories import calibrations
 from shared.database.repositories.calibrations import NewCalibration
 from shared.database.session import sessions
-from shared.database.tables import Job, MemberEnergy, Minimum, Selection, StageRow
+from shared.database.tables import Candidate, Job, MemberEnergy, Minimum, Selection, StageRow
 from shared.parameters import JobParameters, Spread
+from shared.settings import Settings
 from shared.states import Stage, State, Work
 from tests.shared.database.jobs import add_candidates, add_job
+from tests.worker.tasks.comparison_traps import DEADLY, ENDLESS
+from worker.lifecycle import shutdown
+from worker.lifecycle.lease_keeper import LeaseKeeper
 from worker.queue import claims
-from worker.tasks.stages import choose_minima
+from worker.tasks.stage_process import StageProcess
+from worker.tasks.stage_task import StageTask
+from worker.tasks.stages import choose_minima, load_found
 
 MEMBERS = ("a", "b", "c")
 ENERGIES = [{"a": -2.0, "b": -1.0, "c": -1.6}, {"a": -1.2, "b": -1.2, "c": -1.3}]
@@ -32,12 +38,13 @@ def searched(session, energies=ENERGIES, **ensemble: object) -> Job:
 def choose(session, job: Job) -> None:
     """As a CPU worker does when it has claimed the stage."""
     row = StageRow(
-        job_id=job.id, work=Work.SELECTION, state=State.RUNNING, owner="me", token=1,
+        job_id=job.id, work=Work.SELECTION, state=State.RUNNING, owner="me", token=1, claimed_for=job.user_id,
         lease_until=datetime.now(UTC) + timedelta(minutes=5),
     )  # fmt: skip
     session.add(row)
     session.flush()
-    choose_minima(session, claims.lease_of(row), job)
+    found = load_found(session, job)
+    choose_minima(session, claims.lease_of(row), job, found, found.comparing.answer())
     session.flush()
 
 
@@ -129,3 +136,48 @@ def test_a_job_of_which_no_candidate_has_an_energy_fails_with_the_reason(session
     choose(session, job)
     assert (job.state, job.failure_kind) == (State.FAILED, "no_energies")
     assert job.failure_reason == "no candidate could be scored by any member; of the evaluations: ran away"
+
+
+class Silent:
+    """A notifier of nobody."""
+
+    def notify_member(self, member: str) -> None: ...
+
+    def notify_cpu(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("distance", "why"),
+    [(ENDLESS, "takes longer than the 1 s that a stage may take here"), (DEADLY, "ended with status 9"), (0.2, None)],
+    ids=["too long", "kills its process", "as it should"],
+)
+def test_minima_that_can_not_be_compared_are_chosen_from_all_the_same(engine, monkeypatch, distance, why):
+    monkeypatch.setattr(shutdown, "requested", lambda: False)
+    opened = sessions(engine)
+    with opened.begin() as session:
+        job = searched(session, [*ENERGIES, ENERGIES[1]], limit=0.3)
+        parameters = job.read_parameters()
+        similarity = parameters.similarity.model_copy(update={"distance": distance})
+        job.parameters = parameters.model_copy(update={"similarity": similarity}).model_dump(mode="json")
+        first, *_, last = session.scalars(select(Candidate).order_by(Candidate.id))
+        last.positions = session.scalars(select(Candidate).where(Candidate.id == first.id + 1)).one().positions
+        session.add(StageRow(job_id=job.id, work=Work.SELECTION))
+        job_id = job.id
+    configured = Settings(
+        database_url="postgresql://a:b@localhost:1/c", broker_url="redis://:a@localhost:1/0", stage_limit_s=1.0,
+        max_attempts=2,
+    )  # fmt: skip
+    process = StageProcess(configured, module="tests.worker.tasks.comparison_traps")
+    process.start(wait=True)
+    with LeaseKeeper(opened, configured.lease_s) as keeper:
+        StageTask(configured, opened, keeper, Silent(), process).run()
+    process.close()
+    with opened() as session:
+        job = session.get_one(Job, job_id)
+        assert job.state == State.SUCCEEDED
+        assert chosen(session, job) == ([1] if why is None else [1, 2])  # the same one twice, where nobody compared
+        if why is None:
+            assert job.warnings == []
+        else:
+            assert "minima that different walkers found alike stand side by side" in job.warnings[0]
+            assert why in job.warnings[0]

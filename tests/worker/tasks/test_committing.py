@@ -11,7 +11,7 @@ from shared.errors import LostLease
 from worker.queue.claims import Lease
 from worker.tasks.committing import commit_while_held
 
-LEASE = Lease(Walker, 7, 3)
+LEASE = Lease(Walker, 7, 3, 1)
 
 
 class Engine:
@@ -38,7 +38,7 @@ class Lost:
 
     def __call__(self) -> set[Lease]:
         self.looks += 1
-        return {LEASE} if self.looks > self.after else {Lease(Walker, 8, 3)}
+        return {LEASE} if self.looks > self.after else {Lease(Walker, 8, 3, 1)}
 
 
 def test_what_can_be_written_is_written_once():

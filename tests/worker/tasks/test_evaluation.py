@@ -9,6 +9,7 @@ from services.forces.potential import Potential
 from services.search.own_geometry import Scored
 from shared.database.repositories.structures import keep
 from shared.database.tables import Candidate, Job, JobReference, MemberEnergy, Placement, Reference, Walker
+from shared.database.workflow import lanes
 from shared.parameters import Ensemble, JobParameters
 from shared.references import EnergyKind
 from shared.states import State
@@ -53,6 +54,7 @@ def scored_by(session: Session, member: str, steps: int, *, refined_by: str | No
     EMT by another name."""
     ensemble = Ensemble(score_steps=steps)
     job = add_job(session, walkers=0)
+    job.score_members = [member]
     job.parameters = JobParameters(ensemble=ensemble).model_dump(mode="json")
     placed = {"structure_id": keep(session, FOUND), "positions": FOUND.positions}
     placement = Placement(job_id=job.id, index=0, site="fcc", method="test", **placed)
@@ -69,6 +71,8 @@ def scored_by(session: Session, member: str, steps: int, *, refined_by: str | No
     session.flush()
     session.add(MemberEnergy(job_id=job.id, candidate_id=candidate.id, member=member))
     add_references(session, job, member)
+    session.flush()
+    lanes.refresh(session, [job.id])
     session.commit()
     (row,) = claims.claim(session, MemberEnergy, eligible.evaluations(member), owner="here:1", lease_s=60, limit=1)
     item = EvaluationItem.load(session, row, EnergyKind.TOTAL)
