@@ -33,7 +33,7 @@ def opened(settings: Settings) -> Iterator[Context]:
     """A context; PostgreSQL and the broker need not be up yet."""
     engine = connect(settings.database_url.get_secret_value(), pool_size=10)
     parsers = Parsers()
-    placers = Placers()
+    placers = Placers(max_atoms=settings.max_atoms, size=2)
     notifier = BackgroundNotifier(Notifier(celery_app(settings)))
     notifier.start()
     try:

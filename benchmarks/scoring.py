@@ -37,7 +37,7 @@ from shared.settings import Settings
 from shared.states import Stage, State, Work
 from shared.structures import Floats, Structure
 from worker.queue import claims, eligible
-from worker.tasks.stages import choose_minima
+from worker.tasks.stages import choose_minima, load_found
 
 MEMBERS = ("a", "b", "c", "d")
 HOPS = 20
@@ -236,7 +236,9 @@ def _own_choice(opened: Sessions) -> tuple[float, float]:
         lease, job_id = claims.lease_of(row), row.job_id
     began, spent = time.perf_counter(), time.process_time()
     with opened.begin() as session:
-        choose_minima(session, lease, session.get_one(Job, job_id, with_for_update=True))
+        job = session.get_one(Job, job_id, with_for_update=True)
+        found = load_found(session, job)
+        choose_minima(session, lease, job, found, found.comparing.answer())
     return time.perf_counter() - began, time.process_time() - spent
 
 

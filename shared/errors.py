@@ -12,7 +12,8 @@ AdhopError
 ├── Misconfigured         the administrator's settings or files can't be used; the message says what to change
 ├── ScienceFailure        the calculation ended without an answer; trying again gives the same
 │   ├── Diverged          energy or forces ran away
-│   └── NoMinimum         a relaxation used up its steps
+│   ├── NoMinimum         a relaxation used up its steps
+│   └── TooCostly         a stage reached its limit of time or memory; the message says what to change
 └── MachineryFailure      the answer was not computed; trying again may help
     ├── LostLease         another worker holds the row now; this result is refused
     ├── OutOfMemory       the structure doesn't fit the device, alone in its batch
@@ -89,6 +90,12 @@ class NoMinimum(ScienceFailure):
     """A relaxation ran out of steps above its force limit."""
 
     kind = "no_minimum"
+
+
+class TooCostly(ScienceFailure):
+    """A CPU stage reached its limit of time or memory, as it would again."""
+
+    kind = "too_costly"
 
 
 class MachineryFailure(Failure):

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.errors import Misconfigured
@@ -21,6 +21,10 @@ _URLS = {
     "database_url": (("postgresql", "postgresql+psycopg"), "postgresql://user:password@host:port/name"),
     "broker_url": (("redis", "rediss"), "redis://:password@host:port/0"),
 }
+
+
+GPU_WALKERS = 32
+"""Structures of some 80 atoms that a batch needs to give a GPU enough to do."""
 
 
 class Settings(BaseSettings):
@@ -55,11 +59,16 @@ class Settings(BaseSettings):
     members_memory_gib: Annotated[float, Field(gt=0)] | None = None
     """Memory that one worker's members may take together; without a limit, what is free."""
     walkers_per_worker: Annotated[int, Field(ge=1, le=4096)] = 8
+    """Pieces of work that an engine holds at once; where none is set, `GPU_WALKERS` on a CUDA device."""
     lease_s: Annotated[float, Field(gt=0.5, le=3600)] = 20.0
     dispatch_interval_s: Annotated[float, Field(gt=0.05, le=600)] = 5.0
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     task_time_limit_s: Annotated[float, Field(gt=1)] = 1800.0
     """Hard limit of one Celery task: a potential that hangs is killed after it."""
+    stage_limit_s: Annotated[float, Field(gt=0.1, le=3600)] = 60.0
+    """Longest that a CPU stage (placements, comparison of minima) may compute: what one user's may delay another's by."""
+    stage_memory_gib: Annotated[float, Field(gt=0.05)] = 2.0
+    """Memory that it may use."""
     watchdog_s: Annotated[float, Field(gt=0.5)] = 60.0
     """An idle worker that leaves a message waiting for this long is ended, and started again by its supervisor."""
     task_slice_s: Annotated[float, Field(gt=0.1)] = 300.0
@@ -115,6 +124,12 @@ class Settings(BaseSettings):
     """Addresses of reverse proxies whose X-Forwarded-For is believed, separated by commas."""
     publish_timeout_s: Annotated[float, Field(gt=0)] = 2.0
     """Longest wait for the broker when a wake-up message is sent."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _enough_for_a_gpu(cls, values: dict[str, Any]) -> dict[str, Any]:
+        on_gpu = values.get("device") == "cuda"
+        return {"walkers_per_worker": GPU_WALKERS, **values} if on_gpu else values
 
     @field_validator("database_url", "broker_url")
     @classmethod

@@ -20,9 +20,37 @@ _ONE_SIDED = 0.25
 looks down."""
 
 
+def brought_back(structure: Structure) -> Structure:
+    """With every atom that lies more than a cell away from the slab, along the surface, brought back by whole lattice vectors; a
+    molecule is moved as a whole. Distances to far images cost time and digits, and say nothing. The same object where nothing is that
+    far away."""
+    flat = np.array([structure.cell[0], structure.cell[1], _along_third(structure)])
+    fractions = np.linalg.solve(flat.T, structure.positions.T).T[:, :2]
+    if not structure.slab.any():
+        return structure
+    fractions -= np.median(fractions[structure.slab], axis=0)
+    turns = np.zeros((len(structure), 2))
+    mine = np.flatnonzero(structure.adsorbate)
+    if len(mine):
+        turns[mine] = _far(fractions[mine[:1]])
+    turns += _far(fractions - turns)
+    turns *= structure.pbc[:2]
+    return structure.moved(structure.positions - turns @ structure.cell[:2]) if turns.any() else structure
+
+
+def _far(fractions: Floats) -> Floats:
+    """How many cells those are away that are not within one of where most are [n, 2]."""
+    return np.where(np.abs(fractions) > 1.5, np.rint(fractions), 0.0)
+
+
 def gathered(structure: Structure) -> Structure:
-    """With the slab in one piece along the third lattice vector, and the adsorbate on the side of the slab that is its surface.
-    The same object where nothing had to be moved, or where the third vector isn't periodic."""
+    """With the slab in one piece along the third lattice vector, and the adsorbate on the side of the slab that is its surface; all
+    of it near its cell along the surface. The same object where nothing had to be moved."""
+    return brought_back(_in_one_piece(structure))
+
+
+def _in_one_piece(structure: Structure) -> Structure:
+    """The same object where nothing had to be moved, or where the third vector isn't periodic."""
     slab = np.flatnonzero(structure.slab)
     if not structure.pbc[2] or not len(slab):
         return structure

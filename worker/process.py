@@ -15,6 +15,7 @@ from worker.lifecycle.heartbeat import Heartbeat
 from worker.lifecycle.lease_keeper import LeaseKeeper
 from worker.members.cache import MemberCache
 from worker.tasks.member_task import MemberTask
+from worker.tasks.stage_process import StageProcess
 from worker.tasks.stage_task import StageTask
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Process:
     cache: MemberCache
     heartbeat: Heartbeat
     notifier: Notifier
+    stages: StageProcess
 
     @classmethod
     def start(cls, settings: Settings, app: Celery) -> Process:
@@ -40,10 +42,14 @@ class Process:
         notifier = Notifier(app)
         for member in cache.hosted:
             notifier.notify_member(member)  # work may be waiting since before this process lived
-        return cls(settings, engine, opened, cache, heartbeat, notifier)
+        stages = StageProcess(settings)
+        if not cache.hosted:
+            stages.start()  # a CPU worker
+        return cls(settings, engine, opened, cache, heartbeat, notifier, stages)
 
     def stop(self) -> None:
         self.heartbeat.stop()
+        self.stages.close()
         self.engine.dispose()
 
     def run_member_task(self, member: str) -> None:
@@ -57,4 +63,4 @@ class Process:
     def run_stage_task(self) -> None:
         """CPU stages, one at a time, until none is claimable."""
         with LeaseKeeper(self.sessions, self.settings.lease_s) as keeper:
-            StageTask(self.settings, self.sessions, keeper, self.notifier).run()
+            StageTask(self.settings, self.sessions, keeper, self.notifier, self.stages).run()

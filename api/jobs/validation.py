@@ -11,7 +11,7 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 from ase.neighborlist import primitive_neighbor_list
 
-from api.jobs import hints, molecules
+from api.jobs import extents, hints, molecules
 from api.members.choice import KnownMember
 from shared.errors import InvalidInput
 from shared.orientation import nearest_the_surface, stances
@@ -74,6 +74,7 @@ def _check_adslab(
     _check_elements(structure.numbers, members, field)
     _check_distances(structure.positions, structure.cell, structure.pbc, field)
     structure = gathered(structure)
+    extents.check_heights(structure, field)
     _check_adsorbate_place(structure, field)
     outside = sorted(set(submission.binding) - set(np.flatnonzero(structure.adsorbate).tolist()))
     if outside:
@@ -93,8 +94,10 @@ def _check_slab(submission: SlabSubmission, members: list[KnownMember], max_atom
     _check_cell(slab.cell, slab.pbc, field)
     _check_elements(slab.numbers, members, field)
     _check_distances(slab.positions, slab.cell, slab.pbc, field)
+    slab = gathered(slab)
+    extents.check_heights(slab, field)
     if slab.pbc[2]:
-        _check_vacuum(_height(slab) - float(np.ptp(gathered(slab).heights)), submission.adsorbate, field)
+        _check_vacuum(_height(slab) - float(np.ptp(slab.heights)), submission.adsorbate, field)
     molecules.check_room(submission.adsorbate, stances(submission.adsorbate).ways, slab, placement, field)
 
 
@@ -114,14 +117,7 @@ def _check_bulk(submission: BulkSubmission, members: list[KnownMember], max_atom
             f"Miller index {submission.miller} must not be (0, 0, 0), and no index beyond ±{MAX_MILLER}",
             field="input.miller",
         )
-    density = len(numbers) / abs(float(np.linalg.det(cell)))
-    least = int(density * submission.min_width**2 * submission.min_depth)
-    if least > max_atoms:
-        raise InvalidInput(
-            f"a slab {submission.min_width} Å wide and {submission.min_depth} Å deep needs about {least} atoms; "
-            f"at most {max_atoms} are allowed: lower min_width or min_depth",
-            field="input.min_width",
-        )
+    extents.check_cut(submission, max_atoms - len(submission.adsorbate.numbers))
     molecules.check_width(submission.adsorbate, stances(submission.adsorbate).ways, submission.min_width, placement)
 
 

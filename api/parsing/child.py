@@ -1,16 +1,15 @@
-"""What a parsing process answers (an `api.children.child.Answering`): {"format", "text", "max_atoms"} in, the fields of
+"""What a parsing process answers (an `shared.children.child.Answering`): {"format", "text", "max_atoms"} in, the fields of
 `api.parsing.pool.Parsed` out."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from api.parsing.readers import document
 
-MEMORY_BYTES = 400_000_000
-"""What reading a text may use beyond the process's own size at rest."""
-CPU_S = 2
-"""Processor seconds of a text: the backstop of the parent's clock."""
+NICENESS = 5
+"""The process that answers everybody goes before those that work for one."""
 
 _WARM_UP = {
     "extxyz": '1\nLattice="5 0 0 0 5 0 0 0 5" Properties=species:S:1:pos:R:3:tags:I:1:move_mask:L:1 pbc="T T T"\n'
@@ -25,6 +24,7 @@ _WARM_UP = {
 
 def warm_up() -> None:
     """Read a text of each format."""
+    os.nice(NICENESS)
     for form, text in _WARM_UP.items():
         document(form, text, 10)
 

@@ -1,10 +1,10 @@
-"""Warm parsing processes (api.children); the API's own process never parses."""
+"""Warm parsing processes (shared.children); the API's own process never parses."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from api.children.pool import Kind, Lost, Pool
+from shared.children.pool import Kind, Lost, Pool
 from shared.errors import InvalidInput
 
 
@@ -32,6 +32,8 @@ _KIND = Kind(
     name="parser",
     module="api.parsing.child",
     time_limit_s=1.2,  # a structure of 400 atoms takes some milliseconds
+    cpu_s=2,  # the backstop of the clock
+    memory_bytes=400_000_000,
     queue_limit_s=15.0,
     busy="too many structures are being read just now; try again shortly",
 )

@@ -1,8 +1,9 @@
-"""What a placing process answers (an `api.children.child.Answering`): a submission with its parameters in, the fields of
+"""What a placing process answers (an `shared.children.child.Answering`): a submission with its parameters in, the fields of
 `api.placing.pool.Understood` out. The science is imported here, in the child, and nowhere else in the API."""
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,42 +11,29 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from api.parsing.child import NICENESS
 from api.placing import picture
 from services.systems.assembly import System, assemble
-from services.systems.find import find_placements
+from services.systems.find import find_placements, rehearse
 from services.systems.placement import Placed
-from shared.adsorbates import lookup
 from shared.errors import InvalidInput
-from shared.parameters import JobParameters, Placement
+from shared.parameters import JobParameters
 from shared.structures import Structure
-from shared.submissions import Adsorbate, BulkSubmission, Submission
-
-MEMORY_BYTES = 1_500_000_000
-"""What an answer may use beyond the process's own size at rest."""
-CPU_S = 10
-"""Processor seconds of an answer. The parent's clock gives a busy machine longer."""
+from shared.submissions import Adsorbate, Submission
 
 _SUBMISSION: TypeAdapter[Submission] = TypeAdapter(Submission)
 
 
 def warm_up() -> None:
     """Cut, place and draw a small system: all that is imported late is there, and so are the fonts."""
-    platinum = BulkSubmission(
-        numbers=(78,),
-        positions=((0, 0, 0),),
-        cell=((0, 1.96, 1.96), (1.96, 0, 1.96), (1.96, 1.96, 0)),
-        miller=(1, 1, 1),
-        min_width=5,
-        adsorbate=lookup("*CO"),
-    )
-    parameters = JobParameters(placement=Placement(count=4))
-    answer({"submission": platinum.model_dump(mode="json"), "parameters": parameters.model_dump(mode="json"),
-            "stored": [], "drawn": True})  # fmt: skip
+    os.nice(NICENESS)
+    picture.draw(*rehearse())
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Request: submission, parameters (as stored with a job), stored (the job's placements, none before they are found), drawn
-    (whether a picture is wanted). Raises InvalidInput where the system can't be put together as asked."""
+    (whether a picture is wanted), max_atoms (of a slab that is cut). Raises InvalidInput where the system can't be put together as
+    asked."""
     submission = _SUBMISSION.validate_python(request["submission"])
     if request["stored"]:
         placed = [
@@ -53,7 +41,9 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         ]
         system, notes = _as_stored(submission, placed)
     else:
-        system, placed = find_placements(submission, JobParameters.model_validate(request["parameters"]))
+        system, placed = find_placements(
+            submission, JobParameters.model_validate(request["parameters"]), max_atoms=request["max_atoms"]
+        )
         notes = []
     return {
         "slab": system.slab.to_document(),

@@ -1,4 +1,4 @@
-"""A warm process that puts systems together and places them (api.children). It starts when it is first needed."""
+"""A warm process that puts systems together and places them (shared.children). It starts when it is first needed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from api.children.pool import Kind, Lost, Pool
+from shared.children.pool import Kind, Lost, Pool
 from shared.errors import InvalidInput
 from shared.structures import Structure
 from shared.submissions import Adsorbate
@@ -15,7 +15,9 @@ from shared.submissions import Adsorbate
 _KIND = Kind(
     name="placer",
     module="api.placing.child",
-    time_limit_s=20.0,  # on a busy machine; its processor time is limited by api.placing.child.CPU_S
+    time_limit_s=20.0,  # on a busy machine; its processor time is limited below
+    cpu_s=10,
+    memory_bytes=1_500_000_000,
     queue_limit_s=5.0,
     busy="too many systems are being worked out just now; try again shortly",
     most_waiting=4,  # each holds one of the threads that answer requests
@@ -50,8 +52,9 @@ class Understood:
 class Placers:
     """One process, used by any thread."""
 
-    def __init__(self, *, size: int = 1) -> None:
+    def __init__(self, *, max_atoms: int, size: int = 1) -> None:
         self._pool = Pool(_KIND, size=size)
+        self._max_atoms = max_atoms
 
     def understood(
         self,
@@ -72,13 +75,14 @@ class Placers:
                 {"structure": one.structure.to_document(), "site": one.site, "method": one.method} for one in stored
             ],
             "drawn": drawn,
+            "max_atoms": self._max_atoms,
         }
         try:
             found = self._pool.ask(request)
         except Lost as lost:
             raise InvalidInput(
                 "this system takes too long or too much memory to put together while a request waits: ask for fewer "
-                "placements, or for a smaller cell. A job that is queued isn't bound by this",
+                "placements, or for a smaller cell. A job that is queued may take longer",
                 field="parameters.placement.count",
             ) from lost
         return Understood(

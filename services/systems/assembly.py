@@ -11,7 +11,7 @@ from services.systems.surfaces import anchored, cut_with_notes, with_surface
 from shared import molecules
 from shared.errors import InvalidInput
 from shared.orientation import nearest_the_surface
-from shared.slabs import faces_down, gathered
+from shared.slabs import brought_back, faces_down, gathered
 from shared.structures import Structure
 from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, Submission
 
@@ -29,12 +29,14 @@ class System:
     """What was decided on the way: which cell was cut, what was moved by lattice vectors, surface and fixed atoms found."""
 
 
-def assemble(submission: Submission) -> System:
-    """The system that was submitted. Raises InvalidInput where a bulk can't be cut as asked."""
+def assemble(submission: Submission, *, max_atoms: int | None = None) -> System:
+    """The system that was submitted. max_atoms: of a slab that is cut and its adsorbate together. Raises InvalidInput where a bulk
+    can't be cut as asked."""
     if isinstance(submission, AdslabSubmission):
         return _from_adslab(submission)
     if isinstance(submission, BulkSubmission):
-        slab, notes = cut_with_notes(submission)
+        left = None if max_atoms is None else max_atoms - len(submission.adsorbate.numbers)
+        slab, notes = cut_with_notes(submission, max_atoms=left)
         return System(slab, submission.adsorbate, None, notes)
     slab, notes = _prepared(Structure.from_document(submission.slab))
     return System(slab, submission.adsorbate, None, notes)
@@ -43,8 +45,14 @@ def assemble(submission: Submission) -> System:
 def _prepared(given: Structure) -> tuple[Structure, tuple[str, ...]]:
     """In one piece, its surface layer and its fixed atoms marked where they weren't; and what was done, in words."""
     notes = []
-    whole = gathered(given)
-    moved = (whole.positions != given.positions).any(axis=1)
+    near = brought_back(given)
+    far = (near.positions != given.positions).any(axis=1)
+    if far.any():
+        notes.append(
+            f"{int(far.sum())} atoms lay more than a cell away along the surface: they were brought back by whole lattice vectors"
+        )
+    whole = gathered(near)
+    moved = (whole.positions != near.positions).any(axis=1)
     if (moved & given.slab).any():
         notes.append(
             f"the slab is cut in two by the cell's face: {int((moved & given.slab).sum())} of its atoms were moved by the third "

@@ -99,15 +99,18 @@ class Cut:
     def _turns(self) -> set[tuple[int, float]]:
         """What the crystal's symmetries do to heights: turn them over or not, and shift them, in shares of the planes' distance."""
         crystal = Crystal(self.lattice, self.numbers.tolist(), self.positions, coords_are_cartesian=True)
-        found = SpacegroupAnalyzer(crystal, symprec=SAME).get_symmetry_operations(cartesian=False)
+        try:
+            found = SpacegroupAnalyzer(crystal, symprec=SAME).get_symmetry_dataset()
+        except (TypeError, ValueError):  # no symmetry can be told
+            found = None
         index = np.rint(self.lattice @ self.face.normal / self.face.spacing)
         sense = 1 if self.extent.upwards else -1
         turns = {(1, 0.0)}
-        for one in found:
-            turned = index @ one.rotation_matrix
+        for rotation, translation in zip(found.rotations, found.translations, strict=True) if found else ():
+            turned = index @ rotation
             for sign in (1, -1):
                 if np.abs(turned - sign * index).max() < _NOISE:
-                    turns.add((sign, sense * float(index @ one.translation_vector)))
+                    turns.add((sign, sense * float(index @ translation)))
         return turns
 
 

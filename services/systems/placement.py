@@ -13,9 +13,10 @@ import numpy as np
 from ase.data import chemical_symbols
 from scipy.spatial.transform import Rotation
 
-from services.geometry.contacts import lattice_vectors, radius_sums
+from services.geometry.contacts import radius_sums
 from services.systems.canonical import canonical
 from services.systems.surface_sites import high_symmetry_sites
+from shared.errors import InvalidInput
 from shared.orientation import stances
 from shared.parameters import Placement, PlacementMode
 from shared.structures import Floats, Structure
@@ -43,20 +44,25 @@ def place(slab: Structure, adsorbate: Adsorbate, parameters: Placement, rng: np.
     given, form = slab, canonical(slab)
     slab = form.slab
     frame, turns_only = _frame(slab), parameters.mode is not PlacementMode.RANDOM
-    molecule = stances(adsorbate)
+    molecule, ground = stances(adsorbate), _Ground.of(slab, adsorbate, parameters.clearance)
     known = high_symmetry_sites(slab) if parameters.mode is PlacementMode.HEURISTIC else []
-    placed = []
+    placed: list[Placed] = []
     for index in range(parameters.count):
         again, at = divmod(index, len(known) or 1)
         name, site = known[at] if known else ("random", _random_site(slab, rng))
         turned = _orientation(parameters.mode, rng).apply(molecule.at(name, again if turns_only else 0))
         anchor = np.zeros(3) if turns_only else turned.mean(axis=0)
         positions = (turned - anchor) @ frame + site
-        rise, touched = lift(slab, adsorbate.numbers, positions, parameters.clearance)
+        rise, touched = ground.rise(positions)
         if not known:
             name = f"random near {chemical_symbols[slab.numbers[touched]]}"
-        there = form.back(positions + rise * slab.normal, anchor=site)
-        placed.append(Placed(_joined(given, adsorbate, there), name, str(parameters.mode)))
+        there = form.back(positions + rise * ground.normal, anchor=site)
+        structure = (
+            placed[0].structure.moved(np.concatenate([given.positions, there]))
+            if placed
+            else _joined(given, adsorbate, there)
+        )
+        placed.append(Placed(structure, name, str(parameters.mode)))
     return placed
 
 
@@ -66,27 +72,44 @@ def sites(slab: Structure) -> list[tuple[str, Floats]]:
     return [(name, form.back(site[None], anchor=site)[0]) for name, site in high_symmetry_sites(form.slab)]
 
 
-def lift(slab: Structure, numbers: tuple[int, ...], positions: Floats, clearance: float) -> tuple[float, int]:
-    """How far along the normal, Å, the molecule must move for its first contact with the slab from above to be at the sum of
-    covalent radii plus `clearance`: the largest of each pair's own answer, periodic images included. And the slab's atom that it
-    then touches."""
-    contact = radius_sums(np.array(numbers), slab.numbers) + clearance
-    images = lattice_vectors(slab.cell, [slab.pbc[0], slab.pbc[1], False], _reach(slab, positions, contact))
-    vectors = positions[:, None, None, :] - slab.positions[None, :, None, :] - images
-    along = vectors @ slab.normal
-    lateral_squared = np.einsum("abix,abix->abi", vectors, vectors) - along**2
-    room = contact[:, :, None] ** 2 - lateral_squared
-    touching = room > 0
-    rises = np.sqrt(room[touching]) - along[touching]
-    most = int(rises.argmax())
-    return float(rises[most]), int(np.nonzero(touching)[1][most])
+@dataclass(frozen=True, eq=False)
+class _Ground:
+    """A slab that one molecule comes down on."""
 
+    slab: Structure
+    normal: Floats
+    contact: Floats
+    """Distance of each pair in contact, Å [n_molecule, n_slab]."""
+    images: Floats
+    """Lattice vectors along the surface that may bring a pair into contact once it is wrapped, Å [n_images, 3]."""
 
-def _reach(slab: Structure, positions: Floats, contact: Floats) -> float:
-    """Longest lattice vector that may matter, Å: the two sets may lie anywhere along the surface, and heights don't count."""
-    everything = np.concatenate([slab.positions, positions])
-    lateral = everything - np.outer(everything @ slab.normal, slab.normal)
-    return float(np.linalg.norm(np.ptp(lateral, axis=0)) + contact.max())
+    @classmethod
+    def of(cls, slab: Structure, adsorbate: Adsorbate, clearance: float) -> _Ground:
+        contact = radius_sums(np.array(adsorbate.numbers), slab.numbers) + clearance
+        a, b = slab.cell[:2]
+        widths = float(np.linalg.norm(np.cross(a, b))) / np.array([np.linalg.norm(b), np.linalg.norm(a)])
+        i, j = (np.arange(-most, most + 1) for most in np.ceil(contact.max() / widths + 0.5).astype(int))
+        images = (i[:, None, None] * a + j[None, :, None] * b).reshape(-1, 3)
+        return cls(slab, slab.normal, contact, images)
+
+    def rise(self, positions: Floats) -> tuple[float, int]:
+        """How far along the normal, Å, the molecule must move for its first contact with the slab from above to be at the sum of
+        covalent radii plus the clearance: the largest of each pair's own answer, periodic images included. And the slab's atom that
+        it then touches. positions: Å [n_molecule, 3]. Raises InvalidInput where there is none."""
+        vectors = positions[:, None] - self.slab.positions
+        along = vectors @ self.normal
+        turns = np.rint(vectors @ np.linalg.pinv(self.slab.cell[:2]))  # however far away the two were written down
+        aside = (vectors - along[..., None] * self.normal - turns @ self.slab.cell[:2])[:, :, None] + self.images
+        room = self.contact[..., None] ** 2 - np.einsum("abix,abix->abi", aside, aside)
+        rises = np.where(room > 0, np.sqrt(np.maximum(room, 0.0)) - along[..., None], -np.inf).max(axis=2)
+        most = int(rises.max(axis=0).argmax())
+        if not room.max() > 0:
+            raise InvalidInput(
+                "the molecule would fall through the slab without touching an atom: the slab has a hole there; use the heuristic "
+                "placement mode, or give a slab without holes",
+                field="parameters.placement.mode",
+            )
+        return float(rises[:, most].max()), most
 
 
 def _joined(slab: Structure, adsorbate: Adsorbate, positions: Floats) -> Structure:

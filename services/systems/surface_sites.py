@@ -190,14 +190,12 @@ def _operations(slab: Structure, axes: Floats) -> tuple[Floats, Floats]:
         warnings.simplefilter("ignore", FutureWarning)
         crystal = Crystal(Lattice(upright), slab.numbers.tolist(), fractions)
         try:
-            found = SpacegroupAnalyzer(crystal, _SYMMETRY).get_symmetry_operations()
+            found = SpacegroupAnalyzer(crystal, _SYMMETRY).get_symmetry_dataset()
         except (TypeError, ValueError):  # atoms so close together that no symmetry can be told
-            found = []
-    identity = (np.eye(2)[None], np.zeros((1, 2)))
-    if not found:
-        return identity
-    rotations = np.array([one.rotation_matrix for one in found])
-    translations = np.array([one.translation_vector for one in found])
+            found = None
+    if found is None:
+        return np.eye(2)[None], np.zeros((1, 2))
+    rotations, translations = np.asarray(found.rotations, dtype=np.float64), np.asarray(found.translations)
     alone = rotations[:, 2, 2] > 0.5
     return rotations[alone, :2, :2], translations[alone, :2]
 

@@ -16,6 +16,7 @@ from shared.structures import Structure
 from tests.api.structures import BULK_JOB, adslab, arrays, slab, text
 from worker.queue import claims, eligible
 from worker.tasks import stages
+from worker.tasks.stage_child import Placing
 
 
 def submitted(client: httpx.Client, body: dict[str, Any], **headers: str) -> dict[str, Any]:
@@ -208,7 +209,8 @@ def test_warnings_tell_what_was_ignored_and_then_what_was_decided(service, clien
         rows = claims.claim(session, StageRow, eligible.stages(), owner="test", lease_s=60, limit=100)
         lease = next(claims.lease_of(row) for row in rows if row.job_id == UUID(job["id"]))
         row = transitions.lock_job(session, UUID(job["id"]))
-        stages.store_placements(session, lease, row, *stages.find_placements(row))
+        placing = Placing(row.submission, row.read_parameters(), 400)
+        stages.store_placements(session, lease, row, *placing.answer())
     found = client.get(f"/v1/jobs/{job['id']}").json()["warnings"]
     assert found[:1] == job["warnings"]
     assert any(warning.startswith("no atom was fixed: the 8 atoms below the surface layer") for warning in found[1:])

@@ -18,9 +18,9 @@ from ase.build import bulk
 from ase.io import read
 from sqlalchemy import func, select
 
+from api.jobs.estimate import CALLS_PER_HOP, CALLS_PER_RELAXATION, estimate
 from api.placing import pool
 from api.placing.pool import Placers
-from api.jobs.estimate import CALLS_PER_HOP, CALLS_PER_RELAXATION, estimate
 from api.systems.views import SUBMISSION
 from services.systems.find import find_placements
 from shared.adsorbates import lookup
@@ -32,7 +32,7 @@ from shared.parameters import JobParameters
 from shared.structures import Structure
 from shared.submissions import BulkSubmission, SlabSubmission
 from tests.api.structures import BULK_JOB, adslab, arrays, as_adslab, on_slab, slab, text
-from worker.tasks import stages
+from worker.tasks.stage_child import Placing
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOUR = {"parameters": {"placement": {"count": 4}}}
@@ -101,7 +101,7 @@ def test_the_placements_are_those_that_a_worker_finds_to_the_last_bit(service, c
     view = shown(client, body).json()
     with service.opened() as session:
         job = session.get_one(Job, UUID(submitted(client, body)))
-    system, placed = stages.find_placements(job)
+    system, placed = Placing(job.submission, job.read_parameters(), 400).answer()
     assert [(one["site"], one["method"]) for one in view["placements"]] == [(one.site, one.method) for one in placed]
     for one, worked in zip(view["placements"], placed, strict=True):
         assert one["structure"] == worked.structure.to_document()
@@ -137,7 +137,8 @@ def test_the_same_content_has_one_digest_by_text_and_by_arrays(client):
 def test_a_job_shows_the_placements_that_it_stored(service, client):
     job_id = UUID(submitted(client, on_slab(text(slab())) | FOUR))
     with service.opened.begin() as session:
-        system, placed = stages.find_placements(session.get_one(Job, job_id))
+        job = session.get_one(Job, job_id)
+        system, placed = Placing(job.submission, job.read_parameters(), 400).answer()
         for index, one in enumerate(placed[:2]):
             moved = one.structure.positions + np.where(one.structure.adsorbate, 0.25, 0.0)[:, None]
             session.add(
@@ -260,7 +261,7 @@ def submission() -> dict[str, Any]:
 
 
 def test_too_many_who_wait_are_sent_away_and_the_others_are_answered(submission):
-    placers = Placers()
+    placers = Placers(max_atoms=400)
     parameters = JobParameters().model_dump(mode="json")
     outcomes: list[str] = []
 
@@ -311,7 +312,7 @@ def test_other_requests_are_answered_while_systems_are_worked_out(client):
 
 def test_a_system_beyond_the_limits_of_time_is_refused_and_the_next_one_is_answered(submission, monkeypatch):
     monkeypatch.setattr(pool, "_KIND", replace(pool._KIND, time_limit_s=2.0))
-    placers = Placers()
+    placers = Placers(max_atoms=400)
     parameters = JobParameters().model_dump(mode="json")
     try:
         placers.understood(submission, parameters | {"placement": {"count": 4}})

@@ -1,18 +1,16 @@
-"""The short CPU stages of a job: finding its placements, and choosing its minima."""
+"""What the CPU stages of a job, finding its placements and choosing its minima, load and store."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from pydantic import TypeAdapter
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from services.geometry import similarity
 from services.scoring import references
 from services.scoring.ensemble import summarise
-from services.systems import find
 from services.systems.assembly import System
 from services.systems.placement import Placed
 from shared.database.repositories import members, selections
@@ -20,19 +18,11 @@ from shared.database.repositories.references import Wanted, want
 from shared.database.repositories.structures import keep
 from shared.database.tables import Candidate, Job, Placement, Walker
 from shared.database.workflow import progression, transitions
-from shared.parameters import JobParameters
 from shared.references import GAS, EnergyKind, ReferenceKind
 from shared.states import Stage, State
-from shared.submissions import Submission
 from worker.queue import claims
 from worker.tasks import choice, history, reference
-
-_SUBMISSION: TypeAdapter[Submission] = TypeAdapter(Submission)
-
-
-def find_placements(job: Job) -> tuple[System, list[Placed]]:
-    """The system that was submitted, and where its walkers start. Raises InvalidInput."""
-    return find.find_placements(_SUBMISSION.validate_python(job.submission), job.read_parameters())
+from worker.tasks.stage_child import Comparing
 
 
 def store_placements(session: Session, lease: claims.Lease, job: Job, system: System, placed: Iterable[Placed]) -> None:
@@ -76,11 +66,36 @@ def _wanted(job: Job, system: System, *, gas: bool) -> list[Wanted]:
     return wanted
 
 
-def choose_minima(session: Session, lease: claims.Lease, job: Job) -> None:
-    """Mark duplicates across walkers and members, score every candidate, and store the job's own selection."""
-    _mark_duplicates(session, job, job.read_parameters())
+@dataclass(frozen=True)
+class Found:
+    """What a finished search found, and what is still to be compared of it."""
+
+    candidates: list[history.Geometry]
+    """All, in the order of the search, which decides who came first, never the order of arrival."""
+    fresh: list[history.Geometry]
+    """Those that no walker knew, and that are scored."""
+    comparing: Comparing
+    """Of these: by geometry and ensemble mean, since members have no common scale but that."""
+
+
+def load_found(session: Session, job: Job) -> Found:
+    """The candidates of a job whose search is over."""
+    pool = selections.pool(session, job.id, job.score_members)
+    mean = dict(zip(pool.keys.tolist(), summarise(pool.energies).mean.tolist(), strict=True))
+    candidates = history.geometries(session, job.id)
+    fresh = [one for one in candidates if one.duplicate_of is None and not np.isnan(mean[one.candidate_id])]
+    structures, means = [one.structure for one in fresh], [mean[one.candidate_id] for one in fresh]
+    return Found(candidates, fresh, Comparing(structures, means, job.read_parameters().similarity))
+
+
+def choose_minima(
+    session: Session, lease: claims.Lease, job: Job, found: Found, firsts: Sequence[int], said: Sequence[str] = ()
+) -> None:
+    """Mark duplicates across walkers and members, score every candidate, and store the job's own selection. firsts: for each of
+    the fresh ones the index of its first. said: what the job's user is to know of these."""
+    _mark_duplicates(session, found, firsts)
     made = choice.choose(session, job)
-    job.warnings = list(dict.fromkeys([*job.warnings, *made.warnings]))
+    job.warnings = list(dict.fromkeys([*job.warnings, *said, *made.warnings]))
     selections.store(session, job.id, made.rules, made.limit, made.pool, made.outcome, user_id=job.user_id)
     claims.finish(session, lease, State.SUCCEEDED)
     if (made.outcome.rank >= 0).any():
@@ -91,19 +106,11 @@ def choose_minima(session: Session, lease: claims.Lease, job: Job) -> None:
         )
 
 
-def _mark_duplicates(session: Session, job: Job, parameters: JobParameters) -> None:
-    """Candidates that different walkers or members found alike, compared by geometry and ensemble mean: members have no
-    common scale but that. The order of the search decides who came first, never the order of arrival."""
-    pool = selections.pool(session, job.id, job.score_members)
-    mean = dict(zip(pool.keys.tolist(), summarise(pool.energies).mean.tolist(), strict=True))
-    found = history.geometries(session, job.id)
-    fresh = [one for one in found if one.duplicate_of is None and not np.isnan(mean[one.candidate_id])]
-    firsts = similarity.representatives(
-        [one.structure for one in fresh], [mean[one.candidate_id] for one in fresh], parameters.similarity
-    )
+def _mark_duplicates(session: Session, found: Found, firsts: Sequence[int]) -> None:
+    fresh = found.fresh
     first_of = {one.candidate_id: fresh[first].candidate_id for one, first in zip(fresh, firsts, strict=True)}
     changed = []
-    for one in found:
+    for one in found.candidates:
         # A walker may have marked it as the same as one that is now itself a duplicate.
         known_as = one.candidate_id if one.duplicate_of is None else one.duplicate_of
         first = first_of.get(known_as, known_as)

@@ -15,7 +15,7 @@ from shared.parameters import Choosing, JobParameters, Spread
 from shared.states import Stage, State, Work
 from tests.shared.database.jobs import add_candidates, add_job
 from worker.queue import claims, eligible
-from worker.tasks.stages import choose_minima
+from worker.tasks.stages import choose_minima, load_found
 
 MEMBERS = ("a", "b", "c")
 RULES = Choosing(members=MEMBERS)
@@ -121,7 +121,8 @@ def test_the_stage_finds_duplicates_across_walkers_and_stores_selection_zero(ses
     session.add(StageRow(job_id=job.id, work=Work.SELECTION))
     session.flush()
     row = claims.claim(session, StageRow, eligible.stages(), owner="me", lease_s=20, limit=1)[0]
-    choose_minima(session, claims.lease_of(row), job)
+    found = load_found(session, job)
+    choose_minima(session, claims.lease_of(row), job, found, found.comparing.answer())
     session.expire_all()
     assert (twin.duplicate_of, known.duplicate_of, other.duplicate_of) == (first.id, first.id, None)
     assert job.state == State.SUCCEEDED
