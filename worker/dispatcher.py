@@ -1,7 +1,8 @@
 """The dispatcher: `python -m worker.dispatcher`. A loop that mends whatever a lost message or a lost worker left behind.
 
-It ends leases that ran out, moves open jobs on, and wakes workers for what can be claimed. It holds nothing itself: two of them do
-no harm, and none only delays recovery. `python -m worker.dispatcher check` says by its status whether the one on this machine passes.
+It ends leases that ran out, moves open jobs on, wakes workers for what can be claimed, and removes what is to go. It holds nothing
+itself: two of them do no harm, and none only delays recovery. `python -m worker.dispatcher check` says by its status whether the one
+on this machine passes.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from shared.logs import configure
 from shared.secrets import no_core_dumps
 from shared.settings import Settings, settings
 from worker.queue import backlog, claims
+from worker.retention.rules import keep
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,7 @@ def run(configured: Settings, stopped: threading.Event) -> None:
                 notifier.notify_member(member)
             if stages:
                 notifier.notify_cpu()
+            keep(opened, configured)
             private_files.touch(mark)
         except OtherVersion as other:
             log.warning("nothing done: %s", other)

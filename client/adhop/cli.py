@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from adhop import account_commands, admin, lab_commands, plain, terminal, words
 from adhop import key as api_key
-from adhop import lab_commands, plain, terminal, words
 from adhop.console import console as make_console
 from adhop.errors import AdhopError
 from adhop.job import Job
@@ -46,6 +46,16 @@ app.command()(submit)
 app.command()(show)
 for command in (lab_commands.feed, lab_commands.fed, lab_commands.calibrate, lab_commands.selections):
     app.command()(command)
+for command in (
+    account_commands.me,
+    account_commands.share,
+    account_commands.delete,
+    account_commands.usage,
+    account_commands.audit,
+):
+    app.command()(command)
+app.add_typer(account_commands.keys, name="keys")
+app.add_typer(admin.app, name="admin")
 app.add_typer(lab_commands.calibrations, name="calibrations")
 app.add_typer(lab_commands.references, name="references")
 
@@ -55,11 +65,14 @@ def jobs(
     context: typer.Context,
     state: Annotated[str | None, typer.Option(help="Only those in this state.")] = None,
     limit: Annotated[int, typer.Option(help="The newest so many.")] = 20,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Those that others share with your groups, instead.")
+    ] = False,
 ) -> None:
     """List your jobs, the newest first."""
     table = terminal.table("id", "name", "adsorbate", "surface", "state", "created (UTC)", "best (eV)")
     with terminal.connected(context) as client:
-        for job in client.jobs(state=state, limit=limit):
+        for job in client.jobs(state=state, limit=limit, shared=shared):
             body = job.body
             best = (body.get("progress") or {}).get("best")
             energy = "-" if best is None else f"{best['adsorption_energy']:.2f}"
@@ -150,10 +163,20 @@ def dft(
 
 
 @app.command()
-def cancel(context: typer.Context, job_id: JobId) -> None:
-    """Cancel a job; what it found so far stays."""
+def cancel(
+    context: typer.Context,
+    job_ids: Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Up to 1,000 jobs.")] = None,
+    all_mine: Annotated[bool, typer.Option("--all", help="Every job of yours that has not ended.")] = False,
+) -> None:
+    """Cancel jobs; what they found so far stays."""
+    if all_mine == bool(job_ids):
+        raise typer.BadParameter("name the jobs to cancel, or use --all for all of yours that have not ended")
     with terminal.connected(context) as client:
-        terminal.say(client.job(job_id).cancel().state)
+        if all_mine or len(job_ids or ()) > 1:
+            n = len(client.cancel_jobs(job_ids or (), all_mine=all_mine))
+            terminal.say(f"{n} job{'' if n == 1 else 's'} cancelled")
+        else:
+            terminal.say(client.job((job_ids or [""])[0]).cancel().state)
 
 
 @app.command()

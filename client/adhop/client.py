@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from adhop import submission
+from adhop.accounts import Accounts
 from adhop.inputs import StructureLike
 from adhop.job import Job
 from adhop.lab import Lab
@@ -14,7 +15,7 @@ from adhop.submission import present
 from adhop.system import System
 
 
-class Client(Lab):
+class Client(Lab, Accounts):
     """A server and a key. url defaults to ADHOP_URL, the key to ADHOP_KEY or what the private file ADHOP_KEY_FILE holds.
 
     A submission carries an idempotency key, so that trying it again never makes two jobs.
@@ -45,6 +46,7 @@ class Client(Lab):
         parameters: Mapping[str, Any] | None = None,
         name: str | None = None,
         priority: int | None = None,
+        group: str | None = None,
     ) -> Job:
         """Submit one (adsorbate, surface) pair: an adslab (with the adsorbate's indices, or OC20 tags), or a slab and an adsorbate,
         or a bulk with a Miller index and an adsorbate.
@@ -54,6 +56,7 @@ class Client(Lab):
         c, Å, and u where they aren't the usual ones, as with crystal for a bulk named by its element. Of its cut: miller, also as a
         text such as "111", of the cell given unless conventional; termination, counted from 0; top, False for the other side;
         min_depth, min_width and vacuum, Å.
+        group: one of yours, whose members may then read the job.
         parameters: as in the server's JobParameters, such as {"hopping": {"hops": 20}, "seed": 3}. What the server ignored or
         simplified is printed to standard error, and is in the job's `warnings`. Raises RequestRefused with what to change.
         """
@@ -80,6 +83,7 @@ class Client(Lab):
             parameters=parameters,
             name=name,
             priority=priority,
+            group=group,
         )
         answer = self.request("POST", "/v1/jobs", json=request, idempotency_key=str(uuid.uuid4()))
         return Job(self, answer).tell_warnings()
@@ -94,12 +98,21 @@ class Client(Lab):
         """A job by its id."""
         return Job(self, self.request("GET", f"/v1/jobs/{job_id}"))
 
-    def jobs(self, *, state: str | None = None, limit: int | None = None) -> Iterator[Job]:
-        """Your jobs, the newest first; all of them, or up to `limit`."""
+    def cancel_jobs(self, job_ids: Sequence[str] = (), *, all_mine: bool = False) -> list[str]:
+        """Cancel these jobs, up to 1,000, or all of yours that have not ended; what they found stays. Returns the ids of those that
+        were cancelled: one that had ended stays as it is."""
+        body = {"all": True} if all_mine else {"jobs": list(job_ids)}
+        cancelled: list[str] = self.request("POST", "/v1/jobs:cancel", json=body)["cancelled"]
+        return cancelled
+
+    def jobs(self, *, state: str | None = None, limit: int | None = None, shared: bool = False) -> Iterator[Job]:
+        """Your jobs, the newest first; all of them, or up to `limit`. shared: instead those that others share with your groups."""
         left, cursor = limit, None
         while left is None or left > 0:
             page = self.request(
-                "GET", "/v1/jobs", params=present(state=state, cursor=cursor, limit=min(left or 50, 50))
+                "GET",
+                "/v1/jobs",
+                params=present(state=state, shared=shared or None, cursor=cursor, limit=min(left or 50, 50)),
             )
             for body in page["jobs"]:
                 yield Job(self, body)

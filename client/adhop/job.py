@@ -95,6 +95,17 @@ class Job:
         self._body = self._connection.request("DELETE", f"/v1/jobs/{self.id}")
         return self
 
+    def share(self, group: str | None) -> Job:
+        """Let one of your groups read the job; None: nobody but you."""
+        self._body = self._connection.request("PATCH", f"/v1/jobs/{self.id}", json={"group": group})
+        return self
+
+    def delete(self, *, with_labels: bool = False) -> None:
+        """Delete the job, which has ended, with all that it found; there is no way back. with_labels: reference energies fed back for
+        its candidates, which calibrations learn from, may go too."""
+        params = {"with_labels": True} if with_labels else None
+        self._connection.request("DELETE", f"/v1/jobs/{self.id}/data", params=params)
+
     def system(self) -> System:
         """What was understood of the submission: slab, placements, references, cost, warnings."""
         path = f"/v1/jobs/{self.id}/system"

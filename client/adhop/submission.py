@@ -37,6 +37,7 @@ def body(
     parameters: Mapping[str, Any] | None = None,
     name: str | None = None,
     priority: int | None = None,
+    group: str | None = None,
 ) -> dict[str, Any]:
     """Of `Client.submit` and `Client.system`, with their arguments. Raises AdhopError for what doesn't belong together."""
     cut = {"termination": termination, "top": top, "min_depth": min_depth, "min_width": min_width, "vacuum": vacuum}
@@ -55,7 +56,7 @@ def body(
         _refuse({"adsorbate_indices": adsorbate_indices}, "is of an adslab, and none is given")
         made = _slab(slab) if slab is not None else _bulk(bulk, prototype, bulks)
         made["adsorbate"] = _adsorbate(adsorbate, binding)
-    return {"input": made} | present(name=name, parameters=parameters, priority=priority)
+    return {"input": made} | present(name=name, parameters=parameters, priority=priority, group=group)
 
 
 def present(**values: Any) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def submit(
     settings: options.Settings = None,
     name: options.Name = None,
     priority: options.Priority = None,
+    group: options.Group = None,
     wait: options.Wait = False,
 ) -> None:
     """Submit a job: --slab and --adsorbate, or --bulk (or --prototype), --miller and --adsorbate, or --adslab.
@@ -61,7 +62,7 @@ def submit(
     """
     asked = arguments(locals())
     with terminal.connected(context) as client:
-        job = client.submit(**asked, name=name, priority=priority)
+        job = client.submit(**asked, name=name, priority=priority, group=group)
         terminal.say(job.id)
         terminal.warn(job)
         if wait:

@@ -115,4 +115,5 @@ Settings = Annotated[
 ]
 Name = Annotated[str | None, typer.Option(help="A name to find the job by.")]
 Priority = Annotated[int | None, typer.Option(help="Among your own jobs; higher ones go first.")]
+Group = Annotated[str | None, typer.Option(help="One of your groups, whose members may then read the job.")]
 Wait = Annotated[bool, typer.Option(help="Stay and show progress, then the minima.")]

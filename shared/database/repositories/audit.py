@@ -31,8 +31,8 @@ class Actor:
     request_id: str = ""
 
 
-RETENTION = Actor(None, "(retention)")
-"""The server's own rules on what is kept."""
+SERVER = Actor(None, "(server)")
+"""The dispatcher, by the server's own rules."""
 COMMAND = Actor(None, "(command on the server)")
 """`python -m shared.database.admin`."""
 

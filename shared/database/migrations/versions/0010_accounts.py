@@ -24,6 +24,7 @@ USERS: dict[str, sa.types.TypeEngine[Any]] = {
 JOBS: dict[str, sa.types.TypeEngine[Any]] = {
     'estimated_force_calls': sa.BigInteger(),
     'stored_bytes': sa.BigInteger(),
+    'measured_at': MOMENT,
     'candidates_dropped_at': MOMENT,
     'deleted_at': MOMENT,
 }
@@ -86,7 +87,11 @@ def upgrade() -> None:
         'ix_jobs_use', 'jobs', ['user_id'], postgresql_where=sa.text('deleted_at IS NULL'),
         postgresql_include=['state', 'estimated_force_calls', 'stored_bytes'],
     )
-    op.create_index('ix_jobs_ended', 'jobs', ['ended_at'], postgresql_where=sa.text('ended_at IS NOT NULL'))
+    for name, column in (('ended', 'deleted_at'), ('whole', 'candidates_dropped_at'), ('unmeasured', 'measured_at')):
+        op.create_index(
+            f'ix_jobs_{name}', 'jobs', ['ended_at'],
+            postgresql_where=sa.text(f'ended_at IS NOT NULL AND {column} IS NULL'),
+        )
     op.create_index('ix_jobs_deleted', 'jobs', ['deleted_at'], postgresql_where=sa.text('deleted_at IS NOT NULL'))
     # what a deleted row is looked for by: without an index each delete reads the whole table
     op.create_index(
@@ -101,7 +106,7 @@ def downgrade() -> None:
     for table in ('candidates', 'placements', 'references'):
         op.drop_index(f'ix_{table}_structure_id', table_name=table)
     op.drop_index('ix_candidates_duplicate_of', table_name='candidates')
-    for name in ('deleted', 'ended', 'use', 'group', 'newest'):
+    for name in ('deleted', 'unmeasured', 'whole', 'ended', 'use', 'group', 'newest'):
         op.drop_index(f'ix_jobs_{name}', table_name='jobs')
     for name in ('group_id', *JOBS):
         op.drop_column('jobs', name)
