@@ -8,6 +8,9 @@ from api import check
 from shared.logs import configure
 from shared.settings import settings
 
+_SWITCH_S = 0.001
+"""How long a thread may keep the interpreter from the others: the loop, which hears every connection, waits for each that is busy."""
+
 
 def main(words: list[str]) -> int:
     """Exit status."""
@@ -27,6 +30,7 @@ def _serve() -> int:
 
     found = settings()
     configure(found.log_format)
+    sys.setswitchinterval(_SWITCH_S)
     server = uvicorn.Server(configuration(create_app(found), found, host=found.host, port=found.port))
     server.run()
     return 0 if server.started else 3

@@ -46,10 +46,11 @@ def main() -> None:
             )
             job.wait(progress=False)
         jobs = _own_jobs(stack.url, abuser)
-        measured = {"nobody": (_waits(stack.url, honest, job.id, seconds), {})}
+        measured: dict[str, tuple[Waits, dict[int, int]]] = {"nobody": (_waits(stack.url, honest, job.id, seconds), {})}
         for name in attacks.ATTACKS:
             measured[name] = _under(name, stack, honest, abuser, job.id, jobs, seconds)
             jobs = _own_jobs(stack.url, abuser)
+            sys.stderr.write(f"{name}: 99 % of the polls within {_quantiles(measured[name][0]['poll'])[1]:.0f} ms\n")
     _report(measured)
 
 

@@ -120,7 +120,7 @@ async def _half_open(target: Target) -> None:
 
 
 async def _cancels(target: Target) -> None:
-    left = (target.jobs * (1 + 1000 // len(target.jobs)))[:1000]
+    left = (list(target.jobs) * (1 + 1000 // len(target.jobs)))[:1000]
     turn = iter(left)
 
     def message() -> bytes:

@@ -24,10 +24,9 @@ class Buckets:
         self._levels[name] = (level - 1, self._clock())
         return 0.0
 
-    def wait(self, name: Hashable, per_minute: float, depth: float) -> float:
-        """What `take` would return, and nothing is taken."""
-        level = self._level(name, per_minute, depth)
-        return 0.0 if level >= 1 else (1 - level) * 60 / per_minute
+    def charge(self, name: Hashable, tokens: float, per_minute: float, depth: float) -> None:
+        """Take so many, though there may be fewer: who asks next waits until the debt is paid."""
+        self._levels[name] = (self._level(name, per_minute, depth) - tokens, self._clock())
 
     def _level(self, name: Hashable, per_minute: float, depth: float) -> float:
         now = self._clock()

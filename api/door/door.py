@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -34,6 +35,8 @@ _PENALTY_S = 1.0
 _LINGER_S = 2.0
 """How long what is still sent is thrown away after a refusal, so that the sender gets to read it."""
 _PATIENCE_S = 30.0
+_BYTES_OF_A_REQUEST = 16_384
+"""A longer body counts as more requests."""
 _BUSY = "the server answers other requests of yours, or of others, just now; try again shortly"
 _SHOWN = re.compile(r"/v1/systems|/v1/jobs/[^/]+/system")
 _LARGE = re.compile(r"/v1/jobs/[^/]+/(candidates|minima|dft-inputs|selections.*)|/v1/calibrations.*")
@@ -50,7 +53,7 @@ class _Places:
         self.submitted = self._turns(4, 1)
         """Those whose texts are read: one user leaves a parser to the others."""
         self.large = self._turns(4, 1)
-        self.others = self._turns(12, 4)
+        self.others = self._turns(12, 2)
 
     @staticmethod
     def _turns(places: int, per_user: int) -> Turns:
@@ -64,6 +67,25 @@ class _Places:
         return self.submitted if (method, path) == ("POST", "/v1/jobs") else self.others
 
 
+class _Recent:
+    """Who asked of late."""
+
+    _S = 3.0
+
+    def __init__(self) -> None:
+        self._seen: dict[Hashable, float] = {}
+
+    def beside_others(self, user: Hashable) -> bool:
+        """Note this user; returns whether there are others, beside whom they take half of the time of each of their places."""
+        now = time.monotonic()
+        self._seen.pop(user, None)
+        others = next(reversed(self._seen.values()), -self._S)
+        self._seen[user] = now
+        if len(self._seen) > 1000:
+            self._seen = {one: at for one, at in self._seen.items() if now - at < self._S}
+        return now - others < self._S
+
+
 class Door:
     """ASGI middleware. What it found out of the caller stands in `scope["state"]["caller"]`."""
 
@@ -73,6 +95,7 @@ class Door:
         self._keys = Keys(settings.key_cache_s)
         self._buckets = Buckets()
         self._places = _Places()
+        self._recent = _Recent()
         self._at_once: Counter[Hashable] = Counter()
         self._body = BodyLimits(
             bytes=settings.max_body_bytes,
@@ -109,13 +132,16 @@ class Door:
         address = scope["client"][0] if scope.get("client") else ""
         caller = await self._caller(scope, address) if _needs_key(scope["path"]) else None
         user: Hashable = caller.user_id if caller is not None else address
-        await self._check_rate(scope, user, caller)
+        rate = self._rate(caller)
+        await self._check_rate(scope, user, rate)
         bodies.check_announced(scope, self._body)
         async with self._counted(scope, user):
             body = await self._read(scope, receive, user)
-            turn = await self._places.of(scope["method"], scope["path"]).take(user)
-            with _until_answered(turn):
-                await self._app(scope, _again(body, receive), _freeing(turn, send))
+            self._buckets.charge(user, len(body) / _BYTES_OF_A_REQUEST, rate, max(1.0, rate / 3))
+            turn = await _turn(self._places.of(scope["method"], scope["path"]), user, receive)
+            rest = self._recent.beside_others(user)
+            with _until_answered(turn, rest):
+                await self._app(scope, _again(body, receive), _freeing(turn, send, rest))
         if caller is not None and caller.sees_all and scope["method"] != "GET":
             self._keys.forget()  # it may have been about users or keys
 
@@ -140,10 +166,12 @@ class Door:
         scope.setdefault("state", {})["caller"] = caller
         return caller
 
-    async def _check_rate(self, scope: Scope, user: Hashable, caller: Identity | None) -> None:
-        rate = self._settings.max_requests_per_minute
-        if caller is not None and caller.max_requests_per_minute is not None:
-            rate = caller.max_requests_per_minute
+    def _rate(self, caller: Identity | None) -> int:
+        """Requests a minute."""
+        own = None if caller is None else caller.max_requests_per_minute
+        return self._settings.max_requests_per_minute if own is None else own
+
+    async def _check_rate(self, scope: Scope, user: Hashable, rate: int) -> None:
         if wait := self._buckets.take(user, rate, max(1.0, rate / 3)):
             await _penalty(scope)
             raise Refusal(
@@ -174,7 +202,7 @@ class Door:
         if not bodies.announced(scope):
             return b""
         place = await self._places.uploads.take(user)
-        with _until_answered(place):
+        with _until_answered(place, rest=False):
             body = await bodies.read(receive, self._body)
         bodies.check_values(body)
         return body
@@ -184,19 +212,40 @@ def _needs_key(path: str) -> bool:
     return path == "/metrics" or path == "/v1" or path.startswith("/v1/")
 
 
+async def _turn(turns: Turns, user: Hashable, receive: Receive) -> Turn:
+    """A place for this user. Raises Gone where they don't wait for it."""
+    if (turn := turns.take_free(user)) is not None:
+        return turn
+    coming, leaving = asyncio.ensure_future(turns.take(user)), asyncio.ensure_future(_left(receive))
+    try:
+        await asyncio.wait({coming, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not coming.done():
+            raise Gone
+        return coming.result()
+    finally:
+        leaving.cancel()
+        coming.cancel()
+
+
+async def _left(receive: Receive) -> None:
+    """Until nobody is at the other end."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 @contextmanager
-def _until_answered(turn: Turn) -> Iterator[None]:
+def _until_answered(turn: Turn, rest: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        turn.release()
+        turn.end(rest=rest)
 
 
-def _freeing(turn: Turn, send: Send) -> Send:
+def _freeing(turn: Turn, send: Send, rest: bool) -> Send:
     """The place is free when the answer begins: it is complete then, and may be read slowly."""
 
     async def freeing(message: Message) -> None:
-        turn.release()
+        turn.end(rest=rest)
         await send(message)
 
     return freeing

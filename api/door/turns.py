@@ -8,6 +8,8 @@ from collections.abc import Hashable
 
 from shared.errors import Unavailable
 
+_LONGEST_REST_S = 2.0
+
 
 class Turn:
     """A place that is held. `release` gives it back; a second call changes nothing."""
@@ -16,11 +18,22 @@ class Turn:
         self._turns = turns
         self._user = user
         self._held = True
+        self._loop = asyncio.get_running_loop()
+        self._since = self._loop.time()
 
     def release(self) -> None:
         if self._held:
             self._held = False
             self._turns._release(self._user)
+
+    def end(self, *, rest: bool) -> None:
+        """Give it back now, or after as long again as it was held: then no user takes more than half of a place's time."""
+        if self._held and rest:
+            self._held = False
+            held_s = min(self._loop.time() - self._since, _LONGEST_REST_S)
+            self._loop.call_later(held_s, self._turns._release, self._user)
+        else:
+            self.release()
 
 
 class Turns:
@@ -37,11 +50,17 @@ class Turns:
         self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
         """By user; the user who was served longest ago stands first."""
 
+    def take_free(self, user: Hashable) -> Turn | None:
+        """A place, where there is one for this user without waiting."""
+        if not self._may(user) or user in self._waiting:
+            return None
+        self._hold(user)
+        return Turn(self, user)
+
     async def take(self, user: Hashable) -> Turn:
         """A place, when it is this user's turn. Raises Unavailable where none came in time."""
-        if self._may(user) and user not in self._waiting:
-            self._hold(user)
-            return Turn(self, user)
+        if (turn := self.take_free(user)) is not None:
+            return turn
         coming = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(user, deque()).append(coming)
         try:

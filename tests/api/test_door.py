@@ -30,6 +30,9 @@ LIMITS = {
     "max_requests_at_once": 6,
 }
 
+SLOW = CIF + "".join(f"Pt {0.001 * n:.4f} {0.0013 * n:.4f} {0.0017 * n:.4f}\n" for n in range(1, 2000))
+"""Takes as long to read as is allowed."""
+
 
 @pytest.fixture(scope="module")
 def strict(make_database) -> Iterator[Service]:
@@ -204,6 +207,23 @@ def test_one_user_has_so_many_requests_under_way_and_another_one_is_answered(str
             raw.close()
 
 
+def test_a_request_whose_sender_left_waits_for_no_turn(strict):
+    heavy = json.dumps(on_slab({"format": "cif", "text": SLOW})).encode()
+    with strict.client() as client:
+        key = client.headers["Authorization"].split()[1]
+        left = [opened(strict) for _ in range(6)]
+        for raw in left:
+            raw.sendall(
+                head("POST", "/v1/jobs", key, Content_Length=len(heavy), Content_Type="application/json") + heavy
+            )
+        time.sleep(0.3)
+        for raw in left:
+            raw.close()
+        until = time.monotonic() + 5  # one of them may be read already
+        while client.get("/v1/jobs").status_code == 429:
+            assert time.monotonic() < until
+
+
 def test_a_user_may_ask_so_often_and_then_is_told_how_long_to_wait(make_database):
     broker = f"redis://127.0.0.1:{closed_port()}/0"
     with serving(make_database(), broker, max_requests_per_minute=6) as limited, limited.client() as client:
@@ -219,9 +239,7 @@ def test_a_user_may_ask_so_often_and_then_is_told_how_long_to_wait(make_database
 
 
 def test_a_flood_of_heavy_uploads_leaves_a_parser_and_threads_to_others(service):
-    heavy = json.dumps(
-        on_slab({"format": "cif", "text": CIF + "".join(f"Pt {0.001 * n:.4f} 0 0\n" for n in range(1, 2000))})
-    )
+    heavy = json.dumps(on_slab({"format": "cif", "text": SLOW}))
     stop = threading.Event()
     with service.client() as abuser, service.client() as honest:
 
@@ -265,6 +283,33 @@ def test_a_bucket_fills_with_time_and_never_beyond_its_depth():
     assert buckets.take("a", 60, 2) == pytest.approx(0.5)
     now = 100.0
     assert [buckets.take("a", 60, 2) for _ in range(3)] == [0, 0, 1]
+
+
+def test_a_long_body_counts_as_more_requests_and_is_paid_for_afterwards():
+    now = 0.0
+    buckets = Buckets(lambda: now)
+    buckets.charge("a", 5, 60, 2)
+    assert buckets.take("a", 60, 2) == pytest.approx(4)
+    now = 4.0
+    assert buckets.take("a", 60, 2) == 0
+
+
+def test_a_place_rests_as_long_as_it_was_held_where_others_wait_too():
+    async def run() -> None:
+        turns = Turns(2, 1, patience_s=5, busy="")
+        turn = await turns.take("a")
+        await asyncio.sleep(0.1)
+        turn.end(rest=True)
+        assert turns.take_free("a") is None
+        for _ in range(2):
+            other = turns.take_free("b")
+            assert other is not None
+            other.end(rest=False)
+        began = time.monotonic()
+        (await turns.take("a")).release()
+        assert 0.05 < time.monotonic() - began < 1
+
+    asyncio.run(run())
 
 
 def test_those_who_wait_take_turns_by_user():
