@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from api.context import Context
 from api.dependencies import Caller, Submitter, UseActor, UseContext, UseSession
-from api.jobs import access, limits
+from api.jobs import access, cancelling, limits
 from api.jobs import repository as jobs
 from api.jobs.acceptance import accept, calibration_of
+from api.jobs.cancelling import CancelledJobs, CancelRequest
 from api.jobs.estimate import estimate
 from api.jobs.progress import progress
 from api.jobs.requests import JobChange, JobRequest
@@ -139,6 +140,12 @@ def change_job(job_id: UUID, change: JobChange, caller: Submitter, actor: UseAct
 def cancel_job(job_id: UUID, caller: Submitter, actor: UseActor, session: UseSession) -> JobView:
     """Cancel a job. What it has found stays readable; workers drop what they hold of it."""
     return _views(session, [jobs.cancel(session, caller, actor, job_id)])[0]
+
+
+@router.post(":cancel", responses=responses(*BODY, 401, 403, 404, 422))
+def cancel_jobs(asked: CancelRequest, caller: Submitter, actor: UseActor, context: UseContext) -> CancelledJobs:
+    """Cancel many jobs: up to 1,000 that you name, or all of yours that have not ended. Those that had ended stay as they are."""
+    return cancelling.cancel_jobs(context.sessions, caller, actor, asked)
 
 
 @router.delete("/{job_id}/data", status_code=204, responses=responses(401, 403, 404, 409, 422))

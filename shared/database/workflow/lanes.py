@@ -23,8 +23,8 @@ Key = tuple[UUID, str, str]
 
 
 def refresh(session: Session, job_ids: Collection[UUID]) -> None:
-    """Open the lanes of these jobs in which there is work, and close the others. The caller has locked the jobs, in the order of their
-    ids where they are several."""
+    """Open the lanes of these jobs in which there is work, and close the others. The caller has locked the jobs, several in the order
+    of their ids."""
     wanted = {
         key: (row.user_id, row.priority, row.created_at, row.lag)
         for row in _members(session, job_ids)
@@ -50,9 +50,9 @@ def refresh(session: Session, job_ids: Collection[UUID]) -> None:
         session.execute(closing, execution_options={"synchronize_session": False})
 
 
-def close(session: Session, job_id: UUID) -> None:
-    """The job searches no more."""
-    session.execute(delete(Lane).where(Lane.job_id == job_id), execution_options={"synchronize_session": False})
+def close(session: Session, job_ids: Collection[UUID]) -> None:
+    """These jobs search no more."""
+    session.execute(delete(Lane).where(Lane.job_id.in_(job_ids)), execution_options={"synchronize_session": False})
 
 
 def behind(session: Session) -> list[UUID]:

@@ -68,7 +68,7 @@ def move_on(session: Session, job_id: UUID) -> bool:
     if not _scored(session, job_id) and _score_lowest(session, job):
         lanes.refresh(session, [job_id])
         return False
-    lanes.close(session, job_id)
+    lanes.close(session, [job_id])
     session.execute(insert(StageRow).values(job_id=job_id, work=Work.SELECTION).on_conflict_do_nothing())
     transitions.enter_stage(job, Stage.SELECTING)
     return True
@@ -84,9 +84,9 @@ def move_all_on(session: Session, job_ids: Sequence[UUID]) -> bool:
     locked = select(Job.id).where(Job.id.in_(job_ids)).order_by(Job.id).with_for_update(key_share=True)
     some = session.scalars(locked).all()
     stuck = session.scalars(_stuck().where(Job.id.in_(some))).all() if len(some) > 1 else some
-    choose = any([move_on(session, job_id) for job_id in stuck])
+    to_choose = [job_id for job_id in stuck if move_on(session, job_id)]
     lanes.refresh(session, sorted(set(some) - set(stuck)))
-    return choose
+    return bool(to_choose)
 
 
 def _follow_stage(session: Session, job: Job) -> bool:

@@ -6,6 +6,7 @@ Whoever moves rows does so by `moved` or `move`: both refuse what isn't allowed,
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -45,6 +46,12 @@ def lock_job(session: Session, job_id: UUID) -> Job | None:
     return session.scalars(query, execution_options={"populate_existing": True}).one_or_none()
 
 
+def lock_jobs(session: Session, job_ids: Collection[UUID]) -> Sequence[Job]:
+    """The same for several, in the order of their ids, which is everybody's."""
+    query = select(Job).where(Job.id.in_(job_ids)).order_by(Job.id).with_for_update(key_share=True)
+    return session.scalars(query, execution_options={"populate_existing": True}).all()
+
+
 def start_job(session: Session, job_id: UUID) -> None:
     """The job's first work has been claimed; one that has ended meanwhile stays ended."""
     session.execute(
@@ -62,17 +69,29 @@ def enter_stage(job: Job, stage: Stage) -> None:
 
 
 def end_job(session: Session, job: Job, state: State, *, kind: str | None = None, reason: str | None = None) -> None:
-    """The job is over; what of its work is still open is cancelled. Whoever is just storing a result is waited for, and what it adds
-    is cancelled too: stages add walkers, walkers add evaluations and walkers that refine. Hence the order, and walkers twice: a
-    statement doesn't see the rows that were added by whoever it waited for, the next one does. Raises Conflict."""
-    check_transition(JOB, State(job.state), state)
+    """The job is over; what of its work is still open is cancelled. Raises Conflict."""
+    end_jobs(session, [job], state, kind=kind, reason=reason)
+
+
+def end_jobs(
+    session: Session, jobs: Sequence[Job], state: State, *, kind: str | None = None, reason: str | None = None
+) -> None:
+    """The same for several jobs, which the caller has locked in the order of their ids. Whoever is just storing a result is waited
+    for, and what it adds is cancelled too: stages add walkers, walkers add evaluations and walkers that refine. Hence the order, and
+    walkers twice: a statement doesn't see the rows that were added by whoever it waited for, the next one does. Raises Conflict."""
+    if not jobs:
+        return
     now = session.scalar(select(func.now()))
-    job.state, job.failure_kind, job.failure_reason, job.ended_at = state, kind, reason, now
-    if state is State.SUCCEEDED:
-        enter_stage(job, Stage.DONE)
+    for job in jobs:
+        check_transition(JOB, State(job.state), state)
+        job.state, job.failure_kind, job.failure_reason, job.ended_at = state, kind, reason, now
+        if state is State.SUCCEEDED:
+            enter_stage(job, Stage.DONE)
+    ids = [job.id for job in jobs]
     for table in (StageRow, Walker, Walker, MemberEnergy):
-        session.execute(moved(table, State.CANCELLED, table.job_id == job.id))
-    lanes.close(session, job.id)  # after the rows: who stores a result holds its row, then writes to its lane
+        rows = moved(table, State.CANCELLED, table.job_id.in_(ids))
+        session.execute(rows, execution_options={"synchronize_session": False if len(ids) > 1 else "auto"})
+    lanes.close(session, ids)  # after the rows: who stores a result holds its row, then writes to its lane
 
 
 def fail_member(session: Session, job_id: UUID, member: str, *, kind: str, reason: str) -> None:
