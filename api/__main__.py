@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 
 from api import check
+from shared.command_line import ended
 from shared.logs import configure
+from shared.secrets import no_core_dumps
 from shared.settings import settings
 
 _SWITCH_S = 0.001
@@ -13,13 +15,13 @@ _SWITCH_S = 0.001
 
 
 def main(words: list[str]) -> int:
-    """Exit status."""
+    """Exit status; settings that can't be used are said in one line."""
     if words == ["check"]:
-        return check.run(settings())
+        return ended("adhop", lambda: check.run(settings()))
     if words:
         sys.stderr.write(f"python -m api {' '.join(words)}: there is `check`, and nothing to serve\n")
         return 2
-    return _serve()
+    return ended("adhop", _serve)
 
 
 def _serve() -> int:
@@ -29,6 +31,7 @@ def _serve() -> int:
     from api.server import configuration
 
     found = settings()
+    no_core_dumps()
     configure(found.log_format)
     sys.setswitchinterval(_SWITCH_S)
     server = uvicorn.Server(configuration(create_app(found), found, host=found.host, port=found.port))

@@ -50,7 +50,9 @@ for pid in filter(str.isdigit, os.listdir('/proc')):
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     """A service that is up."""
-    made = Shell(tmp_path_factory.mktemp("host") / "home", ADHOP_MEMBERS="emt", ADHOP_CPU_WORKERS="1")
+    top = tmp_path_factory.mktemp("host")
+    (top / "temporary").mkdir()
+    made = Shell(top / "home", ADHOP_MEMBERS="emt", ADHOP_CPU_WORKERS="1", TMPDIR=str(top / "temporary"))
     code, said = made.run("up")
     try:
         assert code == 0, said
@@ -121,9 +123,9 @@ def test_every_file_and_folder_is_its_owners_alone(shell: Shell) -> None:
 
 def test_nothing_of_ours_lies_in_the_shared_temporary_folders(shell: Shell) -> None:
     began = (shell.folder / "lock").stat().st_mtime
-    for top in {tempfile.gettempdir(), "/tmp", "/var/tmp"}:
-        names = [path.name for path in Path(top).glob("adhop-*") if path.lstat().st_ctime >= began]
-        assert not [name for name in names if re.fullmatch(r"adhop-(stop-\d+|up-.*|dispatcher|[0-9a-f]{16})", name)]
+    assert list(Path(shell.variables["TMPDIR"]).glob("adhop*")) == []
+    fallbacks = [path for path in Path("/var/tmp").glob("adhop-*") if re.fullmatch(r"adhop-[0-9a-f]{16}", path.name)]
+    assert not [path for path in fallbacks if path.lstat().st_ctime >= began]
     assert {path.name.split("-")[0] for path in (shell.folder / "run").iterdir()} == {"dispatcher", "up"}
 
 
