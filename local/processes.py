@@ -18,6 +18,8 @@ class Role:
     """With the program's name first, as it stands in the environment's bin folder."""
 
 
+ROLES = Role("roles", ("python", "-m", "shared.database.roles"))
+"""Of PostgreSQL: the tables' owner and the application."""
 MIGRATE = Role("migrate", ("alembic", "upgrade", "head"))
 API = Role("api", ("python", "-m", "api"))
 DISPATCHER = Role("dispatcher", ("python", "-m", "worker.dispatcher"))

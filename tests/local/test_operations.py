@@ -78,7 +78,7 @@ def test_the_page_stops_everything_of_ours_before_a_restore():
     stopped = line_with("stop")
     assert stopped[:3] == ["docker", "compose", "stop"]
     ours = {name for name, service in SERVICES.items() if "build" in service}
-    assert set(stopped[3:]) == ours - {"migrate"}
+    assert set(stopped[3:]) == ours - {"roles", "migrate"}
 
 
 def test_the_first_user_is_made_as_the_page_says(capsys):

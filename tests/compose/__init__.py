@@ -1,0 +1,1 @@
+"""`python -m tests.compose`: the Compose file, really run."""
