@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from alembic import context
+from alembic.util import CommandError
+from sqlalchemy.exc import OperationalError
 
 from shared.database import roles
 from shared.database.session import connect
 from shared.database.tables import Base
 from shared.database.tables.columns import Vectors
+from shared.errors import Misconfigured
 from shared.settings import settings
 
 
@@ -39,4 +42,12 @@ def run() -> None:
     engine.dispose()
 
 
-run()
+try:
+    run()
+except Misconfigured as error:
+    raise CommandError(str(error)) from None
+except OperationalError as error:
+    why = " ".join(str(error.orig).split())
+    raise CommandError(
+        f"the database can't be used: {why}; see that PostgreSQL runs and ADHOP_DATABASE_URL is right"
+    ) from None
