@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -25,6 +23,7 @@ from api.door import bodies
 from api.door.bodies import BodyLimits, Gone, Refusal
 from api.door.buckets import Buckets
 from api.door.keys import Keys
+from api.door.places import Places, Recent
 from api.door.turns import Turn, Turns
 from shared.database.repositories.users import Identity
 from shared.errors import Unauthorised
@@ -34,56 +33,8 @@ _MOST_HEADERS = 100
 _PENALTY_S = 1.0
 _LINGER_S = 2.0
 """How long what is still sent is thrown away after a refusal, so that the sender gets to read it."""
-_PATIENCE_S = 30.0
 _BYTES_OF_A_REQUEST = 16_384
 """A longer body counts as more requests."""
-_BUSY = "the server answers other requests of yours, or of others, just now; try again shortly"
-_SHOWN = re.compile(r"/v1/systems|/v1/jobs/[^/]+/system")
-_LARGE = re.compile(r"/v1/jobs/[^/]+/(candidates|minima|dft-inputs|selections.*)|/v1/calibrations.*")
-
-
-class _Places:
-    """How many requests of each kind are answered at a time, in all and of one user. Each holds a thread of the 40 that routes have,
-    and most a connection of the 20 to the database."""
-
-    def __init__(self) -> None:
-        self.uploads = self._turns(64, 8)
-        self.shown = self._turns(2, 1)
-        """Those that a placer works out: as many as there are."""
-        self.submitted = self._turns(4, 1)
-        """Those whose texts are read: one user leaves a parser to the others."""
-        self.large = self._turns(4, 1)
-        self.others = self._turns(12, 2)
-
-    @staticmethod
-    def _turns(places: int, per_user: int) -> Turns:
-        return Turns(places, per_user, patience_s=_PATIENCE_S, busy=_BUSY)
-
-    def of(self, method: str, path: str) -> Turns:
-        if _SHOWN.fullmatch(path):
-            return self.shown
-        if _LARGE.fullmatch(path):
-            return self.large
-        return self.submitted if (method, path) == ("POST", "/v1/jobs") else self.others
-
-
-class _Recent:
-    """Who asked of late."""
-
-    _S = 3.0
-
-    def __init__(self) -> None:
-        self._seen: dict[Hashable, float] = {}
-
-    def beside_others(self, user: Hashable) -> bool:
-        """Note this user; returns whether there are others, beside whom they take half of the time of each of their places."""
-        now = time.monotonic()
-        self._seen.pop(user, None)
-        others = next(reversed(self._seen.values()), -self._S)
-        self._seen[user] = now
-        if len(self._seen) > 1000:
-            self._seen = {one: at for one, at in self._seen.items() if now - at < self._S}
-        return now - others < self._S
 
 
 class Door:
@@ -94,8 +45,8 @@ class Door:
         self._settings = settings
         self._keys = Keys(settings.key_cache_s)
         self._buckets = Buckets()
-        self._places = _Places()
-        self._recent = _Recent()
+        self._places = Places()
+        self._recent = Recent()
         self._at_once: Counter[Hashable] = Counter()
         self._body = BodyLimits(
             bytes=settings.max_body_bytes,
@@ -107,6 +58,7 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        scope.setdefault("state", {})
         began = False
 
         async def noted(message: Message) -> None:
@@ -138,6 +90,7 @@ class Door:
         async with self._counted(scope, user):
             body = await self._read(scope, receive, user)
             self._buckets.charge(user, len(body) / _BYTES_OF_A_REQUEST, rate, max(1.0, rate / 3))
+            bodies.check_values(body)
             turn = await _turn(self._places.of(scope["method"], scope["path"]), user, receive)
             rest = self._recent.beside_others(user)
             with _until_answered(turn, rest):
@@ -163,7 +116,7 @@ class Door:
                     retry_after_s=wait,
                 ) from None
             raise
-        scope.setdefault("state", {})["caller"] = caller
+        scope["state"]["caller"] = caller
         return caller
 
     def _rate(self, caller: Identity | None) -> int:
@@ -204,7 +157,7 @@ class Door:
         place = await self._places.uploads.take(user)
         with _until_answered(place, rest=False):
             body = await bodies.read(receive, self._body)
-        bodies.check_values(body)
+        scope["state"]["body_read"] = True
         return body
 
 
@@ -267,7 +220,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
 async def _penalty(scope: Scope) -> None:
     """A second's wait, in which the connection may be closed where places for others run out."""
-    connection = scope.get("state", {}).get("connection")
+    connection = scope["state"].get("connection")
     if connection is not None:
         connection.may_be_closed = True
     await asyncio.sleep(_PENALTY_S)
@@ -283,7 +236,7 @@ def _response(request: Request, error: Exception) -> Response:
 async def _refuse(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer, and end the connection where a body may still come: what is on its way is thrown away for a moment first, as a
     connection that is closed on it would take the answer along."""
-    if not bodies.announced(scope):
+    if not bodies.announced(scope) or scope["state"].get("body_read"):
         return await response(scope, receive, send)
     response.headers["Connection"] = "close"
     await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
