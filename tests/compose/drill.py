@@ -71,7 +71,7 @@ def remove(project: Project) -> None:
 def _key(project: Project) -> str:
     """Of a user that is made as the documentation says."""
     words = ["run", "--rm", "--no-TTY", "--no-deps", "api", "python", "-m", "shared.database.admin"]
-    told = project.run(*words, "create-user", "drill", "--role", "admin")
+    told = project.run(*words, "create-user", "drill", "--role", "admin", "--key-file", "-")
     keys = [line for line in told.splitlines() if line.startswith("adhop_")]
     if len(keys) != 1:
         raise Failed(f"create-user printed no key: {told}")
