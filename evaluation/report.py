@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any
 
+from adhop import plain
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -126,7 +127,7 @@ def remarks(report: Report) -> list[str]:
 def text(report: Report, width: int = 150) -> str:
     """For a terminal."""
     made = io.StringIO()
-    console = Console(file=made, width=width)
+    console = Console(file=made, width=width, markup=False, emoji=False)
     console.print(report.setting, highlight=False)
     for sheet in sheets(report):
         table = Table(
@@ -164,7 +165,8 @@ def table(report: Report) -> str:
             for heading, cell in zip(sheet.headings, row, strict=True):
                 if isinstance(cell, Share):
                     numbers = [f"{value:.6f}" for value in (cell.value, cell.low, cell.high)]
-                    line = [sheet.title, name, heading, cell.hits, cell.count, *numbers, report.evaluation.reference]
+                    words = [plain.cell(text) for text in (sheet.title, name, heading)]
+                    line = [*words, cell.hits, cell.count, *numbers, plain.cell(report.evaluation.reference)]
                     writer.writerow(line)
     return made.getvalue()
 

@@ -14,7 +14,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from adhop import terminal
+from adhop import plain, terminal
 from adhop.errors import AdhopError
 
 GIB = 2**30
@@ -106,8 +106,7 @@ def usage_csv(found: Iterable[Mapping[str, Any]]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["month", "user", "device time (s)", "force calls", "jobs", "stored now (bytes)"])
     for one in found:
-        name = one["user"]
-        said = f"'{name}" if name[:1] in "=+-@" else name  # a spreadsheet would compute it
+        said = plain.cell(one["user"])
         writer.writerow([one["month"], said, one["device_s"], one["force_calls"], one["jobs"], one["stored_bytes"]])
     return text.getvalue()
 

@@ -17,6 +17,11 @@ def text(given: str) -> str:
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), given)
 
 
+def cell(given: str) -> str:
+    """A text of a table's file, with the mark that makes it text where a spreadsheet would compute it."""
+    return f"'{given}" if given.startswith(("=", "+", "-", "@", "\t", "\r")) else given
+
+
 def document(given: Any) -> Any:
     """The same, of every text of a JSON document."""
     if isinstance(given, str):

@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from adhop import geometries
+from adhop import geometries, plain
 
 SUMMARY = ("mean", "std", "range")
 
@@ -71,18 +71,18 @@ def csv_text(body: dict[str, Any], others: Sequence[dict[str, Any]] = ()) -> str
         "found by",
         *geometries.headings(members),
     ]
-    writer.writerow([_cell(column) for column in columns])
+    writer.writerow([plain.cell(column) for column in columns])
     for finding in (*body["minima"], *others):
         numbers = _energies(finding, members, digits=6)
-        said = [_cell(verdict(finding)), _cell(body["reference"]), finding["id"], _cell(finding["member"])]
+        said = [
+            plain.cell(verdict(finding)),
+            plain.cell(body["reference"]),
+            finding["id"],
+            plain.cell(finding["member"]),
+        ]
         whose = geometries.cells(finding, members)
-        writer.writerow([finding.get("rank", "-"), _cell(finding["site"]), *numbers, *said, *whose])
+        writer.writerow([finding.get("rank", "-"), plain.cell(finding["site"]), *numbers, *said, *whose])
     return text.getvalue()
-
-
-def _cell(text: str) -> str:
-    """A text that a spreadsheet would take for a formula, with the mark that makes it text."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def others(candidates: Sequence[dict[str, Any]], minima: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
