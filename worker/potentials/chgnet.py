@@ -53,8 +53,8 @@ class _Forward:
 
     def __call__(self, structures: Sequence[Structure]) -> list[Evaluation]:
         graphs = self.prepare(structures)
-        energies, forces = self._one(graphs[0]) if len(graphs) == 1 else self._together(graphs)
-        answers = torch.cat((energies.double(), forces.double().view(-1))).detach().cpu().numpy()  # one transfer
+        predicted = self._one(graphs[0]) if len(graphs) == 1 else self._together(graphs)
+        answers = torch.cat([part.double().flatten() for part in predicted]).detach().cpu().numpy()  # one transfer
         energies, forces = answers[: len(graphs)], answers[len(graphs) :].reshape(-1, 3)
         ends = np.cumsum([len(structure) for structure in structures])
         return [

@@ -182,7 +182,7 @@ def batch(graphs: Sequence[Graph], bond_basis: Any, angle_basis: Any, device: st
         atom_owners=owner,
         directed2undirected=undirected,
         atom_positions=[positions],
-        strains=[None],
+        strains=[],
         volumes=[],
     )
     return made, positions
@@ -206,4 +206,5 @@ def _sent(device: str, indices: Sequence[Any], floats: Sequence[Any]) -> tuple[l
 
 def _in_one(device: str, parts: Sequence[Any], dtype: type) -> list[Tensor]:
     flat = torch.from_numpy(np.concatenate([np.asarray(part, dtype=dtype).ravel() for part in parts])).to(device)
-    return [one.view(part.shape) for one, part in zip(flat.split([part.size for part in parts]), parts, strict=True)]
+    sent = torch.split(flat, [part.size for part in parts])
+    return [one.view(part.shape) for one, part in zip(sent, parts, strict=True)]

@@ -65,7 +65,7 @@ def hosted(card: Card, forward: Forward, model: torch.nn.Module, *, device: str,
 
 def give_back_memory() -> None:
     """What torch's allocator keeps for later goes back to the device. A device beyond use says so here."""
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.empty_cache()
         torch.cuda.synchronize()
 

@@ -78,8 +78,7 @@ class _Forward:
 
     def __call__(self, structures: Sequence[Structure]) -> list[Evaluation]:
         with default_dtype(self.precision):
-            batch = Batch.from_data_list([self._graph(structure) for structure in structures]).to(self.device)
-            output = self.model(batch.to_dict(), compute_stress=False)
+            output = self.model(self.prepare(structures).to(self.device).to_dict(), compute_stress=False)
         energies = output["energy"].detach().cpu().numpy().astype(np.float64)
         forces = output["forces"].detach().cpu().numpy().astype(np.float64)
         ends = np.cumsum([len(structure) for structure in structures])
@@ -87,6 +86,10 @@ class _Forward:
             Evaluation(energy=float(energy), forces=own)
             for energy, own in zip(energies, np.split(forces, ends[:-1]), strict=True)
         ]
+
+    def prepare(self, structures: Sequence[Structure]) -> Batch:
+        """What the host does before the device can begin."""
+        return Batch.from_data_list([self._graph(structure) for structure in structures])
 
     def _graph(self, structure: Structure) -> AtomicData:
         config = config_from_atoms(wrapped(structure), head_name=self.head)

@@ -78,8 +78,7 @@ class _Forward:
     head: str | None
 
     def __call__(self, structures: Sequence[Structure]) -> list[Evaluation]:
-        batch = Batch.from_data_list([self._graph(structure) for structure in structures])
-        output = self.model(batch.to(self.device))
+        output = self.model(self.prepare(structures).to(self.device))
         energies = output[keys.PRED_TOTAL_ENERGY].detach().cpu().numpy().astype(np.float64)
         forces = output[keys.PRED_FORCE].detach().cpu().numpy().astype(np.float64)
         ends = np.cumsum([len(structure) for structure in structures])
@@ -87,6 +86,10 @@ class _Forward:
             Evaluation(energy=float(energy), forces=own)
             for energy, own in zip(energies, np.split(forces, ends[:-1]), strict=True)
         ]
+
+    def prepare(self, structures: Sequence[Structure]) -> Batch:
+        """What the host does before the device can begin."""
+        return Batch.from_data_list([self._graph(structure) for structure in structures])
 
     def _graph(self, structure: Structure) -> AtomGraphData:
         graph = AtomGraphData.from_numpy_dict(unlabeled_atoms_to_graph(wrapped(structure), self.model.cutoff))

@@ -76,7 +76,7 @@ class _Forward:
     device: str
 
     def __call__(self, structures: Sequence[Structure]) -> list[Evaluation]:
-        batch = atomicdata_list_to_batch([self._graph(structure) for structure in structures])
+        batch = self.prepare(structures)
         with torch.random.fork_rng(
             own_devices(self.device)
         ):  # each edge's frame is turned by a random angle, which shows in the last digits
@@ -89,6 +89,10 @@ class _Forward:
             Evaluation(energy=float(energy), forces=own)
             for energy, own in zip(energies, np.split(forces, ends[:-1]), strict=True)
         ]
+
+    def prepare(self, structures: Sequence[Structure]) -> AtomicData:
+        """What the host does before the device can begin."""
+        return atomicdata_list_to_batch([self._graph(structure) for structure in structures])
 
     def _graph(self, structure: Structure) -> AtomicData:
         atoms = wrapped(structure)

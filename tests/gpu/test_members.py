@@ -8,15 +8,15 @@ import pytest
 from ase import Atoms
 from ase.build import add_adsorbate, fcc111
 
-from shared.errors import OutOfMemory
+from shared.errors import Misconfigured, OutOfMemory
 from shared.structures import Structure
 from worker.potentials import registry
 
 pytestmark = [pytest.mark.gpu, pytest.mark.potentials]
-ENTRIES = registry.read(Path(__file__).resolve().parents[2] / "checkpoints/members.toml")
+ENTRIES = registry.read(Path(__file__).resolve().parents[1] / "checkpoints/members.toml")
 NAMES = ["chgnet-0.3.0", "sevennet-0", "eqv2-small", "gemnet-oc-small", "escn-small"]
-FRACTION = 0.02
-"""Share of the device that the test of its limit may use."""
+ROOM_BYTES = 256 * 2**20
+"""What the test of its limit may take beside the weights, whatever the size of the card."""
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +70,22 @@ def test_a_batch_is_its_structures_one_by_one(pair):
 def test_a_batch_too_large_is_refused_and_a_smaller_one_is_answered(pair, torch):
     _, cuda = pair
     before = cuda.evaluate(SEVERAL[:1])[0]
-    torch.cuda.set_per_process_memory_fraction(FRACTION)
+    torch.cuda.empty_cache()
+    limit = torch.cuda.memory_reserved() + ROOM_BYTES
+    torch.cuda.set_per_process_memory_fraction(limit / torch.cuda.get_device_properties(0).total_memory)
     try:
         with pytest.raises(OutOfMemory):
             cuda.evaluate([adslab("Pt", (8, 8, 6), seed) for seed in range(24)])
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert cuda.evaluate(SEVERAL[:1])[0].energy == pytest.approx(before.energy, abs=1e-4)
+
+
+def test_every_weight_lies_on_the_device(pair):
+    """Where CUDA can't be used a load is refused, so that no answer of the CPU is filed under a GPU."""
+    _, cuda = pair
+    assert cuda._device == "cuda"
+    with pytest.raises(Misconfigured, match="its weights lie on cpu"):
+        import_module("worker.potentials.forwards").hosted(
+            cuda.card, cuda._forward, import_module("torch").nn.Linear(2, 2), device="cuda"
+        )
