@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from shared.errors import InvalidInput
-from shared.planes import coprime, plane, primitive
+from shared.planes import carried, plane, primitive
 from shared.slabs import outward_heights
 from shared.structures import Floats, Integers, Structure
 from shared.submissions import BulkSubmission
@@ -71,7 +71,7 @@ def check_cut(submission: BulkSubmission, max_atoms: int) -> None:
 def _check_face(submission: BulkSubmission, numbers: Integers, cell: Floats, max_atoms: int) -> None:
     fractions = np.array(submission.positions, dtype=np.float64) @ np.linalg.inv(cell)
     basis = primitive(cell, fractions, numbers, _SAME)
-    face = plane(basis @ cell, _index_in(basis, submission.miller))
+    face = plane(basis @ cell, carried(submission.miller, basis))
     per_plane = round(len(numbers) * abs(float(np.linalg.det(basis))))
     sides = np.linalg.norm(face.vectors, axis=1)
     repeats = [max(1, math.ceil(submission.min_width / float(side) - 1e-6)) for side in sides]
@@ -90,13 +90,7 @@ def _check_face(submission: BulkSubmission, numbers: Integers, cell: Floats, max
         )
 
 
-def _index_in(basis: Floats, miller: tuple[int, int, int]) -> Floats:
-    """The index of the same planes in the primitive lattice. basis: its vectors in those given [3, 3]."""
-    given = basis @ np.array(miller, dtype=np.float64)
-    return np.asarray(coprime(given / np.abs(given[np.abs(given) > 1e-6]).min()), dtype=np.float64)
-
-
 def _named(atoms: Integers) -> str:
-    shown = ", ".join(str(atom) for atom in atoms[:5].tolist())
+    shown = ", ".join(str(atom) for atom in sorted(atoms.tolist())[:5])
     more = f" and {len(atoms) - 5} more" if len(atoms) > 5 else ""
     return f"atom {shown} lies" if len(atoms) == 1 else f"atoms {shown}{more} lie"

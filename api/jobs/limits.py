@@ -17,10 +17,10 @@ from shared.submissions import AdslabSubmission, SlabSubmission, Submission
 
 GIB = 2**30
 
-# Bytes of rows and their indexes, measured on 20 ended jobs of 30 to 60 atoms (docs/accounts.md).
-_PER_CANDIDATE = 900
+# Bytes of rows and their indexes, as `python -m benchmarks.retention` measured them.
+_PER_CANDIDATE = 700
 _PER_ATOM = 25
-_PER_ENERGY = 600
+_PER_ENERGY = 350
 _PER_WALKER = 1500
 _USUAL_ATOMS = 80
 

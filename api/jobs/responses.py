@@ -165,8 +165,18 @@ def job_view(job: Job, *, user: str, group: str | None, progress: Progress, wait
         calibration=job.calibration_id,
         progress=_progress_view(progress),
         failures=[TroubleView(**vars(trouble)) for trouble in progress.failures],
-        warnings=[*job.warnings, *progress.warnings],
+        warnings=[*job.warnings, *progress.warnings, *_dropped(job)],
     )
+
+
+def _dropped(job: Job) -> list[str]:
+    at = job.candidates_dropped_at
+    if at is None:
+        return []
+    return [
+        f"its candidates were dropped on {at.day} {at:%B %Y}, as this server's rules on what is kept say: its minima and what they "
+        "rest on are left"
+    ]
 
 
 def _progress_view(progress: Progress) -> ProgressView:

@@ -11,6 +11,7 @@ from api.results.queries import Chosen, Finding
 from shared.database.tables import Score
 from shared.states import State
 
+DROPPED = "when the server's rules on what is kept removed all but the minima, if they did"
 EnergyKind = Literal["total", "adsorption"]
 
 
@@ -114,6 +115,7 @@ class CandidatePage(BaseModel):
     """Candidates in the order they were stored."""
 
     candidates: list[CandidateView]
+    candidates_dropped_at: datetime | None = Field(default=None, description=DROPPED)
     next: str | None
 
 
@@ -124,6 +126,7 @@ class Minima(BaseModel):
     reference: str = Field(description="what their adsorption energies are measured against")
     unit: str = "eV"
     selection: int = Field(default=0, description="by whose rules")
+    candidates_dropped_at: datetime | None = Field(default=None, description=DROPPED)
 
 
 def candidate_view(finding: Finding) -> CandidateView:

@@ -48,7 +48,11 @@ def list_candidates(
     found, last = results.candidates(session, job.id, limit=limit, after=id_position(cursor), selection=judged_by)
     following = id_cursor(last)
     if format == "json":
-        return CandidatePage(candidates=[candidate_view(one) for one in found], next=following)
+        return CandidatePage(
+            candidates=[candidate_view(one) for one in found],
+            candidates_dropped_at=job.candidates_dropped_at,
+            next=following,
+        )
     written = _extxyz(candidates_text(found, results.ranks(session, judged_by)), f"{job.id}-candidates")
     if following is not None:
         address = request.url.include_query_params(cursor=following)
@@ -74,7 +78,10 @@ def list_minima(
     if format == "extxyz":
         return _extxyz(minima_text(chosen), str(job.id))
     return Minima(
-        minima=[minimum_view(one) for one in chosen], reference=results.reference_of(chosen), selection=selection
+        minima=[minimum_view(one) for one in chosen],
+        reference=results.reference_of(chosen),
+        selection=selection,
+        candidates_dropped_at=job.candidates_dropped_at,
     )
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from shared import private_files
 from shared.command_line import ended
+from shared.database.repositories.audit import COMMAND, record
 from shared.database.repositories.users import Role, create_key, revoke
 from shared.database.session import connect, in_words, sessions
 from shared.errors import Misconfigured
@@ -41,7 +42,7 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 2 where it can't be done, 1 where there was nothing to revoke."""
     arguments = _arguments(argv)
-    return ended("adhop admin", lambda: _run(arguments))
+    return ended("adhop", lambda: _run(arguments))
 
 
 def _run(arguments: Namespace) -> int:
@@ -70,6 +71,8 @@ def _refuse_to_show(file: Path | None) -> None:
 
 def _create(session: Session, arguments: Namespace) -> int:
     key = create_key(session, arguments.name, Role(arguments.role))
+    detail = {"key": key.split("_")[1], "role": arguments.role}
+    record(session, COMMAND, "key.create", subject=arguments.name, detail=detail)
     if arguments.key_file in (None, Path("-")):
         sys.stdout.write(f"{key}\n")
         sys.stderr.write("Keep this key: it is not shown again.\n")
@@ -81,6 +84,8 @@ def _create(session: Session, arguments: Namespace) -> int:
 
 def _revoke(session: Session, prefix: str) -> int:
     ended_keys = revoke(session, prefix)
+    if ended_keys:
+        record(session, COMMAND, "key.revoke", detail={"key": prefix})
     sys.stderr.write(f"{ended_keys} key(s) revoked\n")
     return 0 if ended_keys else 1
 

@@ -24,16 +24,16 @@ from shared.database.tables import (
     Walker,
 )
 
-# Bytes of a row without its arrays and documents, its part of each index included: of 1.2 million rows (docs/accounts.md).
+# Bytes of a row without its arrays and documents, its part of each index included: of 600,000 rows (`python -m benchmarks.retention`).
 _ROW: dict[type[Base], int] = {
     Job: 1500,
     StageRow: 350,
     Placement: 300,
     Walker: 500,
-    Candidate: 480,
-    MemberEnergy: 420,
+    Candidate: 420,
+    MemberEnergy: 340,
     Selection: 1200,
-    Score: 260,
+    Score: 215,
     Minimum: 300,
     ReferenceEnergy: 300,
     Attempt: 350,
