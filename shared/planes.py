@@ -55,10 +55,10 @@ class Extent:
         return self.planes * self.repeats[0] * self.repeats[1]
 
 
-def plane(lattice: Floats, index: Floats) -> Plane:
-    """The planes of an index of a primitive lattice. lattice: rows are its vectors, Å [3, 3]; index: in any multiple [3]."""
-    rows = _unimodular(coprime(index))
-    reciprocal = np.linalg.inv(lattice) @ coprime(index)  # Å^-1, along the normal: 1 / spacing
+def plane(lattice: Floats, index: Integers) -> Plane:
+    """The planes of an index of a primitive lattice. lattice: rows are its vectors, Å [3, 3]; index: without a common divisor [3]."""
+    rows = _unimodular(index)
+    reciprocal = np.linalg.inv(lattice) @ index  # Å^-1, along the normal: 1 / spacing
     length = float(np.linalg.norm(reciprocal))
     a, b = _shortest(rows[0] @ lattice, rows[1] @ lattice)
     return Plane(np.array([a, b]), np.asarray(rows[2] @ lattice), reciprocal / length, 1 / length)
@@ -99,6 +99,14 @@ def coprime(index: Floats | tuple[int, ...]) -> Integers:
             integers = whole.astype(np.int64)
             return np.asarray(integers // np.gcd.reduce(integers), dtype=np.int64)
     raise ValueError(f"no lattice plane has the index {given.tolist()}")
+
+
+def carried(index: tuple[int, ...], basis: Floats) -> Integers:
+    """The index of the same planes in a primitive lattice, without a common divisor [3]. basis: its vectors in units of those that
+    the index is of [3, 3], as `primitive` finds it."""
+    times = round(1 / abs(float(np.linalg.det(basis))))
+    whole = np.rint(basis @ np.array(index, dtype=np.float64) * times).astype(np.int64)
+    return np.asarray(whole // np.gcd.reduce(whole), dtype=np.int64)
 
 
 def _unimodular(index: Integers) -> Integers:

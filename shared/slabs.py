@@ -11,6 +11,8 @@ import numpy as np
 
 from shared.structures import Floats, Integers, Structure
 
+_FAR = 10.0
+"""Cells: an atom further away than this from where most are is brought back."""
 _ON_THE_FACE = 1e-6
 """Share of the third vector: an atom this far below the slab's lowest one lies level with it."""
 _FREE_SIDE = 4.0
@@ -21,7 +23,7 @@ looks down."""
 
 
 def brought_back(structure: Structure) -> Structure:
-    """With every atom that lies more than a cell away from the slab, along the surface, brought back by whole lattice vectors; a
+    """With every atom that lies more than ten cells away from the slab, along the surface, brought back by whole lattice vectors; a
     molecule is moved as a whole. Distances to far images cost time and digits, and say nothing. The same object where nothing is that
     far away."""
     flat = np.array([structure.cell[0], structure.cell[1], _along_third(structure)])
@@ -39,8 +41,8 @@ def brought_back(structure: Structure) -> Structure:
 
 
 def _far(fractions: Floats) -> Floats:
-    """How many cells those are away that are not within one of where most are [n, 2]."""
-    return np.where(np.abs(fractions) > 1.5, np.rint(fractions), 0.0)
+    """How many cells those are away that are far from where most are [n, 2]."""
+    return np.where(np.abs(fractions) > _FAR, np.rint(fractions), 0.0)
 
 
 def gathered(structure: Structure) -> Structure:

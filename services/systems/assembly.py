@@ -49,7 +49,7 @@ def _prepared(given: Structure) -> tuple[Structure, tuple[str, ...]]:
     far = (near.positions != given.positions).any(axis=1)
     if far.any():
         notes.append(
-            f"{int(far.sum())} atoms lay more than a cell away along the surface: they were brought back by whole lattice vectors"
+            f"{int(far.sum())} atoms lay more than ten cells away along the surface and were brought back by whole lattice vectors"
         )
     whole = gathered(near)
     moved = (whole.positions != near.positions).any(axis=1)

@@ -14,7 +14,7 @@ from ase import Atoms
 from pymatgen.core.structure import Structure as Crystal
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
-from shared.planes import Extent, Plane, coprime, extent, plane, primitive
+from shared.planes import Extent, Plane, carried, coprime, extent, plane, primitive
 from shared.structures import Floats, Integers
 
 SAME = 0.02
@@ -115,10 +115,17 @@ class Cut:
 
 
 def cut_of(
-    crystal: Crystal, cell: Floats, index: tuple[int, ...], *, min_depth: float, min_width: float, vacuum: float
+    crystal: Crystal,
+    miller: tuple[int, ...],
+    unit: tuple[Floats, tuple[int, ...]],
+    *,
+    min_depth: float,
+    min_width: float,
+    vacuum: float,
 ) -> Cut:
-    """The face of an index of a crystal. cell: that the index is of, rows in Å [3, 3], which is the crystal's own or one of its
-    lattice's. Lengths in Å. Raises ValueError where the lattice has no such plane."""
+    """The face of an index of a crystal. unit: the cell, rows in Å [3, 3], whose height a slab is a multiple of, and the index of the
+    same planes in it. Lengths in Å."""
+    cell, index = unit
     given = np.asarray(crystal.lattice.matrix, dtype=np.float64)
     numbers = np.array(crystal.atomic_numbers, dtype=np.int64)
     fractions = np.asarray(crystal.frac_coords, dtype=np.float64)
@@ -126,18 +133,11 @@ def cut_of(
     lattice = basis @ given
     inside = fractions @ np.linalg.inv(basis)
     kept = _one_of_each(inside, lattice, numbers)
-    normal = np.linalg.solve(cell, np.asarray(index, dtype=np.float64))
-    face = plane(lattice, np.asarray(coprime(_ratios(lattice @ normal)), dtype=np.float64))
+    face = plane(lattice, carried(miller, basis))
     handed = 1 if np.linalg.det(cell) > 0 else -1  # pymatgen's cell is a right-handed one
     whole = tuple(int(number) for number in handed * coprime(index))
     taken = extent(face, handed * cell, whole, min_depth=min_depth, min_width=min_width, vacuum=vacuum)
     return Cut(face, taken, numbers[kept], (inside[kept] @ lattice), lattice)
-
-
-def _ratios(index: Floats) -> Floats:
-    """With its smallest number that isn't zero at 1 [3]."""
-    sizes = np.abs(index)
-    return np.asarray(index / sizes[sizes > 1e-6 * sizes.max()].min())
 
 
 def _one_of_each(inside: Floats, lattice: Floats, numbers: Integers) -> Integers:

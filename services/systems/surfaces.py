@@ -46,8 +46,14 @@ def cut_with_notes(bulk: BulkSubmission, *, max_atoms: int | None = None) -> tup
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", FutureWarning)
         crystal = _crystal(bulk)
-        cell, index = _unit(crystal, bulk.miller)
-        found = cut_of(crystal, cell, index, min_depth=bulk.min_depth, min_width=bulk.min_width, vacuum=bulk.vacuum)
+        found = cut_of(
+            crystal,
+            bulk.miller,
+            _unit(crystal, bulk.miller),
+            min_depth=bulk.min_depth,
+            min_width=bulk.min_width,
+            vacuum=bulk.vacuum,
+        )
         if max_atoms is not None and found.n_atoms > max_atoms:
             raise InvalidInput(_too_many(bulk, found, max_atoms), field="input.miller")
         terminations = found.terminations()

@@ -72,7 +72,7 @@ DISORDERED = Atoms(
 )
 
 
-@pytest.mark.parametrize("miller", [(8, 7, 5), (5, 3, 1), (0, 8, 7)])
+@pytest.mark.parametrize("miller", [(8, 7, 5), (7, 5, 3), (0, 8, 7)])
 def test_a_cut_that_must_be_too_large_is_refused_at_once_with_what_to_change(miller):
     began = time.process_time()
     with pytest.raises(InvalidInput, match="take lower Miller indices") as refused:

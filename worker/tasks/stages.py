@@ -28,18 +28,27 @@ from worker.tasks.stage_child import Comparing
 def store_placements(session: Session, lease: claims.Lease, job: Job, system: System, placed: Iterable[Placed]) -> None:
     """Placements, a walker for each search member on each, the references they rest on, and what was decided on the way."""
     job.warnings = list(dict.fromkeys([*job.warnings, *system.warnings]))
+    kept: dict[str, int] = {}  # hundreds of placements differ in their positions alone
+    rows = []
     for index, one in enumerate(placed):
-        row = Placement(
-            job_id=job.id,
-            index=index,
-            structure_id=keep(session, one.structure),
-            positions=one.structure.positions,
-            site=one.site,
-            method=one.method,
+        digest = one.structure.topology_digest
+        if digest not in kept:
+            kept[digest] = keep(session, one.structure)
+        rows.append(
+            Placement(
+                job_id=job.id,
+                index=index,
+                structure_id=kept[digest],
+                positions=one.structure.positions,
+                site=one.site,
+                method=one.method,
+            )
         )
-        session.add(row)
-        session.flush()
-        session.add_all(Walker(job_id=job.id, placement_id=row.id, member=member) for member in job.search_members)
+    session.add_all(rows)
+    session.flush()
+    session.add_all(
+        Walker(job_id=job.id, placement_id=row.id, member=member) for row in rows for member in job.search_members
+    )
     kinds = members.energy_kinds(session)
     scoring = set(job.score_members)
     for member in sorted({*job.search_members, *job.refine_members, *scoring}):

@@ -152,7 +152,7 @@ def test_planes_of_an_index_in_any_multiple_are_the_same():
         index = rng.integers(-8, 9, size=3)
         if not index.any():
             continue
-        face = plane(lattice, index / 2.0)
+        face = plane(lattice, coprime(index / 2.0))
         assert face.vectors @ face.normal == pytest.approx(0.0, abs=1e-9)
         assert face.step @ face.normal == pytest.approx(face.spacing)
         cells = abs(np.linalg.det([*face.vectors, face.step])) / abs(np.linalg.det(lattice))
