@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from api.learning.pool import Learners
 from api.notifications import BackgroundNotifier
 from api.parsing.pool import Parsers
 from api.placing.pool import Placers
@@ -25,6 +26,7 @@ class Context:
     sessions: Sessions
     parsers: Parsers
     placers: Placers
+    learners: Learners
     notifier: BackgroundNotifier
 
 
@@ -34,12 +36,14 @@ def opened(settings: Settings) -> Iterator[Context]:
     engine = connect(settings.database_url.get_secret_value(), pool_size=10)
     parsers = Parsers()
     placers = Placers(max_atoms=settings.max_atoms, size=2)
+    learners = Learners()
     notifier = BackgroundNotifier(Notifier(celery_app(settings)))
     notifier.start()
     try:
-        yield Context(settings, engine, sessions(engine), parsers, placers, notifier)
+        yield Context(settings, engine, sessions(engine), parsers, placers, learners, notifier)
     finally:
         notifier.close()
+        learners.close()
         placers.close()
         parsers.close()
         engine.dispose()

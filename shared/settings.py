@@ -40,8 +40,8 @@ class Settings(BaseSettings):
     # Work
     members: Annotated[tuple[str, ...], NoDecode] = ()
     """Members that this worker hosts, separated by commas."""
-    default_search_members: Annotated[tuple[str, ...], NoDecode] = ("chgnet-0.3.0", "sevennet-0")
-    default_score_members: Annotated[tuple[str, ...], NoDecode] = (
+    default_search_members: Annotated[tuple[str, ...], NoDecode, Field(max_length=10)] = ("chgnet-0.3.0", "sevennet-0")
+    default_score_members: Annotated[tuple[str, ...], NoDecode, Field(max_length=10)] = (
         "chgnet-0.3.0",
         "sevennet-0",
         "chgnet-r2scan",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated, Any
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Path, Query
@@ -13,7 +13,6 @@ from api.calibrations.requests import CalibrationRequest
 from api.calibrations.responses import CalibrationList, CalibrationView, views
 from api.dependencies import Caller, Submitter, UseActor, UseContext, UseSession
 from api.problems import BODY, responses
-from services.evaluation.calibration import Target, calibrate
 from services.scoring.ensemble import summarise
 from shared.database.repositories import calibrations, labels
 from shared.database.repositories.audit import record
@@ -21,6 +20,7 @@ from shared.database.repositories.calibrations import NewCalibration, Standing
 from shared.database.repositories.users import Identity
 from shared.database.tables import Calibration
 from shared.errors import Forbidden
+from shared.structures import Floats, Integers
 
 router = APIRouter(prefix="/v1/calibrations", tags=["calibrations"])
 
@@ -31,40 +31,61 @@ _FORBIDDEN = (
 
 
 @router.post("", status_code=201, responses=responses(*BODY, 401, 403, 409, 422))
-def learn(
-    request: CalibrationRequest, caller: Submitter, actor: UseActor, context: UseContext, session: UseSession
-) -> CalibrationView:
+def learn(request: CalibrationRequest, caller: Submitter, actor: UseActor, context: UseContext) -> CalibrationView:
     """Learn the limit of the spread that reaches the target, from every candidate with a reference energy of this functional that all
     of these members scored. It is your own proposal: you may choose by it, by its number, and nobody else gets it before an
-    administrator publishes it."""
+    administrator publishes it. Asked again of the same energies, it is the same proposal."""
     most = context.settings.max_calibrations_per_user
-    calibrations.check_room(session, caller.user_id, most)  # before the work, and again when it is stored
-    row = calibrations.propose(session, _learned(session, request), caller.user_id, most=most)
-    record(session, actor, "calibration.propose", subject=_subject(row))
-    return _view(session, row, caller)
+    with context.sessions.begin() as session:
+        pairs = _pairs(session, request)
+        same = calibrations.find_proposal(session, caller.user_id, pairs.new)
+        if same is not None:
+            return _view(session, same, caller)
+        calibrations.check_room(session, caller.user_id, most)  # before the work, and again when it is stored
+    report = context.learners.learn(  # seconds: no connection is held meanwhile
+        pairs.spreads, pairs.errors, pairs.systems, share=request.target_share, error=request.target_error
+    )
+    new = replace(pairs.new, limit=report["limit"], report=report)
+    with context.sessions.begin() as session:
+        row, made = calibrations.propose(session, new, caller.user_id, most=most)
+        if made:
+            record(session, actor, "calibration.propose", subject=_subject(row))
+        return _view(session, row, caller)
 
 
-def _learned(session: Session, request: CalibrationRequest) -> NewCalibration:
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """What is learned from."""
+
+    spreads: Floats
+    """eV [n]."""
+    errors: Floats
+    """eV [n]."""
+    systems: Integers
+    """Which one each is of [n]."""
+    new: NewCalibration
+    """Without what is learned yet."""
+
+
+def _pairs(session: Session, request: CalibrationRequest) -> _Pairs:
     members = sorted(set(request.members))
     found = labels.labelled(session, members, request.functional)
     summaries = summarise(found.energies)
     full = np.flatnonzero(summaries.n == len(members))
     number = {job: index for index, job in enumerate(dict.fromkeys(found.systems))}
-    systems = np.array([number[job] for job in found.systems], dtype=np.int64)
-    learned = calibrate(
-        summaries.spread(request.spread)[full],
-        np.abs(summaries.mean - found.references)[full],
-        systems[full],
-        Target(request.target_share, request.target_error),
-    )
-    return NewCalibration(
-        members=members,
-        functional=request.functional,
-        spread=request.spread,
-        limit=learned.limit,
-        report=_plain(asdict(learned)),
-        label_ids=[found.ids[index] for index in full.tolist()],
-        sources=found.sources(full.tolist()),
+    return _Pairs(
+        spreads=summaries.spread(request.spread)[full],
+        errors=np.abs(summaries.mean - found.references)[full],
+        systems=np.array([number[job] for job in found.systems], dtype=np.int64)[full],
+        new=NewCalibration(
+            members=members,
+            functional=request.functional,
+            spread=request.spread,
+            limit=None,
+            report={"target": {"share": request.target_share, "error": request.target_error}},
+            label_ids=[found.ids[index] for index in full.tolist()],
+            sources=found.sources(full.tolist()),
+        ),
     )
 
 
@@ -125,12 +146,3 @@ def _subject(row: Calibration) -> str:
 
 def _view(session: Session, row: Calibration, caller: Identity) -> CalibrationView:
     return views(session, [row], caller)[0]
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no NaN: null stands for it."""
-    if isinstance(value, dict):
-        return {key: _plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return None if isinstance(value, float) and value != value else value

@@ -59,7 +59,7 @@ def proposal(service, author: Person, limit: float | None = 0.2) -> int:
         new = NewCalibration(
             MEMBERS, "RPBE", Spread.STD, limit, {"count": 40, "systems": 20}, [1, 2], {"users": {"x": 2}}
         )
-        return calibrations.propose(session, new, author.user_id, most=99).id
+        return calibrations.propose(session, new, author.user_id, most=99)[0].id
 
 
 def submit(client: Client, body: dict) -> dict:

@@ -118,6 +118,7 @@ def test_an_energy_is_deleted_by_who_fed_it_back_and_what_was_learned_from_it_sa
     (tmp_path / "dft.csv").write_text("candidate,adsorption_energy\n" + "\n".join(f"{key},-1.0" for key in made))
     fed = client.feed_back(tmp_path / "dft.csv", functional=functional, code="x")
     learned = client.calibrate(MEMBERS, functional=functional)
+    assert client.calibrate(MEMBERS, functional=functional) == learned  # asked again, it is the same proposal
     client.feed_back(tmp_path / "dft.csv", functional=functional, code="y")
     number = fed[0]["id"]
     assert [one["code"] for one in client.reference_energies(made[0])] == ["y", "x"]

@@ -44,7 +44,7 @@ def finished(service, run):
         job.state, job.ended_at = State.SUCCEEDED, job.created_at
         author = session.query(User).filter_by(name="author").one().id
         new = NewCalibration(MEMBERS, "RPBE", Spread.STD, 0.6, {"count": 40, "systems": 20}, [1, 2])
-        proposed = calibrations.propose(session, new, author, most=99)
+        proposed, _ = calibrations.propose(session, new, author, most=99)
         session.flush()
         return str(job.id), made[0].id, proposed.id
 

@@ -59,3 +59,11 @@ def test_a_url_that_can_be_used_is_taken(monkeypatch: pytest.MonkeyPatch, url: s
 def test_a_password_that_was_read_is_shown_in_no_words(monkeypatch: pytest.MonkeyPatch) -> None:
     read(monkeypatch, ADHOP_DATABASE_URL="postgresql://a:my%2Fpass%3Fword@db/x")
     assert masked("FATAL: my/pass?word, my%2Fpass%3Fword") == "FATAL: ***, ***"
+
+
+def test_no_more_default_members_than_a_job_may_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job of eleven could be submitted, and not be chosen from."""
+    names = [f"m{number}" for number in range(11)]
+    assert len(read(monkeypatch, ADHOP_DEFAULT_SCORE_MEMBERS=",".join(names[:10])).default_score_members) == 10
+    with pytest.raises(Misconfigured, match="ADHOP_DEFAULT_SCORE_MEMBERS: .*at most 10 items"):
+        read(monkeypatch, ADHOP_DEFAULT_SCORE_MEMBERS=",".join(names))

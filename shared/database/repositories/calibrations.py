@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, cast, exists, func, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from shared.database.repositories.users import Identity, lock_user
@@ -53,9 +54,32 @@ class NewCalibration:
     sources: Mapping[str, Any] | None = None
 
 
-def propose(session: Session, new: NewCalibration, user_id: int, *, most: int) -> Calibration:
-    """Keep a calibration as its author's proposal. Raises Conflict where the author has `most` of them already."""
+def find_proposal(session: Session, user_id: int, new: NewCalibration) -> Calibration | None:
+    """The author's proposal that was learned from the same energies for the same target, if there is one: whoever asks again, for
+    instance because no answer came, gets that."""
+    return session.scalars(
+        select(Calibration)
+        .where(
+            Calibration.user_id == user_id,
+            Calibration.members == sorted(new.members),
+            Calibration.functional == new.functional,
+            Calibration.spread == new.spread,
+            Calibration.label_ids == list(new.label_ids),
+            Calibration.report["target"] == cast(new.report.get("target"), JSONB),
+            _STANDS[Standing.PROPOSED],
+        )
+        .order_by(Calibration.id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def propose(session: Session, new: NewCalibration, user_id: int, *, most: int) -> tuple[Calibration, bool]:
+    """Keep a calibration as its author's proposal; returns it, and whether it is a new one. Raises Conflict where the author has
+    `most` of them already."""
     lock_user(session, user_id)
+    same = find_proposal(session, user_id, new)
+    if same is not None:
+        return same, False
     check_room(session, user_id, most)
     row = Calibration(
         members=sorted(new.members),
@@ -70,7 +94,7 @@ def propose(session: Session, new: NewCalibration, user_id: int, *, most: int) -
     session.add(row)
     session.flush()
     session.refresh(row)
-    return row
+    return row, True
 
 
 def check_room(session: Session, user_id: int, most: int) -> None:

@@ -28,7 +28,7 @@ def user(session, name: str, role: Role = Role.SUBMIT) -> Identity:
 
 def proposed(session, author: Identity, limit: float | None = 0.2, members=MEMBERS) -> Calibration:
     new = NewCalibration(members, "RPBE", Spread.STD, limit, {})
-    return calibrations.propose(session, new, author.user_id, most=50)
+    return calibrations.propose(session, new, author.user_id, most=50)[0]
 
 
 def limit(session, who: Identity, **rules: object) -> selections.SpreadLimit:
@@ -106,7 +106,7 @@ def test_proposals_are_limited_and_deleted_while_nothing_rests_on_them(session, 
     with pytest.raises(Conflict, match="is used by jobs or selections"):
         calibrations.delete(session, first.id, chief)
     calibrations.delete(session, second.id, author)
-    third = calibrations.propose(session, new, author.user_id, most=2)
+    third, _ = calibrations.propose(session, new, author.user_id, most=2)
     calibrations.publish(session, third.id, chief.user_id)
     with pytest.raises(Conflict, match="was published and stays"):
         calibrations.delete(session, third.id, author)
@@ -166,8 +166,11 @@ def test_what_was_learned_from_is_counted_also_when_it_is_deleted(session, lab):
         labels.feed_back(session, row, author.user_id, labels.Most(1, 30))
     found = labels.labelled(session, MEMBERS, "RPBE")
     assert found.sources([0, 1, 2]) == {"codes": {"VASP 6": 3}, "users": {"author": 3}}
-    new = NewCalibration(MEMBERS, "RPBE", Spread.STD, 0.2, {"count": 3}, found.ids, found.sources([0, 1, 2]))
-    learned = calibrations.propose(session, new, author.user_id, most=5)
+    new = NewCalibration(
+        MEMBERS, "RPBE", Spread.STD, 0.2, {"count": 3, "target": {"share": 0.9}}, found.ids, found.sources([0, 1, 2])
+    )
+    learned, made_now = calibrations.propose(session, new, author.user_id, most=5)
+    assert (made_now, calibrations.propose(session, new, author.user_id, most=5)) == (True, (learned, False))
     assert calibrations.labels_left(session, [learned]) == {learned.id: 3}
     labels.delete(session, job, made[0].id, found.ids[0], author)
     assert calibrations.labels_left(session, [learned]) == {learned.id: 2}

@@ -104,7 +104,7 @@ def test_the_best_so_far_heeds_the_limit_also_a_calibrated_one(session, limit):
     job.parameters = parameters.model_dump(mode="json")
     add_candidates(session, job, [{"a": -3.0, "b": -1.0, "c": -1.0}, {"a": -1.0, "b": -1.1, "c": -1.2}])
     new = calibrations.NewCalibration(MEMBERS[::-1], "RPBE", Spread.STD, 0.2, {})
-    job.calibration_id = calibrations.propose(session, new, job.user_id, most=1).id
+    job.calibration_id = calibrations.propose(session, new, job.user_id, most=1)[0].id
     session.flush()
     best = progress(session, [job])[job.id].best
     assert best is not None

@@ -61,7 +61,7 @@ def own(session, job: Job) -> Selection:
 
 def calibration(session, job: Job, limit: float | None) -> int:
     new = NewCalibration(MEMBERS, "RPBE", Spread.STD, limit, {})
-    return calibrations.propose(session, new, job.user_id, most=9).id
+    return calibrations.propose(session, new, job.user_id, most=9)[0].id
 
 
 @pytest.mark.parametrize("withdrawn", [False, True])
