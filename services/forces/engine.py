@@ -32,7 +32,7 @@ class Cost:
     """What a walk has taken."""
 
     device_s: float = 0.0
-    """Its part of the forwards that it was in, by atoms, s."""
+    """Its part of the forwards that it was in, by atoms, and its own time between them, s."""
     force_calls: int = 0
 
 
@@ -82,8 +82,8 @@ class Engine:
         self._limit = BatchLimit(batch_atoms, most_batch_atoms)
         self._shares = Shares() if shares is None else shares
         self._clock = clock
-        self._atom_s = 0.0
-        """Of the last forward, for each atom."""
+        self._atom_s: float | None = None
+        """Of the last forward, and of what its walks did with it, for each atom."""
         self._steps = 0
         self._walks: dict[Hashable, _Running] = {}
         self.force_calls = 0
@@ -129,13 +129,14 @@ class Engine:
         self._steps += 1
         ended = [outcome for key in self.keys() if (outcome := self._start(key)) is not None]
         for keys in self._batches(self._next()):
-            began = self._clock()
-            given_all = self._evaluate(keys)
+            began, atoms = self._clock(), sum(self._walks[key].atoms for key in keys)
+            answered = self._evaluate(keys)
             self._charge(keys, self._clock() - began)
-            for key, given in zip(keys, given_all, strict=True):
+            for key, given in zip(keys, answered, strict=True):
                 outcome = self._resume(key, given)
                 if outcome is not None:
                     ended.append(outcome)
+            self._atom_s = (self._clock() - began) / atoms
         return ended
 
     def _start(self, key: Hashable) -> Outcome | None:
@@ -146,7 +147,13 @@ class Engine:
         return self._resume(key, None)
 
     def _resume(self, key: Hashable, given: Answer | Failure | None) -> Outcome | None:
-        running = self._walks[key]
+        """The device waits for a walk that thinks: that counts as its owner's time too."""
+        running, began = self._walks[key], self._clock()
+        outcome = self._advance(key, running, given)
+        self._spend(running, self._clock() - began)
+        return None if outcome is None else self._end(key, replace(outcome, cost=running.cost))
+
+    def _advance(self, key: Hashable, running: _Running, given: Answer | Failure | None) -> Outcome | None:
         try:
             if given is None:
                 running.wants = next(running.walk)
@@ -155,17 +162,20 @@ class Engine:
             else:
                 running.wants = running.walk.send(given)
         except StopIteration as stop:
-            return self._end(key, Outcome(key, stop.value, None))
+            return Outcome(key, stop.value, None)
         except Failure as failure:
-            return self._end(key, Outcome(key, None, failure))
+            return Outcome(key, None, failure)
         except (LinAlgError, FloatingPointError, ZeroDivisionError) as error:
-            return self._end(key, Outcome(key, None, Diverged(f"numbers ran away: {error}")))
+            return Outcome(key, None, Diverged(f"numbers ran away: {error}"))
         return None
 
     def _end(self, key: Hashable, outcome: Outcome) -> Outcome:
-        running = self._walks.pop(key)
-        self._shares.leave(running.owner)
-        return replace(outcome, cost=running.cost)
+        self._shares.leave(self._walks.pop(key).owner)
+        return outcome
+
+    def _spend(self, running: _Running, seconds: float, force_calls: int = 0) -> None:
+        self._shares.charge(running.owner, seconds)
+        running.cost = Cost(running.cost.device_s + seconds, running.cost.force_calls + force_calls)
 
     def _next(self) -> list[Hashable]:
         """Keys whose turn it is, in the order they came. With several owners: one forward of whoever had least time, and of the
@@ -182,7 +192,9 @@ class Engine:
         return [key for key in waiting if key in chosen]
 
     def _forward_atoms(self) -> float:
-        """Atoms of a forward of `TURN_S`, as long as the last one took."""
+        """Atoms of a forward of `TURN_S`, by how long the last one took; before the first, as few as can be."""
+        if self._atom_s is None:
+            return 0
         in_time = TURN_S / self._atom_s if self._atom_s > 0 else inf
         return in_time if self.batch_atoms is None else min(in_time, self.batch_atoms)
 
@@ -199,12 +211,8 @@ class Engine:
     def _charge(self, keys: list[Hashable], took_s: float) -> None:
         """Share out the time of a forward by atoms."""
         atoms = sum(self._walks[key].atoms for key in keys)
-        self._atom_s = took_s / atoms
-        for key in keys:
-            running = self._walks[key]
-            part = took_s * running.atoms / atoms
-            self._shares.charge(running.owner, part)
-            running.cost = Cost(running.cost.device_s + part, running.cost.force_calls + 1)
+        for running in (self._walks[key] for key in keys):
+            self._spend(running, took_s * running.atoms / atoms, force_calls=1)
             running.served = self._steps
 
     def _batches(self, keys: list[Hashable]) -> Iterator[list[Hashable]]:

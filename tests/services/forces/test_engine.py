@@ -16,6 +16,7 @@ from numpy.linalg import LinAlgError
 
 from services.forces.engine import Engine, Outcome, run
 from services.forces.potential import Card, Evaluation, Potential, Request, Walk
+from services.forces.shares import Shares
 from services.search import hopping
 from services.search.minimisation import Relaxation, relax
 from services.search.walker import Walker
@@ -245,3 +246,89 @@ def test_a_key_is_taken_once():
     with pytest.raises(KeyError, match="H"):
         engine.add("H", relaxation(STARTS["O"]))
     assert engine.keys() == ["H"]
+
+
+class Stopwatch:
+    """A clock that only forwards on it move on: so much for each atom."""
+
+    def __init__(self, potential: Potential = EMT_MEMBER, atom_s: float = 0.01) -> None:
+        self.card, self._potential, self._atom_s = potential.card, potential, atom_s
+        self.now_s = 0.0
+        self.forwards: list[list[int]] = []
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def evaluate(self, structures: Sequence[Structure]) -> list[Evaluation]:
+        self.now_s += self._atom_s * sum(map(len, structures))
+        self.forwards.append([len(one) for one in structures])
+        return self._potential.evaluate(structures)
+
+
+def crowd(device: Stopwatch, large: int, small: int) -> Engine:
+    """Walks of a large system's owner, and of a small one's."""
+    engine = Engine(device, clock=device)
+    for number in range(large):
+        engine.add(("large", number), relaxation(LARGE), "large")
+    for number in range(small):
+        engine.add(("small", number), relaxation(STARTS["H"]), "small")
+    return engine
+
+
+LARGE = adslab("N", layers=30)
+
+
+def test_who_has_a_small_system_is_not_served_at_the_pace_of_a_large_one(alone):
+    device = Stopwatch()
+    engine = crowd(device, large=8, small=1)
+    ended: dict[Any, Outcome] = {}
+    while ("small", 0) not in ended:
+        ended |= {outcome.key: outcome for outcome in engine.step()}
+    cost = ended["small", 0].cost
+    assert bits(ended["small", 0].result) == alone["H"]
+    assert cost.device_s == pytest.approx(0.01 * len(STARTS["H"]) * cost.force_calls)
+    # as much for the others, and one forward of theirs; in rounds it were 121 atoms times eight for each of its nine
+    assert device.now_s <= 2 * cost.device_s + 2 * 0.01 * len(LARGE)
+
+
+def test_owners_have_the_same_time_whatever_the_size_of_their_systems():
+    device = Stopwatch()
+    engine = Engine(device, clock=device, shares=(shares := Shares()))
+    for number in range(3):
+        engine.add(("large", number), relaxation(LARGE, 1000), "large")
+    for number in range(12):
+        engine.add(("small", number), relaxation(STARTS["H"], 1000), "small")
+    while device.now_s < 30:
+        engine.step()
+    assert abs(shares.spent_s("large") - shares.spent_s("small")) < 2 * 0.01 * 3 * len(LARGE)
+
+
+def test_one_owner_alone_has_every_walk_in_every_forward():
+    device = Stopwatch()
+    engine = crowd(device, large=0, small=4)
+    engine.step()
+    engine.step()
+    assert device.forwards == [[9] * 4] * 2
+
+
+def test_while_others_wait_a_forward_takes_a_second_at_most():
+    device = Stopwatch(atom_s=0.002)
+    engine = crowd(device, large=8, small=1)
+    while engine.owners()["small"]:
+        engine.step()
+    assert max(sum(sizes) for sizes in device.forwards) <= 500
+    assert any(121 in sizes for sizes in device.forwards)
+
+
+def test_who_comes_late_is_owed_nothing():
+    shares = Shares()
+    shares.enter("first")
+    shares.charge("first", 10.0)
+    shares.enter("late")
+    assert shares.spent_s("late") == 10.0
+    shares.charge("late", 5.0)
+    shares.leave("late")
+    shares.charge("first", 2.0)
+    shares.enter("late")  # and what they had already is not forgotten
+    assert shares.spent_s("late") == 15.0
+    assert shares.in_turn(["late", "first"]) == ["first", "late"]
