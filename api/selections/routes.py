@@ -52,6 +52,7 @@ def select_again(
     number = selections.next_number(session, job.id, caller.user_id, _most(context))
     made = selections.store(session, job.id, asked, limit, pool, outcome, number=number, user_id=caller.user_id)
     record(session, actor, "selection.create", job_id=job.id, owner_id=job.user_id, subject=f"selection {made.number}")
+    job.measured_at = None  # it stores more now
     return _answer(session, made)
 
 
@@ -78,6 +79,7 @@ def delete_selection(job_id: UUID, number: Number, caller: Submitter, actor: Use
     job = access.get_own(session, caller, job_id)
     selections.delete(session, job.id, number)
     record(session, actor, "selection.delete", job_id=job.id, owner_id=job.user_id, subject=f"selection {number}")
+    job.measured_at = None
 
 
 def _limit(

@@ -24,7 +24,7 @@ from shared.database.tables import (
     Walker,
 )
 
-# Bytes of a row without its arrays and documents, its part of each index included: of 600,000 rows (`python -m benchmarks.retention`).
+# Bytes of a row without its arrays and documents, its part of each index included (`python -m benchmarks.retention`).
 _ROW: dict[type[Base], int] = {
     Job: 1500,
     StageRow: 350,
