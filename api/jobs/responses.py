@@ -18,7 +18,7 @@ class FailureView(BaseModel):
     """Why a job failed."""
 
     kind: str = Field(
-        description="keeps science (`diverged`, `no_minimum`) and machinery (`poison`, `out_of_memory`) apart"
+        description="keeps science (`diverged`, `no_minimum`, `too_costly`) and machinery (`poison`, `out_of_memory`) apart"
     )
     reason: Shown
 

@@ -10,6 +10,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
+from ase.neighborlist import neighbor_list
 from ase.spacegroup import crystal as of_group
 from pymatgen.core.surface import SlabGenerator
 from pymatgen.io.ase import AseAtomsAdaptor
@@ -173,3 +174,39 @@ def test_a_slab_of_too_many_atoms_is_refused_before_it_is_built_with_what_would_
     assert "take lower Miller indices" in said
     slab, _ = cut_with_notes(submitted(crystal, (1, 0, 0), conventional=False), max_atoms=400)
     assert len(slab) <= 400
+
+
+def random_crystal(rng: np.random.Generator) -> Atoms:
+    """Up to five atoms of three elements in a cell without symmetry, no two nearer than 0.8 Å, some written far away."""
+    while True:
+        count = int(rng.integers(1, 6))
+        lattice = np.diag(rng.uniform(3, 6, 3)) + 0.8 * rng.normal(size=(3, 3))
+        crystal = Atoms(
+            numbers=rng.choice([8, 22, 78], count),
+            scaled_positions=rng.uniform(-2, 3, (count, 3)),
+            cell=lattice * rng.choice([-1, 1]),
+            pbc=True,
+        )
+        if not len(neighbor_list("d", crystal, 0.8)):
+            return crystal
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_crystals_along_random_indices_keep_every_atoms_neighbours(seed):
+    rng = np.random.default_rng(seed)
+    crystal, miller = random_crystal(rng), (0, 0, 0)
+    while not any(miller):
+        miller = tuple(rng.integers(-8, 9, 3).tolist())
+    slab = cut(submitted(crystal, miller, conventional=False, min_depth=9.0, min_width=0.5))
+    area = float(np.linalg.norm(np.cross(*slab.cell[:2])))
+    assert len(slab) * crystal.get_volume() / len(crystal) / area >= 9.0 - 1e-6
+    reach = 3.5
+    first, lengths = neighbor_list("id", slab.to_atoms(), reach)
+    expected_first, expected = neighbor_list("id", crystal, reach)
+    shells = [(crystal.numbers[atom], np.sort(expected[expected_first == atom])) for atom in range(len(crystal))]
+    for atom in np.flatnonzero((slab.heights > reach) & (slab.heights < slab.heights.max() - reach)):
+        mine = np.sort(lengths[first == atom])
+        assert any(
+            number == slab.numbers[atom] and len(shell) == len(mine) and np.allclose(shell, mine, atol=1e-5)
+            for number, shell in shells
+        )
