@@ -26,7 +26,7 @@ def list_keys(user_id: UserId, caller: Administrator, session: UseSession) -> Ke
     return KeyList(keys=[key_view(row) for row in keys.of_user(session, user.id)])
 
 
-@router.post("", status_code=201, responses=responses(*BODY, 401, 403, 404, 422))
+@router.post("", status_code=201, responses=responses(*BODY, 401, 403, 404, 409, 422))
 def create_key(
     user_id: UserId, request: KeyRequest, caller: Administrator, actor: UseActor, session: UseSession
 ) -> NewKeyView:

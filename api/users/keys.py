@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from shared.database.repositories.audit import Actor, record
-from shared.database.repositories.users import Identity, Role, add_key
+from shared.database.repositories.users import Identity, Role, add_key, check_enabled
 from shared.database.tables import ApiKey, User
 from shared.errors import Conflict, Forbidden, InvalidInput, NotFound
 
@@ -38,7 +38,8 @@ def find(session: Session, user_id: int, prefix: str) -> ApiKey:
 def create(
     session: Session, actor: Actor, user: User, role: Role, *, label: str = "", expires_at: datetime | None = None
 ) -> tuple[str, ApiKey]:
-    """A new key, and its row. Raises InvalidInput for one that would have expired already."""
+    """A new key, and its row. Raises InvalidInput for one that would have expired already, Conflict for a disabled user."""
+    check_enabled(user)
     _check_expiry(session, expires_at)
     key, row = add_key(session, user.id, role, label=label, expires_at=expires_at)
     session.refresh(row)

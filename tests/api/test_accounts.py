@@ -165,6 +165,7 @@ def test_disabling_ends_keys_and_jobs_and_what_was_found_stays(service, admin):
         answer = admin.patch(f"/v1/users/{made['id']}", json={"disabled": True}).json()
         assert (answer["cancelled_jobs"], answer["roles"]) == (2, ["submit"])
         problem(client.get("/v1/jobs"), 401)
+        assert "is disabled" in problem(admin.post(f"/v1/users/{made['id']}/keys", json={}), 409)["detail"]
         assert [admin.get(f"/v1/jobs/{job}").json()["state"] for job in jobs] == ["cancelled"] * 3
         admin.patch(f"/v1/users/{made['id']}", json={"disabled": False})
         assert client.get(f"/v1/jobs/{jobs[1]}").json()["state"] == "cancelled"

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from shared.database.tables import ApiKey, User
 from shared.database.tables.accounts import Role as Role
-from shared.errors import Unauthorised
+from shared.errors import Conflict, Unauthorised
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +56,18 @@ def _digest(key: str) -> bytes:
 
 
 def create_key(session: Session, name: str, role: Role) -> str:
-    """A new key for the user of that name, who is created where missing. The key can't be read again."""
+    """A new key for the user of that name, who is created where missing. The key can't be read again. Raises Conflict where they are
+    disabled."""
     session.execute(insert(User).values(name=name).on_conflict_do_nothing(index_elements=[User.name]))
-    return add_key(session, session.scalars(select(User.id).where(User.name == name)).one(), role)[0]
+    user = session.scalars(select(User).where(User.name == name)).one()
+    check_enabled(user)
+    return add_key(session, user.id, role)[0]
+
+
+def check_enabled(user: User) -> None:
+    """Raise Conflict for a user whose keys don't work, whatever their number."""
+    if user.disabled_at is not None:
+        raise Conflict(f"{user.name} is disabled, and no key of theirs works: run `adhop admin enable` for them first")
 
 
 def add_key(

@@ -292,3 +292,19 @@ def test_what_is_deleted_is_looked_for_by_an_index():
                 if column not in leading:
                     missing.append(f"{table.name}.{column}")
     assert missing == []
+
+
+def test_trouble_with_one_kind_holds_up_no_other_and_not_the_dispatcher(opened, monkeypatch, caplog):
+    with opened.begin() as session:
+        job, old = add_found(session), add_found(session)
+        session.execute(update(Job).where(Job.id == job.id).values(deleted_at=func.now()))
+
+    def fails(session: Session, job_id: UUID) -> bool:
+        session.execute(text("SELECT 1 / 0"))
+        return False
+
+    monkeypatch.setattr("worker.retention.rules.remove_piece", fails)
+    done(opened)
+    assert "division by zero" in caplog.text
+    with opened() as session:
+        assert session.get_one(Job, old.id).measured_at is not None
