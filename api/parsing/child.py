@@ -3,13 +3,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from api.parsing.readers import document
-
-NICENESS = 5
-"""The process that answers everybody goes before those that work for one."""
 
 _WARM_UP = {
     "extxyz": '1\nLattice="5 0 0 0 5 0 0 0 5" Properties=species:S:1:pos:R:3:tags:I:1:move_mask:L:1 pbc="T T T"\n'
@@ -24,7 +20,6 @@ _WARM_UP = {
 
 def warm_up() -> None:
     """Read a text of each format."""
-    os.nice(NICENESS)
     for form, text in _WARM_UP.items():
         document(form, text, 10)
 

@@ -35,6 +35,7 @@ _KIND = Kind(
     cpu_s=2,  # the backstop of the clock
     memory_bytes=400_000_000,
     queue_limit_s=15.0,
+    niceness=10,  # the process that answers everybody goes first
     busy="too many structures are being read just now; try again shortly",
 )
 

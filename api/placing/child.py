@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +10,6 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from api.parsing.child import NICENESS
 from api.placing import picture
 from services.systems.assembly import System, assemble
 from services.systems.find import find_placements, rehearse
@@ -26,7 +24,6 @@ _SUBMISSION: TypeAdapter[Submission] = TypeAdapter(Submission)
 
 def warm_up() -> None:
     """Cut, place and draw a small system: all that is imported late is there, and so are the fonts."""
-    os.nice(NICENESS)
     picture.draw(*rehearse())
 
 

@@ -19,6 +19,7 @@ _KIND = Kind(
     cpu_s=10,
     memory_bytes=1_500_000_000,
     queue_limit_s=5.0,
+    niceness=10,  # the process that answers everybody goes first
     busy="too many systems are being worked out just now; try again shortly",
     most_waiting=4,  # each holds one of the threads that answer requests
 )

@@ -111,7 +111,8 @@ def _end_with(parent: int) -> None:
 
 def main() -> None:
     """Entry point of the process: its name, its connection's number, module, codec, limits and parent as arguments."""
-    _, descriptor, module, codec, memory_bytes, cpu_s, parent = sys.argv[1:]
+    _, descriptor, module, codec, memory_bytes, cpu_s, niceness, parent = sys.argv[1:]
+    os.nice(int(niceness))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the parent decides
     warnings.simplefilter("ignore")
     threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()

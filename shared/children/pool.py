@@ -53,6 +53,8 @@ class Kind:
     """How many may wait at a time; a request beyond these is sent away at once. None: no limit but that of time."""
     codec: Literal["json", "pickle"] = "json"
     """How messages are written; pickled only where the child reads nothing that a user wrote."""
+    niceness: int = 0
+    """How far the processes give way to others, to their parent above all; they start so, too."""
 
 
 class Why(StrEnum):
@@ -164,7 +166,15 @@ class _Child:
         if self._connection is None:
             ours, theirs = socket.socketpair()
             kind = self._kind
-            arguments = (theirs.fileno(), kind.module, kind.codec, kind.memory_bytes, kind.cpu_s, os.getpid())
+            arguments = (
+                theirs.fileno(),
+                kind.module,
+                kind.codec,
+                kind.memory_bytes,
+                kind.cpu_s,
+                kind.niceness,
+                os.getpid(),
+            )
             with theirs:
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "shared.children.child", f"adhop-{kind.name}", *map(str, arguments)],

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import httpx
 import pytest
@@ -259,6 +261,14 @@ def test_a_flood_of_heavy_uploads_leaves_a_parser_and_threads_to_others(service)
                 waits.append(time.monotonic() - began)
             stop.set()
     assert max(waits) < 3, waits
+
+
+def test_parsers_give_way_to_the_process_that_answers(service):
+    assert service.url
+    commands = {int(path.parent.name): path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")}
+    parsers = [pid for pid, command in commands.items() if b"adhop-parser" in command]
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert [pid for pid in parsers if os.getpriority(os.PRIO_PROCESS, pid) == min(own + 10, 19)]
 
 
 def test_an_administrators_change_is_seen_at_once(make_database):
