@@ -3,7 +3,6 @@ out. Thousands of redrawn sets are arithmetic of seconds, and not for the proces
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from typing import Any
 
@@ -11,13 +10,9 @@ import numpy as np
 
 from services.evaluation.calibration import FEWEST, Target, calibrate
 
-NICENESS = 5
-"""The process that answers everybody goes first."""
-
 
 def warm_up() -> None:
     """Learn from a few."""
-    os.nice(NICENESS)
     spreads = np.linspace(0.1, 1.0, FEWEST)
     calibrate(spreads, spreads, np.arange(FEWEST))
 
