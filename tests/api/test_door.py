@@ -82,6 +82,14 @@ def test_without_a_valid_key_no_byte_of_a_body_is_waited_for(strict):
         assert b"connection: close" in answer.lower()
 
 
+def test_where_keys_cannot_be_looked_up_the_answer_is_503_and_comes_at_once():
+    away = f"postgresql://somebody:something@127.0.0.1:{closed_port()}/x"
+    with serving(away, f"redis://127.0.0.1:{closed_port()}/0") as lonely:
+        answer = httpx.get(f"{lonely.url}/v1/jobs", headers={"Authorization": "Bearer adhop_00000000_0"}, timeout=20)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "database" in answer.json()["detail"]
+
+
 def test_many_wrong_keys_are_slowed_down_and_a_valid_key_of_the_same_address_is_not(strict):
     with strict.client() as honest, httpx.Client(base_url=strict.url) as guessing:
         assert honest.get("/v1/jobs").status_code == 200
