@@ -14,6 +14,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+from local.stack import stop_signals
 from tests.compose import drill, images, private
 from tests.compose.compose import ROOT, Failed, Project
 from tests.compose.drill import Diary
@@ -75,9 +76,13 @@ def _with_podman(asked: Namespace, diary: Diary) -> int:
     before = private.traces(folder)
     words = ["--folder", str(folder), "--log", str(asked.log.absolute())]
     words += ["--base", str(asked.base.absolute())] if asked.base else []
+    status = 1
     try:
-        status = private.run_apart([*words, "--phase", "build"], network=True)
-        status = status or private.run_apart([*words, "--phase", "run"], network=False)
+        with stop_signals():
+            status = private.run_apart([*words, "--phase", "build"], network=True)
+            status = status or private.run_apart([*words, "--phase", "run"], network=False)
+    except KeyboardInterrupt:
+        diary.say("interrupted")
     finally:
         if (folder / "commands.log").exists():
             shutil.copy(folder / "commands.log", asked.log.with_suffix(".commands.log"))

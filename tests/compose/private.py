@@ -93,9 +93,7 @@ def run_apart(words: Sequence[str], *, network: bool) -> int:
     try:
         return child.wait()
     finally:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(120)  # after Ctrl-C, which reached it too
-        child.kill()
+        child.kill()  # and with it all that runs there
         child.wait()
         if not there:
             os.rmdir(_CACHE)
