@@ -7,6 +7,7 @@ and judged by what was opened, so that nothing can be put in their place in betw
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import stat
@@ -128,6 +129,13 @@ def touch(path: Path) -> None:
     """Make an empty file, or set its time to now. Raises Misconfigured and OSError."""
     with opened(path, "ab") as file:
         os.utime(file.fileno())
+
+
+def mark(path: Path) -> None:
+    """Touch a file of a folder of ours that is made again where it is gone, as a session's is when it ends. Does nothing where that
+    can't be done: whoever looks for the mark then takes us for stuck, and no work stops for it."""
+    with contextlib.suppress(OSError, Misconfigured):
+        touch(folder(path.parent) / path.name)
 
 
 def touched(path: Path) -> float | None:

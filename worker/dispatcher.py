@@ -69,7 +69,7 @@ def run(configured: Settings, stopped: threading.Event) -> None:
             if stages:
                 notifier.notify_cpu()
             keep(opened, configured)
-            private_files.touch(mark)
+            private_files.mark(mark)
         except OtherVersion as other:
             log.warning("nothing done: %s", other)
         except SQLAlchemyError as error:

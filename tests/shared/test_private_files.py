@@ -172,6 +172,18 @@ def test_marks_lie_in_the_folder_that_is_set_or_the_sessions_or_ones_own(
     assert mode(expected) == 0o700
 
 
+def test_a_mark_is_made_again_with_its_folder_and_never_stops_whoever_makes_it(tmp_path: Path) -> None:
+    mark = tmp_path / "gone" / "mark"
+    private_files.mark(mark)
+    assert private_files.touched(mark) is not None
+    mark.unlink()
+    mark.symlink_to(tmp_path / "victim")
+    private_files.mark(mark)
+    assert not (tmp_path / "victim").exists()
+    mark.parent.chmod(0o777)
+    private_files.mark(mark)
+
+
 def test_two_processes_may_make_a_folder_at_once(tmp_path: Path) -> None:
     script = "import sys; from pathlib import Path; from shared import private_files; private_files.folder(Path(sys.argv[1]))"
     both = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "a" / "b")]) for _ in range(2)]

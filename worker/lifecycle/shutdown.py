@@ -36,6 +36,7 @@ def marker() -> Path:
 
 def request() -> None:
     """In the parent: the child shall stop."""
+    private_files.folder(marker().parent)  # it is gone where a session's folder went with the session
     private_files.touch(marker())
 
 

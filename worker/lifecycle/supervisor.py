@@ -111,7 +111,7 @@ class Supervisor:
                 for watched in self._watched.values():
                     if line := watched.look():
                         log.warning("%s", line)
-                private_files.touch(self._mark)
+                private_files.mark(self._mark)
         finally:
             self._stop()
 
