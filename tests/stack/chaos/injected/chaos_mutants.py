@@ -104,11 +104,14 @@ def leases_by_the_workers_clock(claims: ModuleType) -> None:
 def oldest_first(eligible: ModuleType) -> None:
     """No turns: a user's five hundred jobs go before another's first."""
 
-    def by_age(table: Any, busy: Any) -> Any:
-        job = eligible.Job
-        return (-job.priority).label("rank"), job.created_at.label("age")
+    in_turn = eligible._in_turn
 
-    eligible._fair = by_age
+    def by_age(standing: Any, rows: Any) -> Any:
+        found = in_turn(standing, rows)
+        nothing = eligible.literal(0.0).label("counted_s")
+        return eligible.select(*[nothing if one.name == "counted_s" else one for one in found.c]).subquery()
+
+    eligible._in_turn = by_age
 
 
 @mutant("worker.lifecycle.lease_keeper")
