@@ -90,10 +90,10 @@ compose-test: env ## build the images, bring the Compose file up, run a job, kil
 	@nice $(BIN)/python -m tests.compose $(COMPOSE_TEST)
 
 test-gpu: env ## the tests that need a CUDA device; they are skipped where there is none
-	@$(BIN)/python -m pytest -m gpu
+	@$(BIN)/python -m pytest -m gpu tests/gpu
 
-bench-gpu: env ## members and published sizes on this machine's CUDA device
-	@for name in members full_size; do $(BIN)/python -m benchmarks.$$name --device cuda $(QUICK) || exit 1; done
+bench-gpu: env ## devices, faults, tests and measurements on this machine's CUDA device, in eight minutes: gpu.json
+	@$(BIN)/python tests/gpu/run.py --out gpu.json
 
 LOCK = --universal --no-emit-index-url --python-version 3.11 --quiet --no-header --no-annotate --generate-hashes
 COMPILE = $(UV) pip compile pyproject.toml $(LOCK)

@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ase import Atoms
-from ase.build import add_adsorbate, fcc111
 
 from benchmarks import report
+from benchmarks.timed import slab_with_co
 from services.forces.potential import EnergyKind
-from shared.structures import Structure
 from worker.potentials import registry
 from worker.potentials.entry import RegistryEntry
 from worker.potentials.identity import sha256
@@ -157,18 +155,6 @@ def write_random(network: dict[str, Any], file: Path) -> None:
     }
     weights = trainer.model.state_dict()
     torch.save({"state_dict": weights, "normalizers": normalizers, "config": trainer.config, "amp": None}, file)
-
-
-def slab_with_co() -> Structure:
-    """CO in a hollow of Pt(111) 4x5x4, 82 atoms, the lower two layers fixed, shaken."""
-    slab = fcc111("Pt", (4, 5, 4), orthogonal=False, vacuum=10.0)
-    layers = slab.get_tags()
-    add_adsorbate(slab, Atoms("CO", [[0, 0, 0], [0, 0, 1.17]]), 1.4, "fcc", mol_index=0)
-    slab.pbc = True
-    slab.rattle(0.05, seed=0)
-    adsorbate = [False] * len(layers) + [True] * 2
-    made = Structure.from_atoms(slab, adsorbate=adsorbate, surface=[*(layers == 1), False, False])
-    return made.with_roles(fixed=[*(layers > 2), False, False])
 
 
 def peak_mib() -> float:

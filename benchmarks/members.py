@@ -1,7 +1,8 @@
 """Structures per second of each member at batches of 1, 4, 16 and 64, against its package's own ASE calculator one by one.
 
 Each member has a process of its own, so that load time and memory are its own. The structures are CO on Pt(111) 3x3x3, 29 atoms, at
-random sites. On a CPU a batch is evaluated one by one on purpose (docs/decisions/0003). Members: the offline ones and the small OC20
+random sites. "host ms": what the host does for one structure of 82 atoms before a device can begin, CPU time of one thread. On a
+CPU a batch is evaluated one by one on purpose (docs/decisions/0003). Members: the offline ones and the small OC20
 checkpoints of the tests, or those of `--models FILE`.
 """
 
@@ -24,6 +25,7 @@ from ase.calculators.calculator import all_changes
 from benchmarks import report
 from benchmarks.calculators import own_calculator
 from benchmarks.systems import Case, build, starts
+from benchmarks.timed import host_ms
 from shared.structures import Structure
 from worker.potentials import registry
 
@@ -80,6 +82,7 @@ def measure(name: str, models: Path, device: str, seconds: float) -> dict[str, A
         if device == "cuda" or size <= 4 or seconds > 1
     }
     memory = memory_mib(device)
+    host = host_ms(potential)
     calculator = own_calculator(entry, device)
     images = [structure.to_atoms() for structure in batch]
 
@@ -93,6 +96,7 @@ def measure(name: str, models: Path, device: str, seconds: float) -> dict[str, A
         "per_s": rates,
         "own_calculator_per_s": round(own, 2),
         "best_over_own": round(max(rates.values()) / own, 2),
+        "host_ms": None if host is None else round(host, 2),
         "load_s": round(load_s, 1),
         "memory_mib": round(memory),
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu, one thread",
@@ -119,13 +123,14 @@ def main() -> None:
     sizes = [str(size) for size in BATCHES]
     report.show(
         f"structures of 29 atoms per second, {next(iter(results.values()))['device']}",
-        ["", *(f"batch {size}" for size in sizes), "own calculator", "best over own", "load s", "MiB"],
+        ["", *(f"batch {size}" for size in sizes), "own calculator", "best over own", "host ms", "load s", "MiB"],
         [
             [
                 name,
                 *(one["per_s"].get(size, "-") for size in sizes),
                 one["own_calculator_per_s"],
                 f"{one['best_over_own']}x",
+                "-" if one["host_ms"] is None else one["host_ms"],
                 one["load_s"],
                 one["memory_mib"],
             ]

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.full_size import PUBLISHED, slab_with_co, write_random
+from benchmarks.full_size import PUBLISHED, write_random
+from benchmarks.timed import slab_with_co
 from services.forces.potential import EnergyKind
 from shared.structures import Structure
 from worker.potentials import registry

@@ -37,8 +37,8 @@ NAMES = (
     "typing-inspection",
     "uncertainties",
 )
-"""What the members' packages import, beside torch, torch-geometric, e3nn, numpy, scipy, pandas, matplotlib, numba, scikit-learn, lxml,
-tensorboard, pyyaml, pytest and nvidia-ml-py."""
+"""What the members' packages import, beside torch, torch-geometric, e3nn, numpy, scipy, pandas, matplotlib, numba, scikit-learn,
+lxml, tensorboard, pyyaml, pytest and nvidia-ml-py."""
 LEFT_OUT = (
     "chgnet/pretrained/0.2.0/*",
     "chgnet/pretrained/r2scan/*",

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from pymatgen.optimization.neighbors import find_points_in_spheres
 
 from services.forces.potential import Card, Evaluation
 from shared.errors import Misconfigured
-from shared.structures import Structure
+from shared.structures import Floats, Integers, Structure
 from worker.potentials.entry import RegistryEntry
 from worker.potentials.forwards import TorchPotential, hosted
 from worker.potentials.identity import agreed, checkpoint
@@ -28,9 +29,7 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message=r"`torch\.jit\.script` is deprecated", category=DeprecationWarning)
     from sevenn import _keys as keys
     from sevenn.atom_graph_data import AtomGraphData
-    from sevenn.train.dataload import unlabeled_atoms_to_graph
     from sevenn.util import load_checkpoint
-    from torch_geometric.data import Batch
 
 
 def load(entry: RegistryEntry, *, device: str) -> TorchPotential:
@@ -87,12 +86,35 @@ class _Forward:
             for energy, own in zip(energies, np.split(forces, ends[:-1]), strict=True)
         ]
 
-    def prepare(self, structures: Sequence[Structure]) -> Batch:
-        """What the host does before the device can begin."""
-        return Batch.from_data_list([self._graph(structure) for structure in structures])
-
-    def _graph(self, structure: Structure) -> AtomGraphData:
-        graph = AtomGraphData.from_numpy_dict(unlabeled_atoms_to_graph(wrapped(structure), self.model.cutoff))
+    def prepare(self, structures: Sequence[Structure]) -> AtomGraphData:
+        """What the host does before the device can begin: all structures as one graph."""
+        graphs = [_edges(structure, float(self.model.cutoff)) for structure in structures]
+        sizes = np.array([len(structure) for structure in structures])
+        firsts = np.cumsum(sizes) - sizes
+        numbers = torch.from_numpy(np.concatenate([structure.numbers for structure in structures]).astype(np.int64))
+        batch = AtomGraphData(
+            x=numbers,  # the network puts its own features there
+            edge_index=torch.from_numpy(
+                np.concatenate([ends + n for (ends, _), n in zip(graphs, firsts, strict=True)], 1)
+            ),
+        )
+        batch[keys.ATOMIC_NUMBERS] = numbers
+        batch[keys.EDGE_VEC] = torch.from_numpy(np.concatenate([vectors for _, vectors in graphs])).float()
+        batch[keys.NUM_ATOMS] = torch.from_numpy(sizes)
+        batch[keys.BATCH] = torch.from_numpy(np.repeat(np.arange(len(sizes)), sizes))
+        batch[keys.CELL_VOLUME] = torch.tensor([abs(np.linalg.det(structure.cell)) for structure in structures])
         if self.head is not None:
-            graph[keys.DATA_MODALITY] = self.head
-        return graph
+            batch[keys.DATA_MODALITY] = [self.head] * len(structures)
+        return batch
+
+
+def _edges(structure: Structure, cutoff: float) -> tuple[Integers, Floats]:
+    """Source and target of each edge [2, n_edges], and the vector between them, Å [n_edges, 3]."""
+    atoms = wrapped(structure)
+    cell = np.array(atoms.cell.complete().array)
+    positions, periodic = np.array(atoms.positions), np.array(structure.pbc, dtype=np.int64)
+    found = find_points_in_spheres(positions, positions, r=cutoff, pbc=periodic, lattice=cell, tol=1e-8)
+    source, target, image, distance = found
+    kept = (source != target) | (distance > 1e-8)
+    source, target, image = source[kept], target[kept], image[kept]
+    return np.stack((source, target)), positions[target] + image @ cell - positions[source]

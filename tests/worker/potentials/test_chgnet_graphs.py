@@ -9,7 +9,7 @@ from ase.build import bulk, molecule
 from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure as Crystal
 
-from benchmarks.full_size import slab_with_co
+from benchmarks.timed import slab_with_co
 from shared.structures import Structure
 from tests.worker.potentials.systems import twenty
 from worker.potentials import registry
