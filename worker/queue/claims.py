@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Double, Row, Subquery, and_, any_, column, func, literal, select, update, values
+from sqlalchemy import BigInteger, Double, Row, Subquery, and_, any_, column, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
@@ -84,9 +85,7 @@ def claim(
             break
     if not chosen:
         return []
-    wanted = values(
-        column("id", BigInteger), column("claimed_for", BigInteger), column("expected_s", Double), name="wanted"
-    ).data([(row.id, row.claimed_for, row.expected_s) for row in chosen])
+    wanted = _table(chosen)
     taken = moved(
         table,
         State.RUNNING,
@@ -106,11 +105,17 @@ def claim(
     return [rows[row.id] for row in chosen if row.id in mine]
 
 
+def _table(chosen: Sequence[Row[Any]]) -> Any:
+    """What is chosen, as a table of the statement that takes it."""
+    types = {"id": BigInteger, "claimed_for": BigInteger, "expected_s": Double}
+    lists: list[Any] = [literal([getattr(row, name) for row in chosen], ARRAY(kind)) for name, kind in types.items()]
+    named = func.unnest(*lists).table_valued(*[column(name, kind) for name, kind in types.items()], name="wanted")
+    return named.render_derived()
+
+
 def _chosen(session: Session, table: type[WorkRow], eligible: Subquery, limit: int) -> list[Row[Any]]:
     """The first of the eligible rows, locked. In two steps: as one, the plan may read every queued row."""
-    names = ("id", "claimed_for", "expected_s", "floor_s")
-    keys = [key for key in eligible.c if key.name not in names]
-    found = {row.id: row for row in session.execute(select(*(eligible.c[name] for name in names)).order_by(*keys))}
+    found = {row.id: row for row in session.execute(_in_order(eligible))}
     ids = literal(list(found), ARRAY(BigInteger))
     locked = session.scalars(
         select(table.id)
@@ -120,6 +125,13 @@ def _chosen(session: Session, table: type[WorkRow], eligible: Subquery, limit: i
         .with_for_update(of=table, skip_locked=True)
     )
     return [found[key] for key in locked]
+
+
+@lru_cache(maxsize=1024)
+def _in_order(eligible: Subquery) -> Any:
+    names = ("id", "claimed_for", "expected_s", "floor_s")
+    keys = [key for key in eligible.c if key.name not in names]
+    return select(*(eligible.c[name] for name in names)).order_by(*keys)
 
 
 def on_last_attempt(session: Session, table: type[MemberWork], max_attempts: int) -> set[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -97,6 +98,12 @@ def last(table: Any, max_attempts: int) -> ColumnElement[bool]:
     return and_(table.attempts > literal_column("0"), table.attempts >= least)
 
 
+def _kept(found: Eligible) -> Eligible:
+    """To put such a statement together takes longer than to run it."""
+    return lru_cache(maxsize=64)(found)
+
+
+@cache
 def stages() -> Eligible:
     """CPU stages that may be claimed."""
 
@@ -121,9 +128,10 @@ def stages() -> Eligible:
         )
         return _in_turn(standing, rows)
 
-    return found
+    return _kept(found)
 
 
+@cache
 def references(member: str) -> Eligible:
     """References of this member that an open job waits for; one that several users wait for has the earliest of their turns."""
 
@@ -140,9 +148,10 @@ def references(member: str) -> Eligible:
         first = select(rows).ext(distinct_on(rows.c.id)).order_by(rows.c.id, rows.c.counted_s, rows.c.age)
         return first.subquery()
 
-    return found
+    return _kept(found)
 
 
+@cache
 def walkers(member: str) -> Eligible:
     """Walkers whose references are there and who are less than the job's lag ahead of its slowest. Nobody hops before every
     placement of the member is relaxed: who goes on is decided from all of them. A refining one waits for nobody."""
@@ -167,9 +176,10 @@ def walkers(member: str) -> Eligible:
         )
         return look.each(Lane, rows, Walker.hop, Walker.id)
 
-    return lambda look: _in_turn(*_by_lane(look, member, Work.WALKER, in_lane))
+    return _kept(lambda look: _in_turn(*_by_lane(look, member, Work.WALKER, in_lane)))
 
 
+@cache
 def evaluations(member: str) -> Eligible:
     """Candidate x member evaluations whose references are there."""
 
@@ -179,7 +189,7 @@ def evaluations(member: str) -> Eligible:
         )
         return look.each(Lane, rows, MemberEnergy.id)
 
-    return lambda look: _in_turn(*_by_lane(look, member, Work.EVALUATION, in_lane))
+    return _kept(lambda look: _in_turn(*_by_lane(look, member, Work.EVALUATION, in_lane)))
 
 
 def anything_open(session: Session, member: str) -> bool:
