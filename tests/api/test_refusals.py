@@ -319,7 +319,7 @@ REQUESTS: dict[str, tuple[Any, str, str]] = {
     "an unknown kind of input": ({"input": {"kind": "crystal"}}, "input", "kind"),
     "an unknown format": (on_slab({"format": "pickle", "text": ""}), "input.slab", "format"),
     "no input": ({}, "input", "is missing"),
-    "a name with a NUL": (BULK_JOB | {"name": "a\0b"}, "name", "character 2 is U+0000"),
+    "a name with a NUL": (BULK_JOB | {"name": "a\0b"}, "name", "character 2 is U.0000"),
     "a name too long": (BULK_JOB | {"name": "a" * 201}, "name", "200"),
     "a list": ([BULK_JOB], "body", "an object with named fields"),
 }
