@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import socket
 
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
 from shared.broker import celery_app
 from shared.settings import Settings
 
@@ -21,5 +24,5 @@ def answers(settings: Settings, worker: str) -> bool:
     inspect = celery_app(settings).control.inspect(destination=[worker], timeout=_TIMEOUT_S)
     try:
         return bool(inspect.ping())
-    except OSError:
+    except (OSError, OperationalError, RedisError):
         return False
