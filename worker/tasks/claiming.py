@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -18,6 +18,16 @@ from worker.tasks.evaluation import EvaluationItem
 from worker.tasks.hop import HopItem
 from worker.tasks.reference import ReferenceItem
 from worker.tasks.work_item import WorkItem
+
+
+def room(held: Mapping[Hashable, int], most: int) -> tuple[int, set[int]]:
+    """How many more items an engine takes that holds so many of each user, and whose not. A full one takes some all the same, of
+    users who have less than their part of it, up to twice as many in all: they need not wait for the end of somebody's long hops."""
+    n = sum(held.values())
+    if n < most:
+        return most - n, set()
+    part = max(1, most // (len(held) + 1))
+    return min(part, 2 * most - n), {user for user, own in held.items() if own >= part and isinstance(user, int)}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections import Counter
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
@@ -23,7 +22,7 @@ from shared.database.session import Sessions
 from shared.database.tables import Reference
 from shared.database.workflow import progression, turns
 from shared.database.workflow.turns import Spent
-from shared.errors import Broken, DeviceFault, Failure, LostLease, MachineryFailure, OtherVersion, ScienceFailure
+from shared.errors import Broken, DeviceFault, LostLease, MachineryFailure, OtherVersion, ScienceFailure
 from shared.settings import Settings
 from worker.lifecycle import shutdown
 from worker.lifecycle.heartbeat import worker_name
@@ -31,7 +30,7 @@ from worker.lifecycle.lease_keeper import LeaseKeeper
 from worker.lifecycle.shutdown import exit_process
 from worker.members.cache import MemberCache
 from worker.queue import backlog, claims
-from worker.tasks.claiming import Claiming
+from worker.tasks.claiming import Claiming, room
 from worker.tasks.committing import commit_while_held
 from worker.tasks.work_item import WorkItem
 
@@ -127,20 +126,10 @@ class MemberTask:
         if not due or (self._items and self._claiming.last_attempts(members)):
             return
         for member in due:
-            room, besides = self._room(member)
-            if room > 0:
-                self._top_up(member, room, claims.Trial.SHARED, besides)
-
-    def _room(self, member: str) -> tuple[int, set[int]]:
-        """How many more items a member's engine takes, and whose not. A full one takes some all the same, of users who have less than
-        their part of it: they need not wait until somebody's long hops have ended."""
-        most = self._settings.walkers_per_worker
-        held = self._engines[member].owners() if member in self._engines else Counter()
-        if held.total() < most:
-            return most - held.total(), set()
-        part = max(1, most // (len(held) + 1))
-        besides = {user for user, n in held.items() if n >= part and isinstance(user, int)}
-        return min(part, 2 * most - held.total()), besides
+            held = self._engines[member].owners() if member in self._engines else {}
+            more, besides = room(held, self._settings.walkers_per_worker)
+            if more > 0:
+                self._top_up(member, more, claims.Trial.SHARED, besides)
 
     def _is_due(self, member: str) -> bool:
         return not self._items or time.monotonic() - self._looked[member] >= LOOK_S
@@ -244,7 +233,7 @@ class MemberTask:
 
         def write() -> None:
             self._store(member, item, outcome)
-            log.info("stored" if outcome.error is None else "failed: %s", *_reason(outcome), extra=fields)
+            log.info("stored" if outcome.error is None else "failed: %s", *filter(None, [outcome.error]), extra=fields)
             self._move_on(lease, item.job_ids)
 
         try:
@@ -306,7 +295,3 @@ def _charge(session: Session, lease: claims.Lease, member: str, cost: Cost) -> N
 
 def _named(job_ids: Iterable[UUID]) -> str:
     return ",".join(map(str, job_ids))
-
-
-def _reason(outcome: Outcome) -> tuple[Failure, ...]:
-    return () if outcome.error is None else (outcome.error,)
