@@ -65,5 +65,5 @@ def test_no_more_default_members_than_a_job_may_name(monkeypatch: pytest.MonkeyP
     """A job of eleven could be submitted, and not be chosen from."""
     names = [f"m{number}" for number in range(11)]
     assert len(read(monkeypatch, ADHOP_DEFAULT_SCORE_MEMBERS=",".join(names[:10])).default_score_members) == 10
-    with pytest.raises(Misconfigured, match="ADHOP_DEFAULT_SCORE_MEMBERS: .*at most 10 items"):
+    with pytest.raises(Misconfigured, match=r"ADHOP_DEFAULT_SCORE_MEMBERS: .*at most 10 items"):
         read(monkeypatch, ADHOP_DEFAULT_SCORE_MEMBERS=",".join(names))
