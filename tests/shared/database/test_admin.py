@@ -42,7 +42,7 @@ def count(engine: Engine, table: type[User] | type[ApiKey]) -> int:
 def test_a_user_needs_a_name_that_can_be_read(database_url: str, engine: Engine, name: str) -> None:
     ended = admin(database_url, "create-user", name, "--key-file", "-")
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.startswith("adhop admin: ")
+    assert ended.stderr.startswith("adhop: ")
     assert ended.stderr.count("\n") == 1
     assert count(engine, User) == 0
 
