@@ -2,11 +2,11 @@
 
 python -m benchmarks.dft [--quick] [--database FILE] [--cache FILE]
 
-Labels of PengRole2020 (benchmarks/dft_labels.py): each member's own energies of DFT's geometries, without any relaxation, on three
-scales: relative to its own gas molecules; with constants per element fitted to the labels of all other metals, or of all
-other adsorbates (services/scoring/constants.py); with one constant per adsorbate taken off, which no user can do and which
-shows what is left then. Kept are the half of the labels with the smallest spread, whichever spread. Intervals: 95 %, bootstrap over surfaces. Every
-evaluation is kept in the cache: a run that was stopped goes on where it ended.
+Labels of PengRole2020 (benchmarks/dft_labels.py): each member's own energies of DFT's geometries, without any relaxation,
+on these scales: relative to its own gas molecules; with constants per element fitted to the labels of all other metals, or of
+all other adsorbates (services/scoring/constants.py); with one constant per adsorbate taken off, which no user can do and which
+shows what is left then. Kept are the half of the labels with the smallest spread, whichever spread. Intervals: 95 %, bootstrap
+over surfaces. Every evaluation is kept in the cache: a run that was stopped goes on where it ended.
 """
 
 from __future__ import annotations
