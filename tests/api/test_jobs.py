@@ -193,6 +193,7 @@ def test_minima_of_an_open_job_are_empty(client):
         "reference": "",
         "unit": "eV",
         "selection": 0,
+        "candidates_dropped_at": None,
     }
     extxyz = client.get(f"/v1/jobs/{job['id']}/minima", params={"format": "extxyz"})
     assert (extxyz.status_code, extxyz.text) == (200, "")

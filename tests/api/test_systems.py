@@ -312,7 +312,7 @@ def test_other_requests_are_answered_while_systems_are_worked_out(client):
 
 def test_a_system_beyond_the_limits_of_time_is_refused_and_the_next_one_is_answered(submission, monkeypatch):
     monkeypatch.setattr(pool, "_KIND", replace(pool._KIND, time_limit_s=2.0))
-    placers = Placers(max_atoms=400)
+    placers = Placers(max_atoms=5000)
     parameters = JobParameters().model_dump(mode="json")
     try:
         placers.understood(submission, parameters | {"placement": {"count": 4}})
@@ -334,7 +334,7 @@ def _large() -> dict[str, Any]:
         positions=[tuple(row) for row in crystal.positions.tolist()],
         cell=[tuple(row) for row in crystal.cell.tolist()],
         miller=(2, 1, 1),
-        min_width=16,
+        min_width=40,
         min_depth=9,
         adsorbate=lookup("*CH3"),
     ).model_dump(mode="json")
