@@ -10,7 +10,7 @@ their jobs, and in each lane a few rows, again by an index: what it costs depend
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache, lru_cache
 from typing import Any
@@ -63,7 +63,7 @@ class Look:
     """What a claim looks for."""
 
     most: int
-    """Rows of each user that are looked at."""
+    """Rows of each user that are looked at, and users: those whose turn it is and who have a row to be taken."""
     trial: Trial | None = None
     """None takes rows of either kind."""
     max_attempts: int = 1
@@ -109,24 +109,24 @@ def stages() -> Eligible:
 
     def found(look: Look) -> Subquery:
         staged = and_(Job.state.in_(_listed(OPEN)), Job.stage.in_(_listed((Stage.PLACING, Stage.SELECTING))))
-        standing = _standing(STAGES, (StageRow,), _users(Job.user_id, staged), look.besides)
-        rows = look.each(
-            standing,
-            select(
-                StageRow.id,
-                (-Job.priority).label("rank"),
-                Job.created_at.label("age"),
-                Job.id.label("job_id"),
-                literal(0).label("step"),
-                cast(null(), Double).label("mean_s"),
+
+        def rows_of(some: Look, users: CTE) -> Any:
+            rows = (
+                select(
+                    StageRow.id,
+                    (-Job.priority).label("rank"),
+                    Job.created_at.label("age"),
+                    Job.id.label("job_id"),
+                    literal(0).label("step"),
+                    cast(null(), Double).label("mean_s"),
+                )
+                .join_from(Job, StageRow, StageRow.job_id == Job.id)
+                .where(Job.user_id == users.c.user_id, staged, some.takes(StageRow))
             )
-            .join_from(Job, StageRow, StageRow.job_id == Job.id)
-            .where(Job.user_id == standing.c.user_id, staged, look.takes(StageRow)),
-            -Job.priority,
-            Job.created_at,
-            Job.id,
-        )
-        return _in_turn(standing, rows)
+            return some.each(users, rows, -Job.priority, Job.created_at, Job.id)
+
+        standing = _standing(STAGES, (StageRow,), _users(Job.user_id, staged), look.besides)
+        return _in_turn(*_whose_turn(look, standing, rows_of))
 
     return _kept(found)
 
@@ -201,24 +201,33 @@ def anything_open(session: Session, member: str) -> bool:
 
 
 def _by_lane(look: Look, member: str, work: Work, in_lane: Callable[[Look], Any]) -> tuple[CTE, Any]:
-    """Standings of the users who have such a lane, and laterally the rows of each, lane by lane in the order of their jobs."""
+    """Standings of users who have such a lane, and laterally the rows of each, lane by lane in the order of their jobs."""
     here = and_(Lane.member == member, Lane.work == literal_column(f"'{work.value}'"), Lane.open)
     standing = _standing(member, (Reference, Walker, MemberEnergy), _users(Lane.user_id, here), look.besides)
-    row = in_lane(look)
     mean = Lane.device_s / cast(func.nullif(Lane.pieces, 0), Double)
-    rows = look.each(
-        standing,
-        select(row.c.id, Lane.rank, Lane.age, Lane.job_id, row.c.step, mean.label("mean_s"))
-        .join_from(Lane, Job, Job.id == Lane.job_id)
-        .join(row, true())
-        .where(here, Lane.user_id == standing.c.user_id, Job.state.in_(_listed(OPEN))),
-        Lane.rank,
-        Lane.age,
-        Lane.job_id,
-        row.c.step,
-        row.c.id,
-    )
-    return standing, rows
+
+    def rows_of(some: Look, users: CTE) -> Any:
+        row = in_lane(some)
+        rows = (
+            select(row.c.id, Lane.rank, Lane.age, Lane.job_id, row.c.step, mean.label("mean_s"))
+            .join_from(Lane, Job, Job.id == Lane.job_id)
+            .join(row, true())
+            .where(here, Lane.user_id == users.c.user_id, Job.state.in_(_listed(OPEN)))
+        )
+        return some.each(users, rows, Lane.rank, Lane.age, Lane.job_id, row.c.step, row.c.id)
+
+    return _whose_turn(look, standing, rows_of)
+
+
+def _whose_turn(look: Look, standing: CTE, rows_of: Callable[[Look, CTE], Any]) -> tuple[CTE, Any]:
+    """The users who used least and have a row to be taken, and laterally their rows. Of n rows none is of a user beyond the
+    first n: all of these have one that comes before it. First rows are looked for in the order of turns, until there are enough."""
+    if look.trial is Trial.ALONE:
+        return standing, rows_of(look, standing)
+    first = rows_of(replace(look, most=1), standing)
+    query = select(standing).join(first, true()).order_by(standing.c.counted_s, standing.c.user_id).limit(look.most)
+    ready = query.cte("ready").prefix_with("MATERIALIZED")
+    return ready, rows_of(look, ready)
 
 
 def _in_turn(standing: CTE, rows: Any) -> Subquery:
