@@ -46,6 +46,7 @@ class StageTask:
         self._keeper = keeper
         self._notifier = notifier
         self._began = 0.0
+        self._counted = False
 
     def run(self) -> None:
         """Until no stage is claimable, or a stop is requested."""
@@ -78,7 +79,7 @@ class StageTask:
         return row
 
     def _run(self, row: StageRow) -> None:
-        self._began = time.monotonic()
+        self._began, self._counted = time.monotonic(), False
         lease = claims.lease_of(row)
         self._keeper.hold(lease)
         fields = {"work": row.work, "row": row.id, "attempt": lease.token, "job": str(row.job_id)}
@@ -103,6 +104,8 @@ class StageTask:
             raise
         finally:
             self._keeper.drop(lease)
+            if not self._counted:
+                self._charge_unfinished(lease)
 
     def _placement(self, lease: claims.Lease, row: StageRow) -> None:
         with self._sessions() as session:
@@ -175,8 +178,17 @@ class StageTask:
                 raise LostLease(f"job {row.job_id} has ended")
             claims.check(session, lease)
             write(session, job)
-            spent = Spent(time.monotonic() - self._began, jobs=int(row.work == Work.PLACEMENT))
-            turns.charge(session, lease.claimed_for, turns.STAGES, spent, by=worker_name())
+            self._charge(session, lease, jobs=int(row.work == Work.PLACEMENT))
+        self._counted = True
+
+    def _charge(self, session: Session, lease: claims.Lease, *, jobs: int = 0) -> None:
+        spent = Spent(time.monotonic() - self._began, jobs=jobs)
+        turns.charge(session, lease.claimed_for, turns.STAGES, spent, by=worker_name())
+
+    def _charge_unfinished(self, lease: claims.Lease) -> None:
+        """What nothing came of counts as its user's too: or whoever cancels what they submit would always be next."""
+        with contextlib.suppress(SQLAlchemyError), self._sessions.begin() as session:
+            self._charge(session, lease)
 
     def _end_attempt(self, lease: claims.Lease, failure: MachineryFailure) -> None:
         with contextlib.suppress(LostLease), self._sessions.begin() as session:

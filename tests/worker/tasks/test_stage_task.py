@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from shared.database.session import Sessions, sessions
-from shared.database.tables import Attempt, Job, Placement, StageRow
+from shared.database.tables import Attempt, Job, Placement, StageRow, Turn, User
 from shared.database.workflow import transitions
 from shared.parameters import Hopping, JobParameters
 from shared.parameters import Placement as Placing
@@ -114,6 +114,10 @@ def test_a_stage_that_would_run_for_ever_ends_with_its_job_and_the_next_one_runs
     assert stage(opened, endless).state == State.CANCELLED
     with opened() as session:
         assert not session.scalars(select(Attempt)).all()
+        [used] = session.scalars(
+            select(Turn.device_s).join(User, User.id == Turn.user_id).where(User.name == "first")
+        ).all()
+        assert used > 0.5  # what was computed for nothing is the user's, who else would be next again and again
 
 
 def test_a_stop_releases_the_stage_and_costs_no_attempt(opened, worker, tmp_path):
