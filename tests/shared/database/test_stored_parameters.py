@@ -33,11 +33,10 @@ def test_sql_and_python_read_the_same(session: Session, parameters: JobParameter
     expected = (
         parameters.hopping.lag,
         parameters.ensemble.spread,
-        parameters.ensemble.functional,
         None if parameters.ensemble.limit == "calibrated" else parameters.ensemble.limit,
     )
     assert job.read_parameters() == parameters
-    assert (job.lag, job.spread, job.functional, job.own_limit) == expected
+    assert (job.lag, job.spread, job.own_limit) == expected
     for table in (Job, other):
-        columns = select(table.lag, table.spread, table.functional, table.own_limit)
+        columns = select(table.lag, table.spread, table.own_limit)
         assert tuple(session.execute(columns.where(table.id == job_id)).one()) == expected
