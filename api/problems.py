@@ -84,7 +84,7 @@ def problem(
     """A response that says what went wrong."""
     body = Problem(title=status.phrase, status=status, detail=_cut(detail), field=field, errors=errors)
     sent = dict(headers or {})
-    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:  # no wait mends a limit on what is open or stored
         sent.setdefault("Retry-After", str(RETRY_AFTER_S))
     if status == HTTPStatus.UNAUTHORIZED:
         sent.setdefault("WWW-Authenticate", "Bearer")

@@ -77,7 +77,7 @@ class Connection:
                 continue
             except (httpx.RequestError, httpx.InvalidURL) as error:
                 raise AdhopError(f"{self._http.base_url} can't be asked for {path!r}: {error}") from None
-            if answer.status_code in _BUSY and attempt < _TRIES - 1:
+            if _busy(answer) and attempt < _TRIES - 1:
                 trouble = _refusal(answer).args[0]
                 wait = _retry_after(answer, wait)
                 continue
@@ -119,6 +119,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, PurePath):
         return str(value)
     raise AdhopError(f"{value!r} can't be sent: give numbers, text, lists and dicts")
+
+
+def _busy(answer: httpx.Response) -> bool:
+    """Whether the same request may be answered in a moment. A limit on what is open or stored doesn't pass by waiting: that one comes
+    without a moment to try again."""
+    limit = answer.status_code == httpx.codes.TOO_MANY_REQUESTS and "Retry-After" not in answer.headers
+    return answer.status_code in _BUSY and not limit
 
 
 def _retry_after(answer: httpx.Response, default: float) -> float:

@@ -157,7 +157,7 @@ def test_open_jobs_are_limited_by_user_even_when_they_come_at_once(make_database
         assert (len(accepted), len(refused)) == (3, 5)
         for answer in refused:
             assert problem(answer, 429)["detail"].startswith("3 of your jobs are open and 3 are allowed")
-            assert int(answer.headers["Retry-After"]) > 0
+            assert "Retry-After" not in answer.headers  # waiting a moment mends nothing
         with limited.client() as other:
             assert other.post("/v1/jobs", json=BULK_JOB).status_code == 201
         client.delete(f"/v1/jobs/{accepted[0].json()['id']}")

@@ -289,7 +289,7 @@ def test_an_administrators_change_is_seen_at_once(make_database):
 
 def test_a_key_that_its_own_user_revokes_ends_at_once(make_database):
     broker = f"redis://127.0.0.1:{closed_port()}/0"
-    with serving(make_database(), broker, key_cache_s=60.0) as remembering, remembering.client() as client:
+    with serving(make_database(), broker, key_cache_s=60.0) as own, own.client(Role.SUBMIT) as client:
         prefix = client.headers["Authorization"].split("_")[1]
         assert client.delete(f"/v1/me/keys/{prefix}").status_code == 200
         assert client.get("/v1/jobs").status_code == 401

@@ -39,7 +39,8 @@ class Handler(BaseHTTPRequestHandler):
         body = JOB if status == 201 else {"title": "x", "detail": "not now", "field": "input.slab", "status": status}
         self.send_response(status)
         self.send_header("Content-Type", "application/json" if status == 201 else "application/problem+json")
-        self.send_header("Retry-After", "0")
+        if status == 503:
+            self.send_header("Retry-After", "0")
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
 
@@ -116,11 +117,12 @@ def test_what_does_not_belong_to_a_submission_is_refused_by_name():
                 client.submit(adsorbate="*CO", **more)
 
 
-def test_a_refusal_is_not_tried_again(serve):
-    server = serve(422)
+@pytest.mark.parametrize("status", [422, 429])
+def test_a_refusal_that_no_wait_mends_is_not_tried_again(serve, status):
+    server = serve(status)
     with pytest.raises(RequestRefused, match=r"not now \(input.slab\)") as refused:
         submit(server.url)
-    assert (refused.value.status, len(server.seen)) == (422, 1)
+    assert (refused.value.status, len(server.seen)) == (status, 1)
 
 
 def test_a_server_that_stays_busy_is_told_as_it_answers(serve):
