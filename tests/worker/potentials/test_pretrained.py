@@ -69,8 +69,8 @@ def test_answers_are_those_of_the_packages_own_calculator_alone_and_in_a_batch(p
 
 
 def test_forces_are_the_gradient_of_the_energy(potential):
-    """Central differences at 0.003 Å: shorter drowns in float32, longer in the curvature."""
-    structure, step = structure_of(adslab()), 3e-3
+    """Central differences at 0.006 Å: shorter drowns in float32, which knows an energy of 600 eV to 6e-5, longer in the curvature."""
+    structure, step = structure_of(adslab()), 6e-3
     forces = potential.evaluate([structure])[0].forces
     for atom in (-2, -1, 9):
         for axis in range(3):
