@@ -197,7 +197,11 @@ def test_minima_of_an_open_job_are_empty(client):
     }
     extxyz = client.get(f"/v1/jobs/{job['id']}/minima", params={"format": "extxyz"})
     assert (extxyz.status_code, extxyz.text) == (200, "")
-    assert client.get(f"/v1/jobs/{job['id']}/candidates").json() == {"candidates": [], "next": None}
+    assert client.get(f"/v1/jobs/{job['id']}/candidates").json() == {
+        "candidates": [],
+        "next": None,
+        "candidates_dropped_at": None,
+    }
 
 
 def test_warnings_tell_what_was_ignored_and_then_what_was_decided(service, client):

@@ -127,6 +127,11 @@ class Service:
                 for table in tables
             }
 
+    def measured(self, job_id: UUID) -> bool:
+        """Whether what an ended job stores was measured, the last that is written of it."""
+        with self.opened() as session:
+            return session.get_one(Job, job_id).measured_at is not None
+
     def turns_before(self, job_id: UUID) -> dict[str, int]:
         """By kind of work: claims that took other jobs' rows only, between the moment that this job had something to claim and
         the moment that it was claimed."""

@@ -157,6 +157,7 @@ def test_a_message_after_the_end_changes_nothing(lab: Lab):
     lab.undisturbed(**JOB)
     job = lab.submit(**JOB)
     lab.check(job, **JOB)
+    lab.until(lambda: lab.measured(job), "the dispatcher's look at what the job stores")
     before = lab.contents()
     lab.notify("toy", 3)
     lab.wait_until_idle()
