@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.dft_labels import labels
+from benchmarks.dft_labels import Label
 from benchmarks.systems import Case, build, starts
 from services.forces.engine import run
 from services.forces.potential import Card, Evaluation, Potential
@@ -104,9 +104,9 @@ class Scores:
         return float(np.std([by_steps[steps] for by_steps in self.energies.values()], ddof=1))
 
 
-def labelled(path: Path, reaction: int) -> Labelled:
-    """One reaction of the database."""
-    one = next(label for label in labels(path) if label.reaction == reaction)
+def labelled(found: Sequence[Label], reaction: int) -> Labelled:
+    """One reaction of these."""
+    one = next(label for label in found if label.reaction == reaction)
     facet = f"{one.facet}-{one.site}" if one.site else one.facet
     return Labelled(f"{one.adsorbate}/{one.metal}({facet})", one.adsorbate, one.adslab, one.slab, one.energy)
 
