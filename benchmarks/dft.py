@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
-from benchmarks.dft_labels import DATABASE, Label, labels
+from benchmarks.dft_labels import Label, asked
 from benchmarks.score_walks import Remembered, relaxed
 from services.scoring import constants, references
 from services.scoring.ensemble import summarise
@@ -201,18 +200,9 @@ def site_order(measured: Measured, members: Sequence[str]) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} labels")
-    parser.add_argument("--database", type=Path, default=DATABASE)
-    parser.add_argument("--cache", type=Path, default=CACHE)
-    asked = parser.parse_args()
-    if not asked.database.exists():
-        print(f"skipped: no labels in {asked.database}")
-        report.finish({"skipped": "no labels"})
-        return
+    words, found = asked(__doc__, quick=f"{QUICK} labels", cache=CACHE)
     warnings.simplefilter("ignore")
-    found = labels(asked.database)
-    measured = measure(found[:: len(found) // QUICK] if asked.quick else found, asked.cache)
+    measured = measure(found[:: len(found) // QUICK] if words.quick else found, words.cache)
     result: dict[str, Any] = {"labels": len(measured.labels), "members": list(MEMBERS), "default": list(DEFAULT)}
     tables = {
         f"{scale}; {name}": rows_of(measured, scale, members)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from argparse import ArgumentParser, Namespace
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ase import Atoms
 from ase.constraints import FixAtoms
 from ase.db.core import Database
 
+from benchmarks import report
 from services.systems.surfaces import anchored, with_surface
 from shared.structures import Structure
 
@@ -74,6 +76,20 @@ def labels(path: Path) -> list[Label]:
             )
             found.append(label)
     return found
+
+
+def asked(description: str | None, *, quick: str, cache: Path) -> tuple[Namespace, list[Label]]:
+    """The command line of a benchmark on these labels, and the labels; without any it ends, and says so. quick: what is left then."""
+    parser = ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help=quick)
+    parser.add_argument("--database", type=Path, default=DATABASE)
+    parser.add_argument("--cache", type=Path, default=cache)
+    words = parser.parse_args()
+    if not words.database.exists():
+        print(f"skipped: no labels in {words.database}")
+        report.finish({"skipped": "no labels"})
+        raise SystemExit
+    return words, labels(words.database)
 
 
 def _adsorption(reactants: Mapping[str, float], products: Mapping[str, float]) -> dict[str, float] | None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
-from benchmarks.dft_labels import DATABASE, labels
+from benchmarks.dft_labels import asked
 from benchmarks.score_walks import FULL, STEPS, Remembered, Scores, labelled, measure, unlabelled
 from benchmarks.systems import Case
 
@@ -107,22 +106,13 @@ def _apart(all_scores: Sequence[Scores], steps: int) -> list[float]:
 
 def main() -> None:
     """Entry point."""
-    parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="two systems, one finder")
-    parser.add_argument("--database", type=Path, default=DATABASE)
-    parser.add_argument("--cache", type=Path, default=CACHE)
-    asked = parser.parse_args()
-    if not asked.database.exists():
-        print(f"skipped: no labels in {asked.database}")
-        report.finish({"skipped": "no labels"})
-        return
+    words, known = asked(__doc__, quick="two systems, one finder", cache=CACHE)
     warnings.simplefilter("ignore")
-    members = {name: Remembered(name, asked.cache) for name in MEMBERS}
-    found_labels = labels(asked.database)  # read once: the database is large
-    systems = [labelled(found_labels, reaction) for reaction in (REACTIONS[:2] if asked.quick else REACTIONS)]
+    members = {name: Remembered(name, words.cache) for name in MEMBERS}
+    systems = [labelled(known, reaction) for reaction in (REACTIONS[:2] if words.quick else REACTIONS)]
     began = time.monotonic()
     found: list[Scores] = []
-    for finder in FINDERS[:1] if asked.quick else FINDERS:
+    for finder in FINDERS[:1] if words.quick else FINDERS:
         for system in systems:
             found += measure(system, [finder], members)
             print(f"{system.name}, found by {finder}: {time.monotonic() - began:.0f} s", file=sys.stderr)
@@ -157,7 +147,7 @@ def main() -> None:
     print("errors: mean absolute, against DFT; in brackets with one constant per adsorbate and member removed")
     result: dict[str, Any] = {"systems": len(systems), "candidates": len(found), "steps": rows}
     result["own_slab"] = round(float(np.mean(_own_slab_above(found))), 3)
-    if not asked.quick:
+    if not words.quick:
         loose = [one for case in LOOSE for one in measure(unlabelled(case), FINDERS, members)]
         _show_loose(loose)
         result["loose"] = [asdict(one) for one in loose]
