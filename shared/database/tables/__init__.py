@@ -7,8 +7,10 @@ jobs 1-n selections 1-n scores, minima -> candidates; candidates 1-n reference_e
 from shared.database.tables.accounts import ApiKey, Group, Membership, User
 from shared.database.tables.audit import AuditEntry
 from shared.database.tables.base import Base, WorkRow, claim_tokens
-from shared.database.tables.jobs import Job, JobReference, Placement, Reference, StageRow, StructureRow, Walker
+from shared.database.tables.jobs import Job, StageRow, Walker
 from shared.database.tables.machinery import Attempt, MemberDevice, RegisteredMember, Worker
+from shared.database.tables.placements import Placement, StructureRow
+from shared.database.tables.references import JobReference, Reference
 from shared.database.tables.results import (
     Calibration,
     Candidate,

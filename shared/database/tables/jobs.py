@@ -21,11 +21,10 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shared.database.tables.base import Base, WorkRow, of_job
-from shared.database.tables.columns import Key, Now, Vectors, claim_indexes, claimable_checks, one_of
+from shared.database.tables.columns import Now, claim_indexes, claimable_checks, one_of
+from shared.database.tables.placements import Placement
 from shared.parameters import CALIBRATED, JobParameters
-from shared.references import ReferenceKind
 from shared.states import Stage, State, Work
-from shared.structures import Floats
 
 
 class Job(Base):
@@ -182,110 +181,6 @@ class StageRow(WorkRow):
         UniqueConstraint("job_id", "work"),
         Index("ix_stages_open", "state", postgresql_where=text("state IN ('queued', 'running')")),
     )
-
-
-class StructureRow(Base):
-    """Everything of a structure but its positions, stored once."""
-
-    __tablename__ = "structures"
-
-    id: Mapped[Key]
-    digest: Mapped[str] = mapped_column(unique=True)
-    """`Structure.topology_digest`."""
-    formula: Mapped[str]
-    numbers: Mapped[list[int]]
-    """Atomic numbers [n_atoms]."""
-    cell: Mapped[Floats] = mapped_column(Vectors)
-    """Rows are lattice vectors, Å [3, 3]."""
-    pbc: Mapped[list[bool]]
-    """[3]."""
-    tags: Mapped[list[int]]
-    """OC20's [n_atoms]."""
-    fixed: Mapped[list[bool]]
-    """[n_atoms]."""
-
-    __table_args__ = (CheckConstraint("cardinality(numbers) = cardinality(tags)", name="one_tag_each"),)
-
-
-class Placement(Base):
-    """Where walkers start."""
-
-    __tablename__ = "placements"
-
-    id: Mapped[Key]
-    job_id: Mapped[UUID] = of_job()
-    index: Mapped[int]
-    """From 0, in the order that they were found."""
-    structure_id: Mapped[int] = mapped_column(ForeignKey("structures.id"), index=True)
-    positions: Mapped[Floats] = mapped_column(Vectors)
-    """Å [n_atoms, 3]."""
-    site: Mapped[str]
-    """Its name."""
-    method: Mapped[str]
-    """How it was found."""
-
-    structure: Mapped[StructureRow] = relationship(lazy="joined")
-
-    __table_args__ = (UniqueConstraint("job_id", "index"),)
-
-
-class Reference(WorkRow):
-    """A relaxed clean slab or gas molecule with one member: computed once, shared by every job that needs it."""
-
-    __tablename__ = "references"
-
-    member: Mapped[str]
-    member_sha256: Mapped[str] = mapped_column(default="", server_default="")
-    """Of its checkpoint: another one under the same name has references of its own."""
-    digest: Mapped[str]
-    """Content of the start structure, positions included, and of the relaxation's settings."""
-    kind: Mapped[str]
-    """shared.references.ReferenceKind."""
-    label: Mapped[str]
-    """The molecule, or the slab's formula."""
-    fmax: Mapped[float]
-    """That is asked for, eV/Å."""
-    max_steps: Mapped[int]
-    structure_id: Mapped[int] = mapped_column(ForeignKey("structures.id"), index=True)
-    start_positions: Mapped[Floats] = mapped_column(Vectors)
-    """Å [n_atoms, 3]."""
-    positions: Mapped[Floats | None] = mapped_column(Vectors)
-    """Relaxed, Å [n_atoms, 3]."""
-    energy: Mapped[float | None]
-    """Relaxed, by the member, eV."""
-    reached_fmax: Mapped[float | None]
-    """eV/Å."""
-    converged: Mapped[bool | None]
-    force_calls: Mapped[int | None]
-    retries: Mapped[int] = mapped_column(default=0, server_default="0")
-    """How often it was tried again after it had failed, since an administrator last did so."""
-    retried_at: Mapped[datetime | None]
-    """When it last was."""
-
-    structure: Mapped[StructureRow] = relationship(lazy="joined")
-
-    @property
-    def title(self) -> str:
-        """For people: `gas CO with member emt`."""
-        return f"{self.kind} {self.label} with member {self.member}"
-
-    __table_args__ = (
-        *claimable_checks(),
-        one_of("kind", [kind.value for kind in ReferenceKind], "kind"),
-        UniqueConstraint("member", "digest"),
-        CheckConstraint("state <> 'succeeded' OR energy IS NOT NULL", name="succeeded_has_energy"),
-        *claim_indexes("references"),
-        Index("ix_references_open", "member", postgresql_where=text("state IN ('queued', 'running')")),
-    )
-
-
-class JobReference(Base):
-    """Which references a job rests on."""
-
-    __tablename__ = "job_references"
-
-    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
-    reference_id: Mapped[int] = mapped_column(ForeignKey("references.id"), primary_key=True, index=True)
 
 
 class Walker(WorkRow):

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shared.database.tables.base import Base, WorkRow, of_job
 from shared.database.tables.columns import Key, Now, Vectors, claim_indexes, claimable_checks, one_of
-from shared.database.tables.jobs import StructureRow
+from shared.database.tables.placements import StructureRow
 from shared.parameters import Choosing, Spread
 from shared.soundness import is_sound
 from shared.structures import Floats
