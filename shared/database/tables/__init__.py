@@ -2,11 +2,13 @@
 
 users 1-n api_keys; users n-m groups 1-n jobs; users 1-n jobs 1-n placements 1-n walkers 1-n candidates 1-n member_energies;
 jobs 1-n selections 1-n scores, minima -> candidates; candidates 1-n reference_energies; jobs n-m references; calibrations by members.
+given_structures are of a job until its placements are stored.
 """
 
 from shared.database.tables.accounts import ApiKey, Group, Membership, User
 from shared.database.tables.audit import AuditEntry
 from shared.database.tables.base import Base, WorkRow, claim_tokens
+from shared.database.tables.given import GivenStructures
 from shared.database.tables.jobs import Job, StageRow, Walker
 from shared.database.tables.machinery import Attempt, MemberDevice, RegisteredMember, Worker
 from shared.database.tables.placements import Placement, StructureRow
@@ -30,6 +32,7 @@ __all__ = [
     "Base",
     "Calibration",
     "Candidate",
+    "GivenStructures",
     "Group",
     "Job",
     "JobReference",

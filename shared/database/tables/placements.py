@@ -51,6 +51,8 @@ class Placement(Base):
     """Its name."""
     method: Mapped[str]
     """How it was found."""
+    label: Mapped[str | None]
+    """What it was called by who gave it; null for one that was found."""
 
     structure: Mapped[StructureRow] = relationship(lazy="joined")
 
