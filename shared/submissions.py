@@ -1,4 +1,4 @@
-"""A validated submission: the three ways to name an (adsorbate, surface) pair, as stored with the job.
+"""A validated submission: the ways to name an (adsorbate, surface) pair, as stored with the job.
 
 The texts that users send are parsed and checked at the API's edge; what is stored here is canonical.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -47,14 +48,9 @@ class Adsorbate(_Frozen):
     """Whether `positions` stand on the surface already, their third axis its normal: OC20's own adsorbates as OC20 stores them."""
 
 
-class AdslabSubmission(_Frozen):
-    """An adslab: its own geometry is the first placement."""
-
-    kind: Literal["adslab"] = "adslab"
+class _Whole(_Frozen):
     structure: dict[str, Any]
-    """`Structure.to_document()`."""
-    binding: tuple[int, ...] = ()
-    """Indices within the adslab; empty: the adsorbate atoms nearest to the surface."""
+    """`Structure.to_document()`, adsorbate and slab."""
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -63,12 +59,53 @@ class AdslabSubmission(_Frozen):
         return tuple(sorted(range(len(tags)), key=lambda atom: tags[atom] == 2))
 
 
+class AdslabSubmission(_Whole):
+    """An adslab: its own geometry is the first placement."""
+
+    kind: Literal["adslab"] = "adslab"
+    binding: tuple[int, ...] = ()
+    """Indices within the adslab; empty: the adsorbate atoms nearest to the surface."""
+
+
+class Relax(StrEnum):
+    """What is done to structures that are given, before their energies are taken."""
+
+    NONE = "none"  # nothing: each member's energy is of the structure as it was given
+    SCORE = "score"  # each scoring member relaxes it by itself, for `ensemble.score_steps` at most
+    SEARCH = (
+        "search"  # the searching members relax it until it has converged; what they find is scored like any candidate
+    )
+
+
+class StructuresSubmission(_Whole):
+    """Many adslabs of one system, to be scored without a search. Positions and labels of all are stored beside it (shared.given)."""
+
+    kind: Literal["structures"] = "structures"
+    slab: dict[str, Any] | None = None
+    """`Structure.to_document()` of the clean slab, where it was given."""
+    count: Annotated[int, Field(ge=1)]
+    """How many they are; `structure` is the first."""
+    content: str
+    """SHA-256 of labels and positions."""
+    relax: Relax = Relax.NONE
+
+    @property
+    def slab_as_given(self) -> bool:
+        """Whether energies are relative to the clean slab as it was given, not to one that the member relaxed."""
+        return self.slab is not None and self.relax is Relax.NONE
+
+
+def given_to(submission: Mapping[str, Any]) -> StructuresSubmission | None:
+    """The submission of a job that was given its structures; None for one that searches. submission: as stored with the job."""
+    return StructuresSubmission.model_validate(submission) if submission.get("kind") == "structures" else None
+
+
 def given_order(submission: Mapping[str, Any]) -> tuple[int, ...] | None:
     """Where each atom as given stands inside [n_atoms], so that inside[given_order[k]] is the atom k of the adslab that was
     submitted; None where nothing changes places. submission: as stored with the job."""
-    if submission.get("kind") != "adslab":
+    if submission.get("kind") not in ("adslab", "structures"):
         return None
-    order = AdslabSubmission.model_validate(submission).order
+    order = _Whole(structure=submission["structure"]).order
     back = tuple(sorted(range(len(order)), key=order.__getitem__))
     return None if back == tuple(range(len(back))) else back
 
@@ -109,4 +146,6 @@ class BulkSubmission(_Frozen):
     adsorbate: Adsorbate
 
 
-Submission = Annotated[AdslabSubmission | SlabSubmission | BulkSubmission, Field(discriminator="kind")]
+Submission = Annotated[
+    AdslabSubmission | StructuresSubmission | SlabSubmission | BulkSubmission, Field(discriminator="kind")
+]

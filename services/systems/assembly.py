@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from shared.errors import InvalidInput
 from shared.orientation import nearest_the_surface
 from shared.slabs import brought_back, faces_down, gathered
 from shared.structures import Structure
-from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, Submission
+from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, StructuresSubmission, Submission
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class System:
     """Clean."""
     adsorbate: Adsorbate
     first: Structure | None
-    """The submitted adslab, slab atoms first; None for the other kinds of submission."""
+    """The submitted adslab, or the first of many, slab atoms first; None for the other kinds of submission."""
     warnings: tuple[str, ...] = ()
     """What was decided on the way: which cell was cut, what was moved by lattice vectors, surface and fixed atoms found."""
 
@@ -34,6 +34,8 @@ def assemble(submission: Submission, *, max_atoms: int | None = None) -> System:
     can't be cut as asked."""
     if isinstance(submission, AdslabSubmission):
         return _from_adslab(submission)
+    if isinstance(submission, StructuresSubmission):
+        return _from_structures(submission)
     if isinstance(submission, BulkSubmission):
         left = None if max_atoms is None else max_atoms - len(submission.adsorbate.numbers)
         slab, notes = cut_with_notes(submission, max_atoms=left)
@@ -100,3 +102,12 @@ def _from_adslab(submission: AdslabSubmission) -> System:
         binding=binding,
     )
     return System(slab, adsorbate, first, notes)
+
+
+def _from_structures(submission: StructuresSubmission) -> System:
+    """The first of them stands for all. The clean slab is the one given; without one, that of the first."""
+    system = _from_adslab(AdslabSubmission(structure=submission.structure))
+    if submission.slab is None:
+        return system
+    clean = system.slab.moved(Structure.from_document(submission.slab).positions)
+    return replace(system, slab=gathered(clean))

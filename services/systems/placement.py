@@ -35,6 +35,8 @@ class Placed:
     """Its name, with the atoms that make it: `bridge Pt-Ni`; `random near Pt` on a random site, by the atom it came to touch."""
     method: str
     """How it was found."""
+    label: str | None = None
+    """What it was called by who gave it."""
 
 
 def place(slab: Structure, adsorbate: Adsorbate, parameters: Placement, rng: np.random.Generator) -> list[Placed]:

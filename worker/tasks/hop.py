@@ -12,7 +12,7 @@ from services.forces.potential import Walk
 from services.forces.restraints import Restraints
 from services.geometry import anomalies, reactions
 from services.geometry.similarity import same
-from services.search import hopping
+from services.search import as_given, hopping
 from services.search.allocation import First, promising, share
 from services.search.walker import Found, Hop, Minimum
 from services.search.walker import Walker as WalkerState
@@ -23,6 +23,7 @@ from shared.database.workflow.new_work import Recipients, pass_on
 from shared.parameters import JobParameters
 from shared.states import State, WalkerEnd
 from shared.structures import Structure
+from shared.submissions import Relax, StructuresSubmission, given_to
 from worker.queue import claims
 from worker.tasks import history
 
@@ -47,6 +48,8 @@ class HopItem:
     """Force calls that the walker may use in all; None without a budget."""
     ended: WalkerEnd | None
     """Why the walker stops before this hop, or None."""
+    given: StructuresSubmission | None = None
+    """Where the job was given its structures: each is a candidate then, and goes on whatever is found of it."""
 
     @classmethod
     def load(cls, session: Session, row: Walker) -> HopItem:
@@ -85,15 +88,18 @@ class HopItem:
             known=history.known_minima(session, row, lag),
             share=allotted.force_calls,
             ended=ended or hopping.ended(walker, best, parameters, allotted.force_calls),
+            given=given_to(job.submission),
         )
 
     def walk(self) -> Walk[Hop | None]:
         if self.ended is not None:
             return None
+        judge = partial(anomalies.find, self.placement, clean_slab=self.slab)
+        if self.given is not None and self.given.relax is not Relax.SEARCH:
+            return (yield from as_given.look(self.walker, judge))
         settings = self.parameters.restraints
         restraints = Restraints.build(self.placement, self.slab, settings) if settings.enabled else None
         known = [Minimum(one.structure, one.energy) for one in self.known]
-        judge = partial(anomalies.find, self.placement, clean_slab=self.slab)
         return (yield from hopping.hop(self.walker, known, restraints, self.parameters, judge))
 
     def store(self, session: Session, result: Hop | None) -> None:
@@ -134,7 +140,7 @@ class HopItem:
         )
         session.add(candidate)
         session.flush()
-        if duplicate is None and found.sound(self.parameters.selection):
+        if self.given is not None or (duplicate is None and found.sound(self.parameters.selection)):
             pass_on(session, candidate, self.placement_id, self.recipients)
 
     def _known_as(self, found: Found) -> int | None:

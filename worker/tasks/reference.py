@@ -1,4 +1,4 @@
-"""A reference: a clean slab or a gas molecule, relaxed by its member."""
+"""A reference: a clean slab or a gas molecule, relaxed by its member, or taken as it was given."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ReferenceItem:
         )
 
     def store(self, session: Session, result: Relaxation) -> None:
-        if not result.converged:
+        if not result.converged and self.max_steps > 0:  # with none, it is wanted as it was given
             raise NoMinimum(
                 f"{self.label} is at {result.fmax:.3f} eV/Å after {result.steps} steps, above {self.fmax} eV/Å"
             )
@@ -64,7 +64,7 @@ class ReferenceItem:
             positions=result.structure.positions,
             energy=result.energy,
             reached_fmax=result.fmax,
-            converged=True,
+            converged=result.converged,
             force_calls=result.force_calls,
         )
 

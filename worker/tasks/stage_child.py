@@ -11,6 +11,7 @@ from services.geometry import similarity
 from services.systems import find
 from services.systems.assembly import System
 from services.systems.placement import Placed
+from shared.given import Given
 from shared.parameters import JobParameters, Similarity
 from shared.structures import Structure
 from shared.submissions import Submission
@@ -26,11 +27,12 @@ class Placing:
     """As stored with the job."""
     parameters: JobParameters
     max_atoms: int
+    given: Given | None = None
 
     def answer(self) -> tuple[System, list[Placed]]:
         """Raises InvalidInput for a system that can't be put together as asked."""
         submission = _SUBMISSION.validate_python(self.submission)
-        return find.find_placements(submission, self.parameters, max_atoms=self.max_atoms)
+        return find.find_placements(submission, self.parameters, max_atoms=self.max_atoms, given=self.given)
 
 
 @dataclass(frozen=True)

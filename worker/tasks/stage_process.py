@@ -13,6 +13,7 @@ from shared.children.pool import Broken as ChildBroken
 from shared.children.pool import Kind, Lost, Pool, Unwanted, Why
 from shared.database.tables import Job
 from shared.errors import Broken, LostLease, TooCostly, WorkerLost
+from shared.given import Given
 from shared.settings import Settings
 from worker.tasks.stage_child import Comparing, Placing
 
@@ -47,10 +48,10 @@ class StageProcess:
         """End it."""
         self._pool.close()
 
-    def find_placements(self, job: Job, wanted: Wanted) -> tuple[System, list[Placed]]:
-        """The system that was submitted, and where its walkers start. Raises InvalidInput, TooCostly, WorkerLost, Broken, and
-        LostLease where it is no longer wanted."""
-        request = Placing(job.submission, job.read_parameters(), self._settings.max_atoms)
+    def find_placements(self, job: Job, wanted: Wanted, given: Given | None = None) -> tuple[System, list[Placed]]:
+        """The system that was submitted, and where its walkers start. given: the structures, where the job was given them. Raises
+        InvalidInput, TooCostly, WorkerLost, Broken, and LostLease where it is no longer wanted."""
+        request = Placing(job.submission, job.read_parameters(), self._settings.max_atoms, given)
         change = (
             "ask for fewer placements (parameters.placement.count), lower Miller indices, or a smaller cell or molecule"
         )
