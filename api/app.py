@@ -23,6 +23,8 @@ from api.jobs.routes import router as jobs_router
 from api.me.routes import router as me_router
 from api.members.routes import router as members_router
 from api.metrics.routes import router as metrics_router
+from api.page import files as page_files
+from api.page.routes import router as page_router
 from api.references.routes import router as references_router
 from api.request_log import RequestLog
 from api.results.routes import router as results_router
@@ -64,6 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     problems.install(app, dotted, fields_at)
     docs_page.install(app)
+    page_files.install(app)
     app.add_middleware(Door, settings=settings)
     app.add_middleware(RequestLog)  # outermost: refusals at the door have an id too
     for router in (
@@ -76,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
         calibrations_router,
         references_router,
         me_router,
+        page_router,
         users_router,
         user_keys_router,
         groups_router,

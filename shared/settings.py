@@ -110,6 +110,8 @@ class Settings(BaseSettings):
     """Requests without a valid key from one address, before their refusal takes a second each."""
     key_cache_s: Annotated[float, Field(ge=0, le=60)] = 1.0
     """How long a key that was looked up counts without being looked up again."""
+    session_hours: Annotated[float, Field(gt=0, le=24 * 90)] = 12.0
+    """How long somebody who signed in to the page stays so, unless their key ends before."""
     header_timeout_s: Annotated[float, Field(gt=0)] = 10.0
     """For the head of a request to be complete."""
     stall_timeout_s: Annotated[float, Field(gt=0)] = 10.0

@@ -11,25 +11,27 @@ import math
 from collections import Counter
 from collections.abc import AsyncIterator, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from http import HTTPStatus
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
-from api.door import bodies
+from api.door import bodies, credentials
 from api.door.bodies import BodyLimits, Gone, Refusal
 from api.door.buckets import Buckets
 from api.door.keys import Keys
 from api.door.places import Places, Recent
 from api.door.turns import Turn, Turns
+from shared.database.repositories import page_tokens
 from shared.database.repositories.users import Identity
 from shared.errors import Unauthorised
 from shared.settings import Settings
 
 _MOST_HEADERS = 100
+_SESSION = "/v1/session"
 _PENALTY_S = 1.0
 _LINGER_S = 2.0
 """How long what is still sent is thrown away after a refusal, so that the sender gets to read it."""
@@ -95,7 +97,7 @@ class Door:
             rest = self._recent.beside_others(user)
             with _until_answered(turn, rest):
                 await self._app(scope, _again(body, receive), _freeing(turn, send, rest))
-        own = scope["path"].startswith("/v1/me")
+        own = scope["path"].startswith(("/v1/me", _SESSION))
         if caller is not None and (caller.sees_all or own) and scope["method"] != "GET":
             self._keys.forget()  # it may have been about users or keys
 
@@ -103,10 +105,7 @@ class Door:
         """Whose key came. Raises Unauthorised; where too many came without one from this address, only after a while. A valid key is
         answered whatever others of its address do."""
         try:
-            scheme, _, key = Headers(scope=scope).get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not key.strip():
-                raise Unauthorised("an API key is needed: send the header `Authorization: Bearer <key>`")
-            caller = await self._keys.owner(key.strip(), scope["app"].state.context.sessions)
+            caller = await self._owner(scope)
         except Unauthorised:
             rate = self._settings.max_failed_keys_per_minute
             if wait := self._buckets.take(("failed", address), rate, rate):
@@ -119,6 +118,21 @@ class Door:
             raise
         scope["state"]["caller"] = caller
         return caller
+
+    async def _owner(self, scope: Scope) -> Identity:
+        """By key, by sign-in link where a session is opened with it, or by the page's cookie, in this order."""
+        opened = scope["app"].state.context.sessions
+        key, token = credentials.key_of(scope), credentials.cookie_of(scope)
+        if key is not None and key.startswith(page_tokens.LINK_MARK) and scope["path"] == _SESSION:
+            find = partial(page_tokens.find, kind=page_tokens.Kind.LINK)
+            return await self._keys.owner(key, opened, find, page_tokens.USED)
+        if key is not None:
+            return await self._keys.owner(key, opened)
+        if token is None:
+            raise Unauthorised("an API key is needed: send the header `Authorization: Bearer <key>`")
+        credentials.check_own_page(scope)
+        find = partial(page_tokens.find, kind=page_tokens.Kind.SESSION)
+        return await self._keys.owner(token, opened, find, page_tokens.SIGN_IN_AGAIN)
 
     def _rate(self, caller: Identity | None) -> int:
         """Requests a minute."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 
 import anyio
 from anyio import to_thread
+from sqlalchemy.orm import Session
 
-from shared.database.repositories.users import Identity, identify
+from shared.database.repositories.users import REFUSAL, Identity, identify
 from shared.database.session import Sessions
 from shared.errors import Unauthorised
 
+LookUp = Callable[[Session, str], Identity]
 _MOST_REMEMBERED = 4096
 _AT_ONCE = 4
 """Look-ups; they have threads of their own, so that requests with wrong keys take none from the routes."""
@@ -25,28 +28,28 @@ class Keys:
         self._known: dict[bytes, tuple[float, Identity | None]] = {}
         self._threads: anyio.CapacityLimiter | None = None
 
-    async def owner(self, key: str, opened: Sessions) -> Identity:
-        """Raises Unauthorised."""
+    async def owner(self, key: str, opened: Sessions, look_up: LookUp = identify, refusal: str = REFUSAL) -> Identity:
+        """Raises Unauthorised, in the words of the refusal. look_up: identify, or what it is for tokens of the page."""
         digest, now = hashlib.sha256(key.encode()).digest(), time.monotonic()
         until, found = self._known.get(digest, (0.0, None))
         if until <= now:
-            found = await self._looked_up(key, opened)
+            found = await self._looked_up(key, opened, look_up)
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()
             self._known[digest] = (time.monotonic() + self._kept_s, found)
         if found is None:
-            raise Unauthorised("the API key is unknown, revoked or expired, or its user is disabled")
+            raise Unauthorised(refusal)
         return found
 
     def forget(self) -> None:
         """Look all keys up again: an administrator changed something."""
         self._known.clear()
 
-    async def _looked_up(self, key: str, opened: Sessions) -> Identity | None:
+    async def _looked_up(self, key: str, opened: Sessions, look_up: LookUp) -> Identity | None:
         def find() -> Identity | None:
             with opened.begin() as session:
                 try:
-                    return identify(session, key)
+                    return look_up(session, key)
                 except Unauthorised:
                     return None
 

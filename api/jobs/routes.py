@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
-from sqlalchemy.orm import Session
 
 from api.context import Context
 from api.dependencies import Caller, Submitter, UseActor, UseContext, UseSession
@@ -16,15 +14,13 @@ from api.jobs import repository as jobs
 from api.jobs.acceptance import accept, calibration_of
 from api.jobs.cancelling import CancelledJobs, CancelRequest
 from api.jobs.estimate import estimate
-from api.jobs.progress import progress
 from api.jobs.requests import JobChange, JobRequest
-from api.jobs.responses import JobPage, JobView, job_view
-from api.jobs.waiting_reason import waiting_for
+from api.jobs.responses import JobPage, JobView
+from api.jobs.views import views
 from api.members.choice import KnownMember
 from api.members.fleet import known_members
 from api.paging import Cursor, Limit, job_cursor, job_position
 from api.problems import BODY, responses
-from shared.database.tables import Job
 from shared.states import State
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -63,13 +59,13 @@ def submit_job(
             existing = jobs.submitted(session, caller.user_id, idempotency_key, digest)
             if existing is not None:
                 response.status_code = 200
-                return _views(session, [existing])[0]
+                return views(session, [existing])[0]
         known = known_members(session)
         calibration_id = calibration_of(session, request, context, caller)
     new = _new_job(request, context, known, calibration_id, idempotency_key, digest)
     with context.sessions.begin() as session:
         job, created = jobs.submit(session, actor, caller.user_id, new, context.settings, group=request.group)
-        view = _views(session, [job])[0]
+        view = views(session, [job])[0]
     if created:
         context.notifier.notify_cpu()
     else:
@@ -106,7 +102,9 @@ def _new_job(
         priority=request.priority,
         idempotency_key=idempotency_key,
         request_digest=digest,
-        warnings=interpreted.warnings,
+        warnings=accepted.warnings,
+        scales={name: scale.document() for name, scale in accepted.scales.items()},
+        cautions=list(accepted.cautions),
     )
 
 
@@ -121,25 +119,25 @@ def list_jobs(
 ) -> JobPage:
     """Your jobs, newest first; an admin's key lists everybody's."""
     found, position = jobs.page(session, caller, state=state, shared=shared, limit=limit, after=job_position(cursor))
-    return JobPage(jobs=_views(session, found), next=job_cursor(position))
+    return JobPage(jobs=views(session, found), next=job_cursor(position))
 
 
 @router.get("/{job_id}", responses=responses(401, 404, 422))
 def get_job(job_id: UUID, caller: Caller, session: UseSession) -> JobView:
     """A job: its state, how far it is, and what it waits for."""
-    return _views(session, [access.get(session, caller, job_id)])[0]
+    return views(session, [access.get(session, caller, job_id)])[0]
 
 
 @router.patch("/{job_id}", responses=responses(*BODY, 401, 403, 404, 422))
 def change_job(job_id: UUID, change: JobChange, caller: Submitter, actor: UseActor, session: UseSession) -> JobView:
     """Let one of your groups read a job, or nobody but you again."""
-    return _views(session, [jobs.share(session, caller, actor, job_id, change.group)])[0]
+    return views(session, [jobs.share(session, caller, actor, job_id, change.group)])[0]
 
 
 @router.delete("/{job_id}", responses=responses(401, 403, 404, 409, 422))
 def cancel_job(job_id: UUID, caller: Submitter, actor: UseActor, session: UseSession) -> JobView:
     """Cancel a job. What it has found stays readable; workers drop what they hold of it."""
-    return _views(session, [jobs.cancel(session, caller, actor, job_id)])[0]
+    return views(session, [jobs.cancel(session, caller, actor, job_id)])[0]
 
 
 @router.post(":cancel", responses=responses(*BODY, 401, 403, 404, 422))
@@ -161,18 +159,3 @@ def delete_job(
     """Delete an ended job and all that was found. Nobody sees it from now on, and there is no way back; references, which other jobs
     share, stay."""
     jobs.delete(session, caller, actor, job_id, with_labels=with_labels)
-
-
-def _views(session: Session, found: Sequence[Job]) -> list[JobView]:
-    done, waiting = progress(session, found), waiting_for(session, found)
-    users, groups = jobs.owners(session, found), jobs.group_names(session, found)
-    return [
-        job_view(
-            job,
-            user=users[job.user_id],
-            group=None if job.group_id is None else groups[job.group_id],
-            progress=done[job.id],
-            waiting_for=waiting[job.id],
-        )
-        for job in found
-    ]

@@ -41,6 +41,7 @@ class Identity:
     """The part of their key that may be shown."""
     max_requests_per_minute: int | None = None
     """The user's own limit; None for the server's."""
+    key_id: int = 0
 
     @property
     def may_submit(self) -> bool:
@@ -108,7 +109,7 @@ def identify(session: Session, key: str) -> Identity:
         if row.revoked_at is None and not expired and user.disabled_at is None:
             if not noted:
                 _note_use(session, row.id)
-            return Identity(user.id, user.name, Role(row.role), prefix, user.max_requests_per_minute)
+            return Identity(user.id, user.name, Role(row.role), prefix, user.max_requests_per_minute, row.id)
         why = "revoked" if row.revoked_at else "expired" if expired else "user disabled"
         log.info("key refused", extra={"key": prefix, "user": user.name, "because": why})
     raise Unauthorised(REFUSAL)

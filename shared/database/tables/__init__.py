@@ -1,11 +1,12 @@
 """The tables. PostgreSQL is the truth; every claimable row carries its own lease (columns.Claimable).
 
-users 1-n api_keys; users n-m groups 1-n jobs; users 1-n jobs 1-n placements 1-n walkers 1-n candidates 1-n member_energies;
+users 1-n api_keys 1-n page_tokens; users n-m groups 1-n jobs;
+users 1-n jobs 1-n placements 1-n walkers 1-n candidates 1-n member_energies;
 jobs 1-n selections 1-n scores, minima -> candidates; candidates 1-n reference_energies; jobs n-m references; calibrations by members.
 given_structures are of a job until its placements are stored.
 """
 
-from shared.database.tables.accounts import ApiKey, Group, Membership, User
+from shared.database.tables.accounts import ApiKey, Group, Membership, PageToken, User
 from shared.database.tables.audit import AuditEntry
 from shared.database.tables.base import Base, WorkRow, claim_tokens
 from shared.database.tables.given import GivenStructures
@@ -17,11 +18,9 @@ from shared.database.tables.results import (
     Calibration,
     Candidate,
     MemberEnergy,
-    Minimum,
     ReferenceEnergy,
-    Score,
-    Selection,
 )
+from shared.database.tables.selections import Minimum, Score, Selection
 from shared.database.tables.usage import STRIPES, Lane, Turn, Usage
 
 __all__ = [
@@ -41,6 +40,7 @@ __all__ = [
     "MemberEnergy",
     "Membership",
     "Minimum",
+    "PageToken",
     "Placement",
     "Reference",
     "ReferenceEnergy",

@@ -68,6 +68,24 @@ class ApiKey(Base):
     )
 
 
+class PageToken(Base):
+    """What signs somebody in to the page: 256 random bits, of which only the SHA-256 is kept. It is worth what its key is worth,
+    and ends with it."""
+
+    __tablename__ = "page_tokens"
+
+    id: Mapped[Key]
+    key_id: Mapped[int] = mapped_column(ForeignKey("api_keys.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str]
+    """`session`, which a browser keeps as a cookie, or `link`, which opens one session, once."""
+    digest: Mapped[bytes] = mapped_column(unique=True)
+    """SHA-256 of the whole token."""
+    created_at: Mapped[Now]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+    __table_args__ = (one_of("kind", ["session", "link"], "kind"),)
+
+
 class Group(Base):
     """Users who may read each other's jobs, those that their owners share with it."""
 

@@ -1,0 +1,1 @@
+"""The page that people use: its files, and signing in to it."""
