@@ -1,0 +1,229 @@
+"""How busy the whole service keeps its devices: PostgreSQL, broker, front end, dispatcher, a CPU worker, and potentials workers whose
+devices are stand-ins that sleep (benchmarks/sleeping), so that two processor cores carry four of them.
+
+    python -m benchmarks.service_throughput [--quick] [--models fixed,fast,heavy] [--scaling heavy]
+
+16 jobs of 4 users, CO on Pt(111) slabs of 36 and 80 atoms. busy: share of the time from the first forward to the last that a forward
+was under way. fill: mean batch over its limit. wall_over_ideal: that time over what the same evaluations take in full batches without
+a pause. cpu_ms_per_hop: the worker's processor time by part of its work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adhop import Client
+from ase import Atoms
+from ase.build import fcc111
+from sqlalchemy import func, select
+
+from benchmarks import report
+from benchmarks.sleeping import landscape
+from local import processes
+from local.stack import ROOT, Stack, stop_signals
+from shared import private_files
+from shared.database.session import connect
+from shared.database.tables import Walker
+
+SLEEPING = ROOT / "benchmarks" / "sleeping"
+LIMIT = 64
+"""Walkers of a batch."""
+USERS, JOBS = 4, 16
+SIZES = ((3, 3, 4), (4, 5, 4))
+PARTS = ("engine", "restraints", "anomalies", "queries", "commits")
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a forward costs, and how much of it a run makes."""
+
+    base_ms: float
+    atom_us: float
+    hops: int
+    quick_hops: int
+    walkers: int = 8
+    """That hop, of each job."""
+
+    def seconds(self, structures: float, atoms: float) -> float:
+        """Least time that evaluating so many takes, in full batches."""
+        return self.base_ms / 1e3 * structures / LIMIT + self.atom_us / 1e6 * atoms
+
+
+MODELS = {
+    "fixed": Model(20.0, 0.0, 10, 8),
+    "fast": Model(5.0, 8.0, 10, 6),
+    "heavy": Model(5.0, 100.0, 4, 1),
+}
+
+
+@dataclass(frozen=True)
+class Forward:
+    """One note of a device."""
+
+    began: float
+    ended: float
+    structures: int
+    atoms: int
+    spent: dict[str, float]
+    """Processor seconds of the process so far, by part."""
+
+
+@contextmanager
+def serving(workers: int) -> Iterator[tuple[Stack, list[Client], Path]]:
+    """The service with so many potentials workers, a client for each user, and the folder of the devices' notes."""
+    with stop_signals(), tempfile.TemporaryDirectory(prefix="adhop-throughput-") as name:
+        folder = Path(name)
+        notes = private_files.folder(folder / "notes")
+        members = ",".join(MODELS)
+        variables = {
+            "ADHOP_DEFAULT_SEARCH_MEMBERS": members,
+            "ADHOP_DEFAULT_SCORE_MEMBERS": members,
+            "ADHOP_MODELS_FILE": str(_members_file(folder)),
+            "ADHOP_WALKERS_PER_WORKER": str(LIMIT),
+            "ADHOP_MIN_FREE_GIB": "0",
+            "PYTHONPATH": f"{SLEEPING}:{ROOT}",
+            "SLEEPING_LOG": str(notes),
+        }
+        stack = Stack(folder / "stack", variables)
+        try:
+            stack.start_servers()
+            keys = [stack.make_key(), *(_key(stack, f"user-{n}") for n in range(1, USERS))]
+            for role in (processes.API, processes.DISPATCHER, processes.CPU):
+                stack.start(role)
+            for n in range(workers):
+                stack.start(processes.potentials(list(MODELS), f"potentials-{n}"), {"ADHOP_MEMBERS": members})
+            stack.wait_ready(180)
+            clients = [Client(stack.url, key) for key in keys]
+            yield stack, clients, notes
+            for client in clients:
+                client.close()
+        finally:
+            stack.stop()
+            stack.postgres.remove()
+
+
+def _key(stack: Stack, user: str) -> str:
+    file = stack.folder / f"key-{user}"
+    stack.run(processes.create_user(user, "submit", file))
+    return private_files.read_secret(file)
+
+
+def _members_file(folder: Path) -> Path:
+    (folder / "weights").write_bytes(b"none")
+    digest = hashlib.sha256(b"none").hexdigest()
+    tables = [
+        f'[[member]]\nname = "{name}"\nfamily = "sleeping"\npath = "weights"\nsha256 = "{digest}"\nenergy_kind = "total"\n'
+        f'elements = ["H", "C", "N", "O", "Pt"]\noptions = {{ base_ms = {model.base_ms}, atom_us = {model.atom_us} }}\n'
+        for name, model in MODELS.items()
+    ]
+    file = folder / "members.toml"
+    file.write_text("\n".join(tables))
+    return file
+
+
+def slab(size: tuple[int, int, int]) -> Atoms:
+    """Pt(111), lower half fixed by the service's own rule."""
+    atoms = fcc111("Pt", size, a=3.92, vacuum=landscape.BOTTOM, periodic=True)
+    atoms.set_tags(0)
+    return atoms
+
+
+def run(member: str, workers: int, quick: bool) -> dict[str, Any]:
+    """All jobs on one member, from an empty service to their end."""
+    model = MODELS[member]
+    hops = model.quick_hops if quick else model.hops
+    with serving(workers) as (stack, clients, notes):
+        jobs = []
+        for n in range(JOBS):
+            parameters = {
+                "seed": n,
+                "placement": {"count": 20},
+                "hopping": {"hops": hops, "walkers": model.walkers, "patience": 1000},
+                "ensemble": {"search_members": [member], "score_members": [member]},
+            }
+            jobs.append(
+                clients[n % USERS].submit(slab=slab(SIZES[n // USERS % 2]), adsorbate="*CO", parameters=parameters)
+            )
+        began = time.monotonic()
+        for job in jobs:
+            job.wait(progress=False, interval_s=0.5, timeout_s=1800)
+        took = time.monotonic() - began
+        engine = connect(stack.postgres.url(stack.database))
+        with engine.connect() as connection:
+            stored = connection.execute(select(func.sum(Walker.hop), func.sum(Walker.force_calls))).one()
+        engine.dispose()
+        forwards = [_read(file) for file in sorted(notes.glob(f"{member}-*"))]
+    return {**measured(model, forwards, int(stored[0])), "hops": int(stored[0]), "service_s": round(took, 1)}
+
+
+def _read(file: Path) -> list[Forward]:
+    return [Forward(*json.loads(line)) for line in file.read_text().splitlines() if line.endswith("]")]
+
+
+def measured(model: Model, workers: Sequence[Sequence[Forward]], hops: int) -> dict[str, Any]:
+    """The figures of a run from what its devices noted."""
+    every = [forward for one in workers for forward in one if forward.structures > 1]
+    wall = max(one.ended for one in every) - min(one.began for one in every)
+    structures, atoms = sum(one.structures for one in every), sum(one.atoms for one in every)
+    ideal = model.seconds(structures, atoms) / len(workers)
+    spent = {
+        part: sum(one[-1].spent.get(part, 0.0) - one[0].spent.get(part, 0.0) for one in workers if one)
+        for part in (*PARTS, "device", "all")
+    }
+    known = sum(spent[part] for part in (*PARTS, "device"))
+    by_part = {**{part: spent[part] for part in PARTS}, "other": spent["all"] - known}
+    return {
+        "busy": round(sum(one.ended - one.began for one in every) / wall / len(workers), 3),
+        "fill": round(structures / len(every) / LIMIT, 3),
+        "wall_s": round(wall, 1),
+        "ideal_s": round(ideal, 1),
+        "wall_over_ideal": round(wall / ideal, 2),
+        "hops_per_s": round(hops / wall, 2),
+        "calls": structures,
+        "cpu_ms_per_hop": {part: round(1e3 * seconds / hops, 2) for part, seconds in by_part.items()},
+    }
+
+
+def main() -> None:
+    """Entry point."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer hops: within five minutes")
+    parser.add_argument("--models", default=",".join(MODELS), help="cost models, separated by commas")
+    parser.add_argument("--scaling", default="heavy", help="the model that four workers run too; empty for none")
+    asked = parser.parse_args()
+    results = {}
+    for name in asked.models.split(","):
+        results[name] = run(name, 1, asked.quick)
+        print(name, json.dumps(results[name]), flush=True)
+    four = run(asked.scaling, 4, asked.quick) if asked.scaling else None
+    figures = ("busy", "fill", "wall_over_ideal", "hops_per_s", "wall_s", "ideal_s")
+    rows = [[name, *(found[figure] for figure in figures)] for name, found in results.items()]
+    if four:
+        rows.append([f"{asked.scaling}, four workers", *(four[figure] for figure in figures)])
+    report.show(f"{JOBS} jobs of {USERS} users, batches of {LIMIT}, {os.cpu_count()} cores", ["", *figures], rows)
+    parts = (*PARTS, "other")
+    costs = [[name, *(found["cpu_ms_per_hop"][part] for part in parts)] for name, found in results.items()]
+    report.show("processor time of the worker, ms a hop", ["", *parts], costs)
+    one = results.get(asked.scaling)
+    report.finish(
+        {
+            **{key: {name: found[key] for name, found in results.items()} for key in figures},
+            "cpu_ms_per_hop": {name: found["cpu_ms_per_hop"] for name, found in results.items()},
+            "four_over_one": round(four["hops_per_s"] / one["hops_per_s"], 2) if four and one else None,
+            "four": four,
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()
