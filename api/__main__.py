@@ -34,7 +34,8 @@ def _serve() -> int:
     no_core_dumps()
     configure(found.log_format)
     sys.setswitchinterval(_SWITCH_S)
-    server = uvicorn.Server(configuration(create_app(found), found, host=found.host, port=found.port))
+    app = create_app(found, lambda: server.should_exit)
+    server = uvicorn.Server(configuration(app, found, host=found.host, port=found.port))
     server.run()
     return 0 if server.started else 3
 

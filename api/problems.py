@@ -102,10 +102,18 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {
         status: {
             "description": HTTPStatus(status).phrase,
-            "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
+            "content": {MEDIA_TYPE: {"schema": _schema()}},
         }
         for status in statuses
     }
+
+
+def _schema() -> dict[str, Any]:
+    """Of a problem, whole in its place: a document's references don't reach into the definitions of a part."""
+    schema = Problem.model_json_schema()
+    schema.pop("$defs")
+    schema["properties"]["errors"]["anyOf"][0]["items"] = FieldError.model_json_schema()
+    return schema
 
 
 BODY = (

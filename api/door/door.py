@@ -32,6 +32,9 @@ from shared.settings import Settings
 
 _MOST_HEADERS = 100
 _SESSION = "/v1/session"
+_EVENTS = "/v1/events"
+_MOST_STREAMS = 64
+"""Of one user: open pages."""
 _PENALTY_S = 1.0
 _LINGER_S = 2.0
 """How long what is still sent is thrown away after a refusal, so that the sender gets to read it."""
@@ -89,7 +92,11 @@ class Door:
         rate = self._rate(caller)
         await self._check_rate(scope, user, rate)
         bodies.check_announced(scope, self._body)
-        async with self._counted(scope, user):
+        most, kind = self._settings.max_requests_at_once, "requests"
+        listens: Hashable = user
+        if scope["path"] == _EVENTS:  # a page's stream is no request that waits to be answered
+            most, kind, listens = _MOST_STREAMS, "streams of events", ("events", user)
+        async with self._counted(scope, listens, most, kind):
             body = await self._read(scope, receive, user)
             self._buckets.charge(user, len(body) / _BYTES_OF_A_REQUEST, rate, max(1.0, rate / 3))
             bodies.check_values(body)
@@ -149,13 +156,12 @@ class Door:
             )
 
     @asynccontextmanager
-    async def _counted(self, scope: Scope, user: Hashable) -> AsyncIterator[None]:
-        most = self._settings.max_requests_at_once
+    async def _counted(self, scope: Scope, user: Hashable, most: int, kind: str) -> AsyncIterator[None]:
         if self._at_once[user] >= most:
             await _penalty(scope)
             raise Refusal(
                 HTTPStatus.TOO_MANY_REQUESTS,
-                f"{most} of your requests are under way, and no more are taken at a time: wait for their answers",
+                f"{most} of your {kind} are under way, and no more are taken at a time: wait for their answers",
                 retry_after_s=1,
             )
         self._at_once[user] += 1

@@ -13,12 +13,13 @@ from api.dependencies import Caller, Submitter, UseActor, UseContext, UseSession
 from api.jobs import access
 from api.problems import BODY, responses
 from api.results import queries as results
-from api.results.responses import Minima, minimum_view
+from api.results.responses import minima_view
 from api.selections.requests import SelectionRequest, keeps_limit, rules
 from api.selections.responses import SelectionAnswer, SelectionList, selection_view
 from services.scoring.selection import choose
 from shared.database.repositories import selections
 from shared.database.repositories.audit import record
+from shared.database.repositories.members import scale_of
 from shared.database.repositories.users import Identity
 from shared.database.tables import Job, Selection
 from shared.errors import NotFound
@@ -46,14 +47,14 @@ def select_again(
     selections.check_room(
         session, job.id, caller.user_id, _most(context)
     )  # before the work, and again when it is stored
-    limit = _limit(session, request, job, asked, caller)
+    limit = limit_for(session, request, job, asked, caller)
     pool = selections.pool(session, job.id, asked.members)
     outcome = choose(pool, asked, limit.bound)
     number = selections.next_number(session, job.id, caller.user_id, _most(context))
     made = selections.store(session, job.id, asked, limit, pool, outcome, number=number, user_id=caller.user_id)
     record(session, actor, "selection.create", job_id=job.id, owner_id=job.user_id, subject=f"selection {made.number}")
     job.measured_at = None  # it stores more now
-    return _answer(session, made)
+    return _answer(session, job, made)
 
 
 @router.get("", responses=responses(401, 404, 422))
@@ -70,7 +71,7 @@ def get_selection(job_id: UUID, number: Number, caller: Caller, session: UseSess
     found = selections.find(session, job.id, number)
     if found is None:
         raise NotFound(f"job {job_id} has not chosen yet")
-    return _answer(session, found)
+    return _answer(session, job, found)
 
 
 @router.delete("/{number}", status_code=204, responses=responses(401, 403, 404, 409, 422))
@@ -82,7 +83,7 @@ def delete_selection(job_id: UUID, number: Number, caller: Submitter, actor: Use
     job.measured_at = None
 
 
-def _limit(
+def limit_for(
     session: Session, request: SelectionRequest, job: Job, asked: Choosing, caller: Identity
 ) -> selections.SpreadLimit:
     """The job's own limit where nothing else is asked for, also where its calibration was withdrawn since."""
@@ -90,16 +91,13 @@ def _limit(
         own = selections.pinned_limit(session, job, asked)
         if own.value is not None:
             return own
-    return selections.limit_of(session, asked, caller)
+    return selections.limit_of(session, asked, caller, scale_of(session, asked.members, job.scales))
 
 
 def _most(context: Context) -> selections.Most:
     return selections.Most(context.settings.max_selections_per_job, context.settings.max_selections_per_user)
 
 
-def _answer(session: Session, row: Selection) -> SelectionAnswer:
-    chosen = results.minima(session, row)
-    minima = Minima(
-        minima=[minimum_view(one) for one in chosen], reference=results.reference_of(chosen), selection=row.number
-    )
+def _answer(session: Session, job: Job, row: Selection) -> SelectionAnswer:
+    minima = minima_view(job, row, results.minima(session, row), number=row.number)
     return SelectionAnswer(**selection_view(row).model_dump(), minima=minima)

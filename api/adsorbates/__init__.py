@@ -1,0 +1,1 @@
+"""The adsorbates that have names."""

@@ -1,0 +1,1 @@
+"""What changes, told to open pages as it happens."""

@@ -1,0 +1,1 @@
+"""All candidates of a job at once, without their geometries."""
