@@ -35,8 +35,9 @@ from shared.database.workflow import turns
 from shared.database.workflow.transitions import move, moved
 from shared.errors import Failure, LostLease, MachineryFailure, Poison, WorkerLost
 from shared.states import State, Work
-from worker.queue.eligible import QUEUED, Eligible, Look, last
-from worker.queue.eligible import Trial as Trial
+from worker.queue.eligible import Eligible
+from worker.queue.lane_rows import QUEUED, Look, last
+from worker.queue.lane_rows import Trial as Trial
 
 MemberWork = Reference | Walker | MemberEnergy
 

@@ -10,8 +10,7 @@ their jobs, and in each lane a few rows, again by an index: what it costs depend
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any
 
@@ -28,7 +27,6 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
-    not_,
     null,
     or_,
     select,
@@ -36,11 +34,12 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
-from shared.database.tables import Job, JobReference, Lane, MemberEnergy, Reference, StageRow, Turn, Walker, WorkRow
+from shared.database.tables import Job, Lane, MemberEnergy, Reference, StageRow, Turn, Walker, WorkRow
 from shared.database.workflow.turns import STAGES
-from shared.states import OPEN, Stage, State, Work
+from shared.states import OPEN, Stage, Work
+from worker.queue.lane_rows import IN_LANE, Look, Trial, lanes_of, listed
 
 OWED_S = 300.0
 """Device time that a user may be behind the one who used most: whoever couldn't use their turns, say because all of their walkers
@@ -51,51 +50,11 @@ LEAST_S = 0.001
 """Expected of any."""
 
 
-class Trial(StrEnum):
-    """Which rows a claim takes: those that may share a worker with others, or those on their last attempt, that may not."""
-
-    SHARED = "shared"
-    ALONE = "alone"
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a claim looks for."""
-
-    most: int
-    """Rows of each user that are looked at, and users: those whose turn it is and who have a row to be taken."""
-    trial: Trial | None = None
-    """None takes rows of either kind."""
-    max_attempts: int = 1
-    """Tells them apart."""
-    besides: tuple[int, ...] = ()
-    """Users who are passed over."""
-
-    def takes(self, table: Any) -> ColumnElement[bool]:
-        """Which queued rows."""
-        queued: ColumnElement[bool] = table.state == QUEUED
-        if self.trial is None:
-            return queued
-        again = last(table, self.max_attempts)
-        return queued & again if self.trial is Trial.ALONE else queued & not_(again)
-
-    def each(self, of: Any, rows: Select[*tuple[Any, ...]], *order: Any) -> Any:
-        """The first rows of each lane, or of each user. Those on their last attempt are few: the plan may begin with them."""
-        return (rows if self.trial is Trial.ALONE else rows.order_by(*order).limit(self.most)).correlate(of).lateral()
-
-
 Eligible = Callable[[Look], Subquery]
 """The rows of one table that may be claimed, in columns `id`, `claimed_for`, `expected_s`, `floor_s` (what their user must count as
 having used, s, where they are owed too much; else null), and then the keys that they are taken by, smallest first."""
 
-QUEUED: ColumnElement[str] = literal_column("'queued'")
 _RUNNING: ColumnElement[str] = literal_column("'running'")  # literal, as in the indexes: any plan may use these
-
-
-def last(table: Any, max_attempts: int) -> ColumnElement[bool]:
-    """Rows whose next attempt is their last."""
-    least = max(1, max_attempts - 1)
-    return and_(table.attempts > literal_column("0"), table.attempts >= least)
 
 
 def _kept(found: Eligible) -> Eligible:
@@ -108,7 +67,7 @@ def stages() -> Eligible:
     """CPU stages that may be claimed."""
 
     def found(look: Look) -> Subquery:
-        staged = and_(Job.state.in_(_listed(OPEN)), Job.stage.in_(_listed((Stage.PLACING, Stage.SELECTING))))
+        staged = and_(Job.state.in_(listed(OPEN)), Job.stage.in_(listed((Stage.PLACING, Stage.SELECTING))))
 
         def rows_of(some: Look, users: CTE) -> Any:
             rows = (
@@ -135,16 +94,8 @@ def stages() -> Eligible:
 def references(member: str) -> Eligible:
     """References of this member that an open job waits for; one that several users wait for has the earliest of their turns."""
 
-    def in_lane(look: Look) -> Any:
-        rows = (
-            select(Reference.id, literal(0).label("step"))
-            .join_from(JobReference, Reference, Reference.id == JobReference.reference_id)
-            .where(JobReference.job_id == Lane.job_id, Reference.member == member, look.takes(Reference))
-        )
-        return look.each(Lane, rows, Reference.id)
-
     def found(look: Look) -> Subquery:
-        rows = _in_turn(*_by_lane(look, member, Work.REFERENCE, in_lane))
+        rows = _in_turn(*_by_lane(look, member, Work.REFERENCE))
         first = select(rows).ext(distinct_on(rows.c.id)).order_by(rows.c.id, rows.c.counted_s, rows.c.age)
         return first.subquery()
 
@@ -155,64 +106,50 @@ def references(member: str) -> Eligible:
 def walkers(member: str) -> Eligible:
     """Walkers whose references are there and who are less than the job's lag ahead of its slowest. Nobody hops before every
     placement of the member is relaxed: who goes on is decided from all of them. A refining one waits for nobody."""
-
-    def in_lane(look: Look) -> Any:
-        other = aliased(Walker)
-        behind = select(func.min(other.hop).label("hop")).where(
-            other.job_id == Lane.job_id,
-            other.member == member,
-            other.refines.is_(None),
-            other.state.in_(_listed(OPEN)),
-        )
-        slowest = behind.correlate(Lane).lateral()
-        may = or_(
-            Walker.refines.is_not(None),
-            and_(Walker.hop < slowest.c.hop + Lane.lag, or_(Walker.hop == 0, slowest.c.hop > 0)),
-        )
-        rows = (
-            select(Walker.id, Walker.hop.label("step"))
-            .join_from(slowest, Walker, true())
-            .where(Walker.job_id == Lane.job_id, Walker.member == member, look.takes(Walker), may)
-        )
-        return look.each(Lane, rows, Walker.hop, Walker.id)
-
-    return _kept(lambda look: _in_turn(*_by_lane(look, member, Work.WALKER, in_lane)))
+    return _kept(lambda look: _in_turn(*_by_lane(look, member, Work.WALKER)))
 
 
 @cache
 def evaluations(member: str) -> Eligible:
     """Candidate x member evaluations whose references are there."""
-
-    def in_lane(look: Look) -> Any:
-        rows = select(MemberEnergy.id, literal(0).label("step")).where(
-            MemberEnergy.job_id == Lane.job_id, MemberEnergy.member == member, look.takes(MemberEnergy)
-        )
-        return look.each(Lane, rows, MemberEnergy.id)
-
-    return _kept(lambda look: _in_turn(*_by_lane(look, member, Work.EVALUATION, in_lane)))
+    return _kept(lambda look: _in_turn(*_by_lane(look, member, Work.EVALUATION)))
 
 
 def anything_open(session: Session, member: str) -> bool:
-    """Whether a worker that hosts this member would get anything to do."""
-    return any(
-        session.scalar(select(found(Look(most=1)).c.id).limit(1)) is not None
-        for found in (references(member), evaluations(member), walkers(member))
+    """Whether a worker that hosts this member would get anything to do; whose turn it would be isn't looked at."""
+    return bool(session.scalar(_open(member)))
+
+
+@lru_cache(maxsize=64)
+def _open(member: str) -> Select[bool]:
+    one = Look(most=1)
+    return select(
+        or_(
+            *[
+                select(Lane.job_id)
+                .join_from(Lane, Job, Job.id == Lane.job_id)
+                .join(in_lane(member, one), true())
+                .where(lanes_of(member, work), Job.state.in_(listed(OPEN)))
+                .exists()
+                for work, in_lane in IN_LANE.items()
+            ]
+        )
     )
 
 
-def _by_lane(look: Look, member: str, work: Work, in_lane: Callable[[Look], Any]) -> tuple[CTE, Any]:
+def _by_lane(look: Look, member: str, work: Work) -> tuple[CTE, Any]:
     """Standings of users who have such a lane, and laterally the rows of each, lane by lane in the order of their jobs."""
-    here = and_(Lane.member == member, Lane.work == literal_column(f"'{work.value}'"), Lane.open)
+    here = lanes_of(member, work)
     standing = _standing(member, (Reference, Walker, MemberEnergy), _users(Lane.user_id, here), look.besides)
     mean = Lane.device_s / cast(func.nullif(Lane.pieces, 0), Double)
 
     def rows_of(some: Look, users: CTE) -> Any:
-        row = in_lane(some)
+        row = IN_LANE[work](member, some)
         rows = (
             select(row.c.id, Lane.rank, Lane.age, Lane.job_id, row.c.step, mean.label("mean_s"))
             .join_from(Lane, Job, Job.id == Lane.job_id)
             .join(row, true())
-            .where(here, Lane.user_id == users.c.user_id, Job.state.in_(_listed(OPEN)))
+            .where(here, Lane.user_id == users.c.user_id, Job.state.in_(listed(OPEN)))
         )
         return some.each(users, rows, Lane.rank, Lane.age, Lane.job_id, row.c.step, row.c.id)
 
@@ -251,13 +188,17 @@ def _in_turn(standing: CTE, rows: Any) -> Subquery:
 
 
 def _standing(pool: str, tables: Collection[type[WorkRow]], users: FromClause, besides: Collection[int]) -> CTE:
-    """By user: what they count as having used of this pool, what runs for them included, s, and the mean of a piece of theirs."""
+    """By user: what they count as having used of this pool, what runs for them included, s, and the mean of a piece of theirs. In
+    the order of turns, which PostgreSQL remembers of it: where few users are asked for, no others' rows are looked at."""
     counted = func.sum(Turn.device_s + Turn.forgone_s)
     mean = func.sum(Turn.device_s) / cast(func.nullif(func.sum(Turn.pieces), 0), Double)
+    theirs = users.alias("theirs")
     used = (
-        select(counted.label("s"), mean.label("mean_s"))
-        .where(Turn.user_id == users.c.user_id, Turn.member == pool)
-        .lateral()
+        select(Turn.user_id, counted.label("s"), mean.label("mean_s"))
+        .join(theirs, theirs.c.user_id == Turn.user_id)
+        .where(Turn.member == pool)
+        .group_by(Turn.user_id)
+        .subquery()
     )
     runs = union_all(
         *[
@@ -271,15 +212,17 @@ def _standing(pool: str, tables: Collection[type[WorkRow]], users: FromClause, b
     running = select(runs.c.claimed_for, func.sum(runs.c.expected_s).label("s")).group_by(runs.c.claimed_for).subquery()
     s = func.coalesce(used.c.s, 0.0)
     floor = func.max(s).over() - OWED_S
+    counts = (func.greatest(s, floor) + func.coalesce(running.c.s, 0.0)).label("counted_s")
     query = (
         select(
             users.c.user_id,
-            (func.greatest(s, floor) + func.coalesce(running.c.s, 0.0)).label("counted_s"),
+            counts,
             case((s < floor, floor)).label("floor_s"),
             used.c.mean_s,
         )
-        .join_from(users, used, true())
+        .join_from(users, used, used.c.user_id == users.c.user_id, isouter=True)
         .outerjoin(running, running.c.claimed_for == users.c.user_id)
+        .order_by(counts, users.c.user_id)
     )
     if besides:
         query = query.where(users.c.user_id.not_in(besides))
@@ -292,7 +235,3 @@ def _users(column: Any, which: ColumnElement[bool]) -> Subquery:
     following = select(func.min(column)).where(which, column > found.c.user_id).scalar_subquery()
     found = found.union_all(select(following).where(found.c.user_id.is_not(None)))
     return select(found.c.user_id).where(found.c.user_id.is_not(None)).subquery()
-
-
-def _listed(values: Collection[State | Stage]) -> list[ColumnElement[str]]:
-    return [literal_column(f"'{value.value}'") for value in sorted(values)]

@@ -1,6 +1,6 @@
 """Whose turn it is, what waits for what, and last attempts, which are made alone."""
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from shared.database.tables import STRIPES, Job, JobReference, Reference, Turn, Usage, Walker
@@ -251,3 +251,39 @@ def test_users_who_are_passed_over_get_nothing(session):
         session, Walker, eligible.walkers("emt"), owner="worker", lease_s=60, limit=5, besides=(first.user_id,)
     )
     assert [row.job_id for row in rows] == [second.id]
+
+
+def test_a_claim_looks_at_the_rows_of_those_whose_turn_it_is_however_many_wait(session):
+    """Users wait with a job each; the one who used least is not the first that a look through them would find."""
+    users = [add_job(session, user=f"user {number:02}").user_id for number in range(40)]
+    for number, user in enumerate(users):
+        turns.charge(session, user, "emt", Spent(100.0 - number), by="worker")
+    session.flush()
+    session.execute(text("SET LOCAL enable_seqscan = off"))
+    before = lookups(session)
+    assert take(session)[0].claimed_for == users[-1]
+    assert lookups(session) - before < 20
+
+
+def lookups(session: Session) -> int:
+    """Jumps into the indexes of walkers in this transaction."""
+    counted = text("SELECT idx_scan FROM pg_stat_xact_user_tables WHERE relname = 'walkers'")
+    return int(session.scalars(counted).one())
+
+
+def test_whether_anything_is_open_says_what_a_claim_would_find(session):
+    assert not eligible.anything_open(session, "emt")
+    job = add_job(session)
+    assert eligible.anything_open(session, "emt")
+    assert not eligible.anything_open(session, "another-member")
+    reference = add_reference(session, job)
+    progression.move_all_on(session, [job.id])
+    assert eligible.anything_open(session, "emt")  # the reference
+    claimed = claims.claim(session, Reference, eligible.references("emt"), owner="worker", lease_s=60, limit=1)
+    assert claimed == [reference]
+    assert not eligible.anything_open(session, "emt")
+    claims.finish(session, claims.lease_of(reference), State.SUCCEEDED, energy=-1.0)
+    progression.move_all_on(session, [job.id])
+    assert eligible.anything_open(session, "emt")
+    take(session)
+    assert not eligible.anything_open(session, "emt")
