@@ -30,7 +30,7 @@ _PLAIN = {
 _SHAPES = frozenset({"dict_type", "model_type", "model_attributes_type", "string_type", "list_type", "tuple_type"})
 
 
-_KINDS = {"kind": "adslab, slab, bulk", "format": "extxyz, cif, poscar, ase-json, arrays"}
+_KINDS = {"kind": "adslab, slab, bulk, structures", "format": "extxyz, cif, poscar, ase-json, arrays"}
 """What the field that tells branches apart may say."""
 _STRUCTURE = 'a structure: {"format": "poscar", "text": "..."} (or extxyz, cif, ase-json), or one as arrays'
 _WANTED = {
@@ -39,6 +39,9 @@ _WANTED = {
     "binding": "indices of the atoms that point at the surface",
     "slab": _STRUCTURE,
     "structure": _STRUCTURE,
+    "structures": 'a list of structures, such as [{"format": "extxyz", "text": "..."}], whose frames are all read',
+    "labels": "one line of text for each structure",
+    "relax": "none, score or search",
     "bulk": f'{{"element": "Pt"}}, or {_STRUCTURE}',
     "text-or-arrays": f'{{"element": "Pt"}}, or {_STRUCTURE}',
     "miller": "the Miller index, such as [1, 1, 1]",

@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     max_open_force_calls_per_user: Annotated[int, Field(ge=1)] | None = None
     max_gib_per_user: Annotated[float, Field(gt=0)] | None = None
     max_walkers_per_job: Annotated[int, Field(ge=1)] = 500
+    max_structures_per_job: Annotated[int, Field(ge=1, le=10_000)] = 2000
+    """That are given to be scored."""
     keep_candidates_days: Annotated[float, Field(gt=0)] | None = None
     """So long after a job's end, all but its minima goes; None: never. The dispatcher sees to this and the next two."""
     keep_jobs_days: Annotated[float, Field(gt=0)] | None = None

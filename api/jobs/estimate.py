@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.parameters import JobParameters
+from shared.submissions import Relax, StructuresSubmission, Submission
 
 CALLS_PER_RELAXATION = 27
 """Force calls of the relaxation of a placement, the mean of 20 systems on EMT (docs/search.md)."""
@@ -43,6 +44,39 @@ def estimate(
     if seconds is not None and parameters.max_wall_s is not None:
         seconds = min(seconds, parameters.max_wall_s)
     return Cost(walkers, walkers + hops * going, calls, seconds, _how(speed))
+
+
+def cost_of(
+    submission: Submission,
+    parameters: JobParameters,
+    n_search_members: int,
+    n_score_members: int,
+    n_atoms: int,
+    speed: float | None,
+) -> Cost:
+    """Of a job: its search, or, where it was given its structures, their scoring."""
+    if not isinstance(submission, StructuresSubmission):
+        return estimate(parameters, parameters.placement.count, n_search_members, n_atoms, speed)
+    relaxed = estimate(parameters, submission.count, n_search_members, n_atoms, None)
+    return _given(submission, n_score_members, parameters.ensemble.score_steps, relaxed)
+
+
+def _given(submission: StructuresSubmission, n_score_members: int, score_steps: int, searched: Cost) -> Cost:
+    """Of structures that are given, scoring included. searched: the relaxation of as many placements."""
+    per_energy = 1 + (0 if submission.relax is Relax.NONE else score_steps)
+    energies = searched.walkers * n_score_members * per_energy
+    if submission.relax is Relax.SEARCH:
+        how = f"{CALLS_PER_RELAXATION} force calls for the relaxation of a structure"
+        relaxed = searched.force_calls
+    else:
+        how, relaxed = "one force call for a first look at each structure", submission.count
+    return replace(
+        searched,
+        hops_most=searched.walkers,
+        force_calls=relaxed + energies,
+        seconds=None,
+        how=f"{how}, and {per_energy} at most for each member's energy; references come on top",
+    )
 
 
 def _how(speed: float | None) -> str:

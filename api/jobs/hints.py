@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from shared.errors import InvalidInput
 from shared.structures import Floats, Integers, Mask, Structure
-from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, Submission
+from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, StructuresSubmission, Submission
 
 BOHR = 0.529177
 """Å."""
@@ -49,8 +49,9 @@ def check(submission: Submission) -> None:
         _check_filled(positions, cell)
         _check_molecule(submission.adsorbate)
         return
-    if isinstance(submission, AdslabSubmission):
-        _check_surface(Structure.from_document(submission.structure), "input.structure")
+    if isinstance(submission, AdslabSubmission | StructuresSubmission):
+        field = "input.structure" if isinstance(submission, AdslabSubmission) else "input.structures"
+        _check_surface(Structure.from_document(submission.structure), field)
     else:
         _check_surface(Structure.from_document(submission.slab), "input.slab")
         _check_molecule(submission.adsorbate)

@@ -13,7 +13,7 @@ from shared.database.tables import Job, User
 from shared.errors import LimitReached
 from shared.settings import Settings
 from shared.states import OPEN
-from shared.submissions import AdslabSubmission, SlabSubmission, Submission
+from shared.submissions import AdslabSubmission, SlabSubmission, StructuresSubmission, Submission
 
 GIB = 2**30
 
@@ -82,7 +82,7 @@ def use_of_each(session: Session, user_ids: Sequence[int]) -> dict[int, Use]:
 
 def likely_atoms(submission: Submission) -> int:
     """Of the adslab; of one that is still to be cut, a usual number."""
-    if isinstance(submission, AdslabSubmission):
+    if isinstance(submission, AdslabSubmission | StructuresSubmission):
         return len(submission.order)
     if isinstance(submission, SlabSubmission):
         return len(submission.slab["numbers"]) + len(submission.adsorbate.numbers)

@@ -13,6 +13,7 @@ from api.jobs.requests import (
     JobRequest,
     Molecule,
     SlabInput,
+    StructuresInput,
     TextStructure,
 )
 
@@ -20,6 +21,7 @@ _BRANCHES: dict[str, type[BaseModel]] = {
     "adslab": AdslabInput,
     "slab": SlabInput,
     "bulk": BulkSurfaceInput,
+    "structures": StructuresInput,
     "molecule": Molecule,
     "one-element": BulkPrototype,
     "compound": CompoundPrototype,

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from api.jobs import miller as miller_index
 from shared.parameters import JobParameters
 from shared.plain_text import OneLine
+from shared.submissions import Relax
 
 MOST_ENTRIES = 10_000
 """No list of a request may be longer; the server's own limit on atoms is far lower."""
@@ -190,8 +191,36 @@ class BulkSurfaceInput(_Request):
     adsorbate: AdsorbateInput
 
 
-JobInput = Annotated[AdslabInput | SlabInput | BulkSurfaceInput, Field(discriminator="kind")]
-_KINDS = frozenset({"adslab", "slab", "bulk"})
+class StructuresInput(_Request):
+    """Many adslabs of one system, to be scored as they are, or relaxed first; nothing is searched. Same atoms in the same order, same
+    cell, same fixed atoms: they differ in their positions alone."""
+
+    kind: Literal["structures"]
+    structures: list[StructureText] = Field(
+        min_length=1,
+        max_length=MOST_ENTRIES,
+        description="an extended XYZ brings all of its frames, any other text one structure",
+    )
+    labels: Annotated[list[Name], Field(fail_fast=True, max_length=MOST_ENTRIES)] | None = Field(
+        default=None,
+        description="what each is called, to find it again; without them, what the comment line of an extended XYZ says as `label`, "
+        "`name`, `id` or `unique_id`, or else their numbers from 0",
+    )
+    adsorbate_indices: Indices | None = Field(default=None, description="without it, OC20 tag 2 marks the adsorbate")
+    slab: StructureText | None = Field(
+        default=None,
+        description="the clean slab that energies are relative to, its atoms in the order of the structures' slab atoms: as it is "
+        "where `relax` is `none`, otherwise relaxed by each member. Without it, that of the first structure, relaxed by each member",
+    )
+    relax: Relax = Field(
+        default=Relax.NONE,
+        description="`none`: each energy is of the structure as it was given; `score`: each scoring member relaxes it first, for up "
+        "to `ensemble.score_steps` steps; `search`: the search members relax it until it has converged, and that is scored",
+    )
+
+
+JobInput = Annotated[AdslabInput | SlabInput | BulkSurfaceInput | StructuresInput, Field(discriminator="kind")]
+_KINDS = frozenset({"adslab", "slab", "bulk", "structures"})
 
 
 def dotted(location: tuple[str | int, ...]) -> str:
@@ -210,7 +239,7 @@ _EXAMPLE: JsonValue = {
 
 
 class JobRequest(_Request):
-    """A job: one (adsorbate, surface) pair and how to search it."""
+    """A job: one (adsorbate, surface) pair and how to search it; or many structures of one, to be scored."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 

@@ -12,29 +12,40 @@ from ase.data import chemical_symbols
 from ase.formula import Formula
 from pydantic import ValidationError
 
-from api.jobs import miller, molecules, prototypes, roles
+from api.jobs import miller, molecules, one_system, prototypes, roles
 from api.jobs.requests import (
     AdslabInput,
     ArrayStructure,
     BulkPrototype,
     BulkSurfaceInput,
     CompoundPrototype,
+    JobInput,
     Molecule,
     SlabInput,
+    StructuresInput,
     StructureText,
 )
-from api.parsing.pool import Parsed, Parsers
+from api.parsing.pool import Frames, Parsed, Parsers
 from api.parsing.reading import fixed_by, means_constraint, unused
 from shared import adsorbates
 from shared.errors import InvalidInput
+from shared.given import Given
 from shared.structures import Integers, Structure
-from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, SlabSubmission, Submission
+from shared.submissions import (
+    AdslabSubmission,
+    Adsorbate,
+    BulkSubmission,
+    SlabSubmission,
+    StructuresSubmission,
+    Submission,
+)
 
 _PARTS = {
     "input.structure": "adslab",
     "input.slab": "slab",
     "input.bulk": "bulk",
     "input.adsorbate.structure": "adsorbate",
+    "input.structures": "structures",
 }
 """What the structure of a field is called in warnings."""
 
@@ -50,15 +61,19 @@ class Interpreted:
     """Its name."""
     warnings: tuple[str, ...] = ()
     """What was ignored, simplified or decided for the user, in sentences."""
+    given: Given | None = None
+    """The structures, where many were given."""
 
 
-def interpret(given: AdslabInput | SlabInput | BulkSurfaceInput, parsers: Parsers, *, max_atoms: int) -> Interpreted:
+def interpret(given: JobInput, parsers: Parsers, *, max_atoms: int) -> Interpreted:
     """The submission of a request. Raises InvalidInput; what it means physically is checked in api.jobs.validation."""
     reading = _Reading(parsers, max_atoms)
     if isinstance(given, AdslabInput):
         found = _adslab(given, reading)
     elif isinstance(given, SlabInput):
         found = _slab(given, reading)
+    elif isinstance(given, StructuresInput):
+        found = _structures(given, reading)
     else:
         found = _bulk(given, reading)
     return replace(found, warnings=tuple(dict.fromkeys(reading.notes)))
@@ -79,6 +94,16 @@ class _Reading:
             parsed = self.parsers.parse(given.format, given.text, max_atoms=self.max_atoms, field=field)
         self.note(field, parsed.notes)
         return parsed
+
+    def all(self, given: StructureText, field: str) -> Frames:
+        """All that one text, or one set of arrays, brings."""
+        if isinstance(given, ArrayStructure):
+            parsed = _from_arrays(given, field)
+            frames = Frames(parsed, [None], np.array([parsed.positions], dtype=np.float64).reshape(1, -1, 3))
+        else:
+            frames = self.parsers.parse_all(given.format, given.text, max_atoms=self.max_atoms, field=field)
+        self.note("input.structures", frames.parsed.notes)
+        return frames
 
     def note(self, field: str, notes: Iterable[str]) -> None:
         """Remember these sentences about the structure of a field."""
@@ -129,6 +154,32 @@ def _slab(given: SlabInput, read: _Reading) -> Interpreted:
     slab = _structure(parsed, found.tags)
     adsorbate = _adsorbate(given.adsorbate, read)
     return Interpreted(SlabSubmission(slab=slab.to_document(), adsorbate=adsorbate), adsorbate.name, slab.formula)
+
+
+def _structures(given: StructuresInput, read: _Reading) -> Interpreted:
+    field = "input.structures"
+    texts = [(read.all(one, f"{field}.{number}"), f"{field}.{number}") for number, one in enumerate(given.structures)]
+    first = texts[0][0].parsed
+    for frames, place in texts:
+        one_system.check_like(first, frames.parsed, place)
+    found = roles.of_adslab(first, given.adsorbate_indices, f"{field}.0")
+    read.note(field, found.notes)
+    structure = _structure(first, found.tags)
+    labels = one_system.labels(given.labels, [label for frames, _ in texts for label in frames.labels])
+    everything = Given(labels, np.concatenate([frames.positions for frames, _ in texts]))
+    slab = None
+    if given.slab is not None:
+        clean = read(given.slab, "input.slab")
+        slab = one_system.clean_slab(structure, _structure(clean, np.zeros(len(clean.numbers), dtype=np.int64)))
+    submission = StructuresSubmission(
+        structure=structure.to_document(),
+        slab=None if slab is None else slab.to_document(),
+        count=len(everything),
+        content=everything.digest,
+        relax=given.relax,
+    )
+    adsorbate, surface = structure.only(structure.adsorbate).formula, structure.only(structure.slab).formula
+    return Interpreted(submission, adsorbate, surface, given=everything)
 
 
 def _bulk(given: BulkSurfaceInput, read: _Reading) -> Interpreted:

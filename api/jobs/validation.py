@@ -15,11 +15,19 @@ from api.jobs import extents, hints, molecules
 from api.members.choice import KnownMember
 from shared.errors import InvalidInput
 from shared.orientation import nearest_the_surface, stances
+from shared.given import Given
 from shared.parameters import NO_REFERENCES, OwnReference, Placement
 from shared.references import CHEMICAL_POTENTIALS, COVERED, GAS, EnergyKind, in_words
 from shared.slabs import faces_down, gathered, outward_heights
 from shared.structures import Floats, Integers, Mask, Structure
-from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, SlabSubmission, Submission
+from shared.submissions import (
+    AdslabSubmission,
+    Adsorbate,
+    BulkSubmission,
+    SlabSubmission,
+    StructuresSubmission,
+    Submission,
+)
 
 CLOSEST = 0.5
 """Atoms nearer than this are a mistake in any units."""
@@ -40,10 +48,12 @@ def check_submission(
     max_atoms: int,
     references: Mapping[str, OwnReference] = NO_REFERENCES,
     placement: Placement = _DEFAULT_PLACEMENT,
+    given: Given | None = None,
 ) -> None:
     """Raise InvalidInput for an (adsorbate, surface) pair that can't be computed by these members.
 
-    references: of the user's own, by element symbol. placement: how the adsorbate is put on the surface.
+    references: of the user's own, by element symbol. placement: how the adsorbate is put on the surface. given: where structures
+    were submitted, all of them.
     """
     hints.check(submission)
     members = list(members)
@@ -51,6 +61,8 @@ def check_submission(
         _check_adslab(submission, members, max_atoms, placement)
     elif isinstance(submission, SlabSubmission):
         _check_slab(submission, members, max_atoms, placement)
+    elif isinstance(submission, StructuresSubmission):
+        _check_structures(submission, given, members, max_atoms)
     else:
         _check_bulk(submission, members, max_atoms, placement)
     _check_referenced(submission, members, references)
@@ -61,6 +73,43 @@ def _check_adslab(
 ) -> None:
     field = "input.structure"
     structure = Structure.from_document(submission.structure)
+    _check_topology(structure, members, max_atoms, field)
+    structure = _check_geometry(structure, field)
+    outside = sorted(set(submission.binding) - set(np.flatnonzero(structure.adsorbate).tolist()))
+    if outside:
+        raise InvalidInput(f"binding atoms {outside} are not adsorbate atoms", field="input.binding")
+    positions = molecules.check_adsorbate_of(structure, field)
+    molecules.check_as_given(structure, positions, placement, field)
+    if placement.count > 1:
+        adsorbate = _adsorbate_of(structure, positions, submission.binding)
+        molecules.check_room(adsorbate, stances(adsorbate).ways, structure.only(structure.slab), placement, field)
+
+
+def _check_structures(
+    submission: StructuresSubmission, given: Given | None, members: list[KnownMember], max_atoms: int
+) -> None:
+    """Each is looked at as an adslab is; molecules that touch, or in pieces, are the user's own."""
+    field = "input.structures"
+    structure = Structure.from_document(submission.structure)
+    _check_topology(structure, members, max_atoms, field)
+    if submission.slab is not None:
+        clean = Structure.from_document(submission.slab)
+        _check_atoms(clean.numbers, clean.positions, max_atoms, "input.slab")
+        _check_distances(clean.positions, clean.cell, clean.pbc, "input.slab")
+        extents.check_heights(gathered(clean), "input.slab")
+    if given is None:
+        return
+    for number, (label, positions) in enumerate(zip(given.labels, given.positions, strict=True)):
+        try:
+            _check_atoms(structure.numbers, positions, max_atoms, field)
+            _check_geometry(structure.moved(positions), field)
+        except InvalidInput as refusal:
+            called = f"structure {number}" + (f" ({label})" if label != str(number) else "")
+            raise InvalidInput(f"{called}: {refusal}", field=field) from refusal
+
+
+def _check_topology(structure: Structure, members: list[KnownMember], max_atoms: int, field: str) -> None:
+    """Atoms, roles and cell of an adslab."""
     _check_atoms(structure.numbers, structure.positions, max_atoms, field)
     if not structure.adsorbate.any():
         raise InvalidInput(
@@ -72,18 +121,15 @@ def _check_adslab(
         raise InvalidInput("every atom is fixed, nothing can move: free the adsorbate at least", field=field)
     _check_cell(structure.cell, structure.pbc, field)
     _check_elements(structure.numbers, members, field)
+
+
+def _check_geometry(structure: Structure, field: str) -> Structure:
+    """Where the atoms of an adslab are; returned in one piece."""
     _check_distances(structure.positions, structure.cell, structure.pbc, field)
     structure = gathered(structure)
     extents.check_heights(structure, field)
     _check_adsorbate_place(structure, field)
-    outside = sorted(set(submission.binding) - set(np.flatnonzero(structure.adsorbate).tolist()))
-    if outside:
-        raise InvalidInput(f"binding atoms {outside} are not adsorbate atoms", field="input.binding")
-    positions = molecules.check_adsorbate_of(structure, field)
-    molecules.check_as_given(structure, positions, placement, field)
-    if placement.count > 1:
-        adsorbate = _adsorbate_of(structure, positions, submission.binding)
-        molecules.check_room(adsorbate, stances(adsorbate).ways, structure.only(structure.slab), placement, field)
+    return structure
 
 
 def _check_slab(submission: SlabSubmission, members: list[KnownMember], max_atoms: int, placement: Placement) -> None:

@@ -1,11 +1,11 @@
 """What a parsing process answers (an `shared.children.child.Answering`): {"format", "text", "max_atoms"} in, the fields of
-`api.parsing.pool.Parsed` out."""
+`api.parsing.pool.Parsed` out; with "all", those of all frames of the text."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from api.parsing.readers import document
+from api.parsing.readers import document, documents
 
 _WARM_UP = {
     "extxyz": '1\nLattice="5 0 0 0 5 0 0 0 5" Properties=species:S:1:pos:R:3:tags:I:1:move_mask:L:1 pbc="T T T"\n'
@@ -25,5 +25,6 @@ def warm_up() -> None:
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """The structure of one text. Raises InvalidInput."""
-    return document(request["format"], request["text"], request["max_atoms"])
+    """The structure of one text, or all of one system. Raises InvalidInput."""
+    read = documents if request.get("all") else document
+    return read(request["format"], request["text"], request["max_atoms"])

@@ -1,4 +1,4 @@
-"""Extended XYZ: the last frame of the text, all columns accounted for."""
+"""Extended XYZ: the last frame of the text, or all of them, with all columns accounted for."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from shared.errors import InvalidInput
 _PLAIN = "species:S:1:pos:R:3"
 _ALIASES = {"symbols": "species", "numbers": "Z", "positions": "pos"}
 _USED = frozenset({"species", "Z", "pos", "tags"})
+_NAMES = ("label", "name", "id", "unique_id")
+"""Keys that call a frame something, the first one there counts."""
 _READ_KEYS = frozenset({"Lattice", "Properties", "pbc"})
 
 Columns = dict[str, list[list[str]]]
@@ -28,13 +30,25 @@ def read(text: str, max_atoms: int) -> Reading:
     """The last frame. Raises InvalidInput with the line at fault."""
     lines = text.rstrip("\n").split("\n")
     starts = declared.frames(lines, max_atoms)
-    n_atoms, first = int(lines[starts[-1]]), starts[-1] + 2
+    reading, _ = _frame(lines, starts[-1])
+    if len(starts) > 1:
+        reading.notes.insert(0, f"the last of {len(starts)} frames was read")
+    return reading
+
+
+def read_all(text: str, max_atoms: int) -> list[tuple[Reading, str | None]]:
+    """Every frame, each with what its comment line calls it. Raises InvalidInput with the line at fault."""
+    lines = text.rstrip("\n").split("\n")
+    return [_frame(lines, start) for start in declared.frames(lines, max_atoms)]
+
+
+def _frame(lines: list[str], start: int) -> tuple[Reading, str | None]:
+    """The frame that starts at this line, and what its comment line calls it."""
+    n_atoms, first = int(lines[start]), start + 2
     keys = key_val_str_to_dict(lines[first - 1]) if lines[first - 1].strip() else {}
     columns = _columns(str(keys.get("Properties", _PLAIN)), lines[first : first + n_atoms], first + 1)
     places = [f"line {first + 1 + index} (atom {index})" for index in range(n_atoms)]
-    elements, notes = Elements(), []
-    if len(starts) > 1:
-        notes.append(f"the last of {len(starts)} frames was read")
+    elements = Elements()
     cell, pbc = _cell(keys)
     atoms = Atoms(numbers=_numbers(columns, elements, places), positions=_positions(columns), cell=cell, pbc=pbc)
     fixed = np.zeros(n_atoms, dtype=bool)
@@ -43,7 +57,8 @@ def read(text: str, max_atoms: int) -> Reading:
     refuse_disorder(keys.get("occupancy"))
     ignored = [name for name in columns if name not in _USED and not means_constraint(name)]
     ignored += [key for key in keys if key not in _READ_KEYS and _given_a_value(key, lines[first - 1])]
-    return Reading(atoms, _tags(columns), fixed, [*notes, *elements.notes, *unused(ignored)])
+    called = next((str(keys[name]) for name in _NAMES if name in keys), None)
+    return Reading(atoms, _tags(columns), fixed, [*elements.notes, *unused(ignored)]), called
 
 
 def _given_a_value(key: str, comment: str) -> bool:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from shared.children.pool import Kind, Lost, Pool
 from shared.errors import InvalidInput
+from shared.structures import Floats
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,18 @@ class Parsed:
     """Mask [n_atoms]."""
     notes: list[str] = field(default_factory=list)
     """What was ignored, simplified or decided in reading."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Structures of one system."""
+
+    parsed: Parsed
+    """The first one."""
+    labels: list[str | None]
+    """What each is called; None where its text doesn't say [n]."""
+    positions: Floats
+    """Å [n, n_atoms, 3]."""
 
 
 _KIND = Kind(
@@ -50,15 +67,26 @@ class Parsers:
 
     def parse(self, form: str, text: str, *, max_atoms: int, field: str) -> Parsed:
         """The structure in this text. Raises InvalidInput, naming the field, for a text that can't be used."""
+        return Parsed(**self._asked(form, text, max_atoms, field))
+
+    def parse_all(self, form: str, text: str, *, max_atoms: int, field: str) -> Frames:
+        """All structures in this text, which are of one system. Raises InvalidInput, naming the field."""
+        found = self._asked(form, text, max_atoms, field, all=True)
+        labels, packed = found.pop("labels"), b64decode(found.pop("all_positions"))
+        positions = np.frombuffer(packed, dtype="<f8").reshape(len(labels), -1, 3)
+        return Frames(Parsed(**found), labels, positions)
+
+    def _asked(self, form: str, text: str, max_atoms: int, field: str, **more: bool) -> dict[str, Any]:
         try:
-            found = self._pool.ask({"format": form, "text": text, "max_atoms": max_atoms})
+            found: dict[str, Any] = self._pool.ask({"format": form, "text": text, "max_atoms": max_atoms, **more})
         except InvalidInput as refusal:
             raise InvalidInput(str(refusal), field=field) from refusal
         except Lost as lost:
             what = "reading the text" if lost.memory else f"reading the text as {form}"
             much = "too much memory" if lost.memory else "too long or too much memory"
-            raise InvalidInput(f"{what} takes {much}", field=field) from lost
-        return Parsed(**found)
+            less = ": send fewer structures at once" if more else ""
+            raise InvalidInput(f"{what} takes {much}{less}", field=field) from lost
+        return found
 
     def close(self) -> None:
         """End the processes; a text being read is given up."""

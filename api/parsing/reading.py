@@ -14,7 +14,18 @@ from shared.structures import Integers, Mask
 
 _MOST_INTEGER = 2**31
 _HARMLESS = frozenset(
-    {"adsorbate_info", "spacegroup", "spacegroup_kinds", "unit_cell", "occupancy", "comment", "name", "label"}
+    {
+        "adsorbate_info",
+        "spacegroup",
+        "spacegroup_kinds",
+        "unit_cell",
+        "occupancy",
+        "comment",
+        "name",
+        "label",
+        "id",
+        "unique_id",
+    }
 )
 """Names that say nothing that a job could miss."""
 _ELECTRONIC = frozenset(

@@ -93,7 +93,7 @@ class SystemView(BaseModel):
     """What was understood of a submission."""
 
     job: UUID | None = Field(description="null where nothing was queued")
-    kind: str = Field(description="of the input: `adslab`, `slab` or `bulk`")
+    kind: str = Field(description="of the input: `adslab`, `slab`, `bulk` or `structures`")
     surface: str = Field(description="its name")
     slab: SlabView
     adsorbate: AdsorbateView
