@@ -24,6 +24,8 @@ class Context:
     settings: Settings
     engine: Engine
     sessions: Sessions
+    readings: Sessions
+    """Without a transaction around their statements, for what is read by one: no round trips to begin and end it."""
     parsers: Parsers
     placers: Placers
     learners: Learners
@@ -40,7 +42,8 @@ def opened(settings: Settings) -> Iterator[Context]:
     notifier = BackgroundNotifier(Notifier(celery_app(settings)))
     notifier.start()
     try:
-        yield Context(settings, engine, sessions(engine), parsers, placers, learners, notifier)
+        readings = sessions(engine.execution_options(isolation_level="AUTOCOMMIT"))
+        yield Context(settings, engine, sessions(engine), readings, parsers, placers, learners, notifier)
     finally:
         notifier.close()
         learners.close()

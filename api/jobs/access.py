@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from shared.database.repositories.users import Identity
 from shared.database.tables import Group, Job, Membership
+from shared.database.workflow import transitions
 from shared.errors import Forbidden, InvalidInput, NotFound
+
+AnyJob = TypeVar("AnyJob", Job, Row[Any])
+"""A job, or what was read of it."""
 
 
 def get(session: Session, identity: Identity, job_id: UUID) -> Job:
@@ -24,7 +29,13 @@ def get_own(session: Session, identity: Identity, job_id: UUID) -> Job:
     return owned(session, session.get(Job, job_id), identity, job_id)
 
 
-def readable(session: Session, job: Job | None, identity: Identity, job_id: UUID) -> Job:
+def hold_own(session: Session, identity: Identity, job_id: UUID) -> Job:
+    """As `get_own`, and until the transaction ends nobody ends, deletes or drops any of it. Whoever counts something of the user's
+    has locked the user before."""
+    return owned(session, transitions.lock_job(session, job_id), identity, job_id)
+
+
+def readable(session: Session, job: AnyJob | None, identity: Identity, job_id: UUID) -> AnyJob:
     """As `get`, of a job that was looked up already."""
     if job is None or job.deleted_at is not None or not _may_read(session, job, identity):
         raise NotFound(f"there is no job {job_id}")
@@ -39,17 +50,17 @@ def owned(session: Session, job: Job | None, identity: Identity, job_id: UUID) -
     return found
 
 
-def _may_read(session: Session, job: Job, identity: Identity) -> bool:
+def _may_read(session: Session, job: Job | Row[Any], identity: Identity) -> bool:
     if identity.sees_all or job.user_id == identity.user_id:
         return True
     return job.group_id is not None and session.get(Membership, (job.group_id, identity.user_id)) is not None
 
 
 def joined(session: Session, user_id: int, name: str) -> Group:
-    """The group of that name, which the user is in. Raises InvalidInput, which doesn't tell other groups from none."""
-    mine = session.scalars(
-        select(Group).join(Membership).where(Membership.user_id == user_id).order_by(Group.name)
-    ).all()
+    """The group of that name, which the user is in; nobody ends it meanwhile. Raises InvalidInput, which doesn't tell other groups from
+    none."""
+    query = select(Group).join(Membership).where(Membership.user_id == user_id).order_by(Group.name)
+    mine = session.scalars(query.with_for_update(of=Group, read=True, key_share=True)).all()
     for group in mine:
         if group.name == name:
             return group

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +11,15 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from api.jobs import limits
-from api.jobs.access import joined, owned
+from api.jobs.access import hold_own, joined
 from api.paging import Position
+from shared.database.repositories import calibrations
 from shared.database.repositories.audit import Actor, record
 from shared.database.repositories.users import REFUSAL, Identity
-from shared.database.tables import Candidate, Group, Job, Membership, ReferenceEnergy, StageRow, User
+from shared.database.tables import Candidate, GivenStructures, Job, Membership, ReferenceEnergy, StageRow, User
 from shared.database.workflow import transitions
 from shared.errors import Conflict, Unauthorised
+from shared.given import Given
 from shared.settings import Settings
 from shared.states import State, Work
 
@@ -44,9 +46,15 @@ class NewJob:
     priority: int = 0
     idempotency_key: str | None = None
     warnings: tuple[str, ...] = ()
-    """What was ignored, simplified or decided for the user."""
+    """What was ignored, simplified or decided for the user, and what is to be minded."""
+    scales: dict[str, Any] = field(default_factory=dict)
+    """Documents of shared.scales.Scale, by score member."""
+    cautions: list[str] = field(default_factory=list)
+    """What is to be minded, alone."""
     request_digest: str | None = None
     """Tells two requests with the same idempotency key apart."""
+    given: Given | None = None
+    """The structures, where many were given."""
 
 
 def submitted(session: Session, user_id: int, idempotency_key: str, request_digest: str) -> Job | None:
@@ -64,7 +72,7 @@ def submit(
 ) -> tuple[Job, bool]:
     """Insert a job and its first stage, or find the one that the same request made before. group: that may read it.
 
-    Returns the job and whether it is new. Raises Conflict (idempotency key of another request), LimitReached, and Unauthorised where
+    Returns the job and whether it is new. Raises Conflict (idempotency key of another request, a calibration that is no more), LimitReached, and Unauthorised where
     the user was disabled meanwhile.
     """
     # One submit per user at a time: without it, two equal requests could both pass the look-ups below.
@@ -81,10 +89,15 @@ def submit(
         force_calls=new.estimated_force_calls,
         stored_bytes=new.stored_bytes,
     )
+    calibrations.keep(session, new.calibration_id)
     shared_with = None if group is None else joined(session, user_id, group).id
-    job = Job(user_id=user_id, group_id=shared_with, **asdict(new) | {"warnings": list(new.warnings)})
+    columns = asdict(replace(new, given=None)) | {"warnings": list(new.warnings)}
+    del columns["given"]
+    job = Job(user_id=user_id, group_id=shared_with, **columns)
     session.add(job)
     session.flush()
+    if new.given is not None:
+        session.add(GivenStructures(job_id=job.id, labels=list(new.given.labels), positions=new.given.packed()))
     session.add(StageRow(job_id=job.id, work=Work.PLACEMENT))
     record(session, actor, "job.submit", job_id=job.id, owner_id=user_id, subject=job.name)
     session.flush()
@@ -100,10 +113,15 @@ def page(
     shared: bool = False,
     limit: int,
     after: Position | None = None,
-) -> tuple[Sequence[Job], Position | None]:
-    """The user's jobs (an admin's: everybody's), newest first, and where the next page starts. shared: instead those of others that a
-    group of theirs may read."""
-    query = select(Job).where(Job.deleted_at.is_(None)).order_by(Job.created_at.desc(), Job.id.desc()).limit(limit + 1)
+) -> tuple[Sequence[UUID], Position | None]:
+    """Ids of the user's jobs (an admin's: everybody's), newest first, and where the next page starts. shared: instead those of others
+    that a group of theirs may read."""
+    query = (
+        select(Job.created_at, Job.id)
+        .where(Job.deleted_at.is_(None))
+        .order_by(Job.created_at.desc(), Job.id.desc())
+        .limit(limit + 1)
+    )
     if shared:
         joined = select(Membership.group_id).where(Membership.user_id == identity.user_id)
         query = query.where(Job.group_id.in_(joined), Job.user_id != identity.user_id)
@@ -113,11 +131,9 @@ def page(
         query = query.where(Job.state == state)
     if after is not None:
         query = query.where(tuple_(Job.created_at, Job.id) < tuple_(after.created_at, after.id))
-    jobs = session.scalars(query).all()
-    if len(jobs) <= limit:
-        return jobs, None
-    last = jobs[limit - 1]
-    return jobs[:limit], Position(last.created_at, last.id)
+    found = session.execute(query).all()
+    ids = [row.id for row in found[:limit]]
+    return ids, None if len(found) <= limit else Position(*found[limit - 1])
 
 
 def cancel(session: Session, identity: Identity, actor: Actor, job_id: UUID) -> Job:
@@ -125,7 +141,7 @@ def cancel(session: Session, identity: Identity, actor: Actor, job_id: UUID) -> 
 
     References are shared with other jobs and stay. Raises NotFound, Forbidden, and Conflict when the job has ended.
     """
-    job = owned(session, transitions.lock_job(session, job_id), identity, job_id)
+    job = hold_own(session, identity, job_id)
     if State(job.state).ended:
         was = "was already cancelled" if job.state == State.CANCELLED else f"has already {job.state}"
         raise Conflict(f"job {job.id} {was}")
@@ -138,7 +154,7 @@ def cancel(session: Session, identity: Identity, actor: Actor, job_id: UUID) -> 
 def share(session: Session, identity: Identity, actor: Actor, job_id: UUID, group: str | None) -> Job:
     """Let a group read the job, in place of the one that could before; None: nobody but its owner. Raises NotFound, Forbidden, and
     InvalidInput for a group that the user isn't in."""
-    job = owned(session, transitions.lock_job(session, job_id), identity, job_id)
+    job = hold_own(session, identity, job_id)
     readers = None if group is None else joined(session, job.user_id, group)
     job.group_id = None if readers is None else readers.id
     detail = {"group": group}
@@ -153,7 +169,7 @@ def delete(session: Session, identity: Identity, actor: Actor, job_id: UUID, *, 
     Raises NotFound, Forbidden, and Conflict for a job that is open, or whose candidates have reference energies, which calibrations
     learn from, unless these may go too.
     """
-    job = owned(session, transitions.lock_job(session, job_id), identity, job_id)
+    job = hold_own(session, identity, job_id)
     if not State(job.state).ended:
         raise Conflict(f"job {job.id} is {job.state}: cancel it first, then delete it")
     n_labels = session.scalars(
@@ -171,15 +187,3 @@ def delete(session: Session, identity: Identity, actor: Actor, job_id: UUID, *, 
     detail = {"reference_energies": n_labels} if n_labels else None
     record(session, actor, "job.delete", job_id=job.id, owner_id=job.user_id, subject=job.name, detail=detail)
     session.flush()
-
-
-def owners(session: Session, jobs: Sequence[Job]) -> dict[int, str]:
-    """Names of the jobs' users, by user id."""
-    ids = {job.user_id for job in jobs}
-    return {key: name for key, name in session.execute(select(User.id, User.name).where(User.id.in_(ids)))}
-
-
-def group_names(session: Session, jobs: Sequence[Job]) -> dict[int, str]:
-    """Names of the groups that may read the jobs, by group id."""
-    ids = {job.group_id for job in jobs if job.group_id is not None}
-    return {key: name for key, name in session.execute(select(Group.id, Group.name).where(Group.id.in_(ids)))}

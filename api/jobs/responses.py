@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field
+from sqlalchemy import Row
 
 from api.jobs.progress import Progress
-from shared.database.tables import Job
 from shared.plain_text import Shown
 from shared.states import Stage, State
 
@@ -135,16 +135,16 @@ class JobPage(BaseModel):
     next: str | None = Field(description="the cursor of the next page")
 
 
-def job_view(job: Job, *, user: str, group: str | None, progress: Progress, waiting_for: str | None) -> JobView:
-    """A stored job and what is known of its progress."""
+def job_view(job: Row[Any], *, progress: Progress, waiting_for: str | None) -> JobView:
+    """A stored job, as api.jobs.shown has it, and what is known of its progress."""
     failure = None
     if job.failure_kind is not None:
         failure = FailureView(kind=job.failure_kind, reason=job.failure_reason or "")
     return JobView(
         id=job.id,
         name=job.name,
-        user=user,
-        group=group,
+        user=job.user_name,
+        group=job.group_name,
         state=State(job.state),
         stage=Stage(job.stage),
         adsorbate=job.adsorbate,
@@ -169,7 +169,7 @@ def job_view(job: Job, *, user: str, group: str | None, progress: Progress, wait
     )
 
 
-def _dropped(job: Job) -> list[str]:
+def _dropped(job: Row[Any]) -> list[str]:
     at = job.candidates_dropped_at
     if at is None:
         return []
@@ -185,7 +185,7 @@ def _progress_view(progress: Progress) -> ProgressView:
         placements=progress.placements,
         references=Count(done=progress.references_done, total=progress.references_total),
         walkers=WalkerCounts(
-            total=sum(walkers.values()),
+            total=progress.walkers_total,
             running=walkers.get(State.RUNNING, 0),
             succeeded=walkers.get(State.SUCCEEDED, 0),
             failed=walkers.get(State.FAILED, 0),
@@ -195,7 +195,7 @@ def _progress_view(progress: Progress) -> ProgressView:
         evaluations=EvaluationCounts(
             done=evaluations.get(State.SUCCEEDED, 0),
             failed=evaluations.get(State.FAILED, 0),
-            total=sum(evaluations.values()),
+            total=progress.evaluations_total,
         ),
         force_calls=progress.force_calls,
         best=BestView(**vars(progress.best)) if progress.best is not None else None,

@@ -7,16 +7,17 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 
+from api.answers import UNCHANGED, IfNoneMatch, answer
 from api.context import Context
 from api.dependencies import Caller, Submitter, UseActor, UseContext, UseSession
 from api.jobs import access, cancelling, limits
 from api.jobs import repository as jobs
 from api.jobs.acceptance import accept, calibration_of
 from api.jobs.cancelling import CancelledJobs, CancelRequest
-from api.jobs.estimate import estimate
 from api.jobs.requests import JobChange, JobRequest
 from api.jobs.responses import JobPage, JobView
-from api.jobs.views import views
+from api.jobs.shown import shown
+from api.jobs.views import view_of, views, views_of
 from api.members.choice import KnownMember
 from api.members.fleet import known_members
 from api.paging import Cursor, Limit, job_cursor, job_position
@@ -86,13 +87,13 @@ def _new_job(
     accepted = accept(request, context, known)
     interpreted, members = accepted.interpreted, accepted.members
     n_atoms = limits.likely_atoms(interpreted.submission)
-    cost = estimate(request.parameters, request.parameters.placement.count, len(members.search), n_atoms, None)
+    cost = accepted.cost(n_atoms, None)
     return jobs.NewJob(
         name=request.name or f"{interpreted.adsorbate} on {interpreted.surface}",
         adsorbate=interpreted.adsorbate,
         surface=interpreted.surface,
         submission=interpreted.submission.model_dump(mode="json"),
-        parameters=request.parameters.model_dump(mode="json"),
+        parameters=accepted.parameters.model_dump(mode="json"),
         search_members=[member.name for member in members.search],
         refine_members=[member.name for member in members.refine],
         score_members=[member.name for member in members.score],
@@ -105,27 +106,35 @@ def _new_job(
         warnings=accepted.warnings,
         scales={name: scale.document() for name, scale in accepted.scales.items()},
         cautions=list(accepted.cautions),
+        given=interpreted.given,
     )
 
 
-@router.get("", responses=responses(401, 422))
+@router.get("", response_model=JobPage, responses=UNCHANGED | responses(401, 422))
 def list_jobs(
     caller: Caller,
-    session: UseSession,
+    context: UseContext,
     state: Annotated[State | None, Query(description="only jobs in this state")] = None,
     shared: Annotated[bool, Query(description="those that others share with your groups, instead of yours")] = False,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> JobPage:
+    if_none_match: IfNoneMatch = None,
+) -> Response:
     """Your jobs, newest first; an admin's key lists everybody's."""
-    found, position = jobs.page(session, caller, state=state, shared=shared, limit=limit, after=job_position(cursor))
-    return JobPage(jobs=views(session, found), next=job_cursor(position))
+    after = job_position(cursor)
+    with context.readings() as session:
+        found, position = jobs.page(session, caller, state=state, shared=shared, limit=limit, after=after)
+        listed = views_of(session, found)
+    return answer(JobPage(jobs=listed, next=job_cursor(position)), if_none_match)
 
 
-@router.get("/{job_id}", responses=responses(401, 404, 422))
-def get_job(job_id: UUID, caller: Caller, session: UseSession) -> JobView:
+@router.get("/{job_id}", response_model=JobView, responses=UNCHANGED | responses(401, 404, 422))
+def get_job(job_id: UUID, caller: Caller, context: UseContext, if_none_match: IfNoneMatch = None) -> Response:
     """A job: its state, how far it is, and what it waits for."""
-    return views(session, [access.get(session, caller, job_id)])[0]
+    with context.readings() as session:
+        row = next(iter(shown(session, [job_id])), None)
+        view = view_of(access.readable(session, row, caller, job_id))
+    return answer(view, if_none_match)
 
 
 @router.patch("/{job_id}", responses=responses(*BODY, 401, 403, 404, 422))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, literal_column, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from api.members.choice import KnownMember
-from shared.database.repositories.workers import fresh_workers
-from shared.database.tables import RegisteredMember
+from shared import scales
+from shared.database.repositories.workers import is_fresh
+from shared.database.tables import RegisteredMember, Worker
+from shared.scales import Scale
 from shared.states import MemberState, WorkerKind
 
 
@@ -32,18 +37,33 @@ class Fleet:
         return f"no worker hosts {member}"
 
 
+_TOLD = ("kind", "ready", "reason", "members", "member_states")
+_DOCUMENT = func.jsonb_build_object(
+    *chain.from_iterable((literal_column(f"'{name}'"), getattr(Worker, name)) for name in _TOLD)
+)
+FRESH_WORKERS: ColumnElement[list[dict[str, Any]] | None] = (
+    select(func.jsonb_agg(aggregate_order_by(_DOCUMENT, Worker.name))).where(is_fresh()).scalar_subquery()
+)
+"""What `fleet_of` reads, as a column of any statement."""
+
+
 def fleet(session: Session) -> Fleet:
     """Who can work now."""
+    return fleet_of(session.scalar(select(FRESH_WORKERS)))
+
+
+def fleet_of(workers: Sequence[Mapping[str, Any]] | None) -> Fleet:
+    """Who of these workers can do what: documents of FRESH_WORKERS."""
     cpu, members, unready = 0, dict[str, int](), dict[str, str]()
-    for worker in fresh_workers(session):
-        if worker.ready and worker.kind == WorkerKind.CPU:
+    for worker in workers or ():
+        if worker["ready"] and worker["kind"] == WorkerKind.CPU:
             cpu += 1
-        unfit = {one["member"]: one["reason"] for one in worker.member_states if one["state"] == MemberState.UNFIT}
-        for member in worker.members:
-            if worker.ready and member not in unfit:
+        unfit = {one["member"]: one["reason"] for one in worker["member_states"] if one["state"] == MemberState.UNFIT}
+        for member in worker["members"]:
+            if worker["ready"] and member not in unfit:
                 members[member] = members.get(member, 0) + 1
             else:
-                unready[member] = unfit.get(member) or worker.reason
+                unready[member] = unfit.get(member) or worker["reason"]
     return Fleet(cpu, members, unready)
 
 
@@ -55,6 +75,12 @@ def registered_members(session: Session) -> Sequence[RegisteredMember]:
 def known_members(session: Session) -> dict[str, KnownMember]:
     """What a submission is checked against, by name."""
     return {
-        row.name: KnownMember(name=row.name, elements=frozenset(row.elements), energy_kind=row.energy_kind)
+        row.name: KnownMember(
+            name=row.name,
+            elements=frozenset(row.elements),
+            energy_kind=row.energy_kind,
+            scale=scales.usual(row.energy_kind) if row.scale is None else Scale.model_validate(row.scale),
+            cautions=tuple(row.cautions),
+        )
         for row in registered_members(session)
     }

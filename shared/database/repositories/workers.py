@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -55,8 +55,12 @@ def sign_off(session: Session, name: str) -> None:
 
 def fresh_workers(session: Session) -> list[Worker]:
     """Workers with a recent heartbeat."""
-    since = func.now() - timedelta(seconds=FRESH_S)
-    return list(session.scalars(select(Worker).where(Worker.heartbeat_at > since).order_by(Worker.name)))
+    return list(session.scalars(select(Worker).where(is_fresh()).order_by(Worker.name)))
+
+
+def is_fresh() -> ColumnElement[bool]:
+    """Whether a worker's last heartbeat is recent."""
+    return Worker.heartbeat_at > func.now() - timedelta(seconds=FRESH_S)
 
 
 def forget_lost(session: Session, after_s: float = 3600.0) -> None:

@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from api.jobs.progress import _means, progress
+from api.jobs.counted import means as means_of
+from api.jobs.progress import progress
 from api.results import queries
 from services.scoring.ensemble import summarise
 from services.scoring.selection import choose
 from shared.database.repositories import calibrations, selections
-from shared.database.tables import Minimum, Score, StageRow
+from shared.database.tables import MemberEnergy, Minimum, Score, StageRow
 from shared.errors import NotFound
 from shared.parameters import Choosing, JobParameters, Spread
 from shared.states import Stage, State, Work
-from tests.shared.database.jobs import add_candidates, add_job
+from tests.shared.database.jobs import OWN, add_candidates, add_job
 from worker.queue import claims, eligible
 from worker.tasks.stages import choose_minima, load_found
 
@@ -83,7 +84,7 @@ def test_aggregates_in_the_database_are_those_of_the_ensemble(session):
     table = np.where(rng.random((30, 3)) < 0.7, rng.normal(-1, 1, (30, 3)), np.nan)
     rows = [{m: None if np.isnan(v) else float(v) for m, v in zip(MEMBERS, row, strict=True)} for row in table]
     made = add_candidates(session, job, rows)
-    ours, means = summarise(table), _means([job.id])
+    ours, means = summarise(table), means_of(MemberEnergy.job_id == job.id).subquery()
     theirs = {row.candidate_id: row for row in session.execute(select(means))}
     for index, candidate in enumerate(made):
         if ours.n[index] == 0:
@@ -103,7 +104,7 @@ def test_the_best_so_far_heeds_the_limit_also_a_calibrated_one(session, limit):
     parameters = JobParameters.model_validate({"ensemble": {"limit": limit}})
     job.parameters = parameters.model_dump(mode="json")
     add_candidates(session, job, [{"a": -3.0, "b": -1.0, "c": -1.0}, {"a": -1.0, "b": -1.1, "c": -1.2}])
-    new = calibrations.NewCalibration(MEMBERS[::-1], "RPBE", Spread.STD, 0.2, {})
+    new = calibrations.NewCalibration(MEMBERS[::-1], "RPBE", Spread.STD, 0.2, {}, scale=OWN)
     job.calibration_id = calibrations.propose(session, new, job.user_id, most=1)[0].id
     session.flush()
     best = progress(session, [job])[job.id].best

@@ -1,0 +1,48 @@
+"""All that is shown of jobs, by one statement that is put together once: each connection has it planned once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Connection, Row, Uuid, any_, bindparam, select, true
+from sqlalchemy.orm import Session
+
+from api.jobs import counted
+from api.members.fleet import FRESH_WORKERS
+from shared.database.tables import Group, Job, User
+
+_JOB = [column for column in Job.__table__.columns if column is not Job.__table__.c.submission]
+"""The submission is as large as the structure, and shown elsewhere."""
+
+
+def _statement() -> Any:
+    rows: Any = Job.__table__
+    for part in counted.PARTS:
+        rows = rows.join(part, true(), isouter=True)
+    rows = rows.join(User, User.id == Job.user_id).join(Group, Group.id == Job.group_id, isouter=True)
+    columns = [column for part in counted.PARTS for column in part.c]
+    return (
+        select(
+            *_JOB,
+            User.name.label("user_name"),
+            Group.name.label("group_name"),
+            *columns,
+            counted.ahead().label("ahead"),
+            counted.of_open(FRESH_WORKERS).label("workers"),
+        )
+        .select_from(rows)
+        .where(Job.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+    )
+
+
+_SHOWN = _statement()
+
+
+def shown(connection: Session | Connection, ids: Sequence[UUID]) -> list[Row[Any]]:
+    """A row for each of these jobs that there is, in the order given: its columns, its owner's and its group's names, and what
+    api.jobs.counted counts."""
+    asked = connection.connection() if isinstance(connection, Session) else connection
+    found = {row.id: row for row in asked.execute(_SHOWN, {"ids": list(ids)})}
+    return [found[job_id] for job_id in ids if job_id in found]

@@ -1,0 +1,1 @@
+"""How fast the front end answers, on a real PostgreSQL that writes to its disk, beside QCFractal where it is installed."""
