@@ -87,7 +87,10 @@ def along(tree: Links, positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) ->
     if not len(tree):
         return given
     first, second = np.array(tree).T
-    vectors = _nearest(given[second] - given[first], cell, pbc)
+    vectors = given[second] - given[first]
+    if float(np.linalg.norm(vectors, axis=1).max()) < _surely_nearest(cell, pbc):
+        return given
+    vectors = _nearest(vectors, cell, pbc)
     whole = given.copy()
     for (begin, end), vector in zip(tree, vectors, strict=True):
         whole[end] = whole[begin] + vector
@@ -189,6 +192,15 @@ def _nearest(vectors: Floats, cell: ArrayLike, pbc: ArrayLike) -> Floats:
     rows = np.asarray(cell, dtype=np.float64)
     repeats = np.asarray(pbc, dtype=bool) & rows.any(axis=1)
     return np.asarray(find_mic(vectors, complete_cell(rows * repeats[:, None]), repeats)[0], dtype=np.float64)
+
+
+def _surely_nearest(cell: ArrayLike, pbc: ArrayLike) -> float:
+    """Å: a vector shorter than this is the shortest of its images, since no lattice vector is twice as long."""
+    rows = np.asarray(cell, dtype=np.float64)[np.asarray(pbc, dtype=bool)]
+    rows = rows[rows.any(axis=1)]
+    if not len(rows):
+        return float("inf")
+    return 0.499 / float(np.linalg.norm(np.linalg.pinv(rows), axis=0).max())
 
 
 def _worst(distances: Floats, bonded_below: Floats) -> Contact | None:

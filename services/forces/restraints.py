@@ -14,18 +14,21 @@ This module says which springs a walker has; services.forces.springs evaluates t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 
 import numpy as np
 
 from services.forces.springs import DISSOCIATION, INTERCALATION, KINDS, RECONSTRUCTION, Pass, Springs
-from services.geometry.contacts import distances, minimum_image, neighbours, radius_sums
+from services.geometry.contacts import distances, minimum_image, pairs_within, radius_sums
+from services.geometry.kept import by_content
 from services.geometry.reactions import pre_adsorbates
 from shared import molecules, parameters
 from shared.structures import Floats, Integers, Mask, Structure
 
+KEPT = 32
+"""Clean slabs whose springs are kept."""
 _MARGIN = 0.5
 """Å beyond its threshold to which a spring that pulls still sees the right periodic image."""
 _TYPICAL = 2.0
@@ -45,7 +48,8 @@ class Restraints:
     def build(cls, start: Structure, clean_slab: Structure, settings: parameters.Restraints) -> Restraints:
         """From the placement and the relaxed clean slab (same slab atoms, same order)."""
         molecule, slab = np.flatnonzero(start.adsorbate), np.flatnonzero(start.slab)
-        kept = _slab_pairs(start, clean_slab, slab, settings)
+        kept = _slab_pairs(clean_slab, settings)
+        kept = replace(kept, first=slab[kept.first], second=slab[kept.second])
         whole = _molecule_pairs(start, molecule, settings)
         before = pre_adsorbates(start)
         above = _contact_pairs(start, molecule, slab, before[slab], settings)
@@ -168,20 +172,22 @@ def _contact_pairs(
     return _Pairs(first, second, np.zeros((len(first), 3)), threshold, np.full(len(first), -1.0))
 
 
-def _slab_pairs(start: Structure, clean: Structure, slab: Integers, settings: parameters.Restraints) -> _Pairs:
-    """Contacts of the relaxed clean slab that may not stretch, and pairs apart in it that may not come close."""
+@by_content(KEPT)
+def _slab_pairs(clean: Structure, settings: parameters.Restraints) -> _Pairs:
+    """Contacts of the relaxed clean slab that may not stretch, and pairs apart in it that may not come close: the same for all
+    placements and hops of a job with one member. Atoms are numbered as in the slab."""
     sums = radius_sums(clean.numbers, clean.numbers)
     cushioned = 1.5 * sums + molecules.CUSHION
     # A pair further apart than this would have to move by more than an ångström to touch.
     reach = float(cushioned.max(initial=0.0)) + 1.5
-    i, j, vectors = neighbours(clean.positions, clean.positions, clean.cell, clean.pbc, reach)
-    distance = np.linalg.norm(vectors, axis=1)
+    i, j = np.triu_indices(len(clean), k=1)  # an atom's own images never move relative to it
     free = clean.free[i] | clean.free[j]
+    i, j, vectors = pairs_within(clean.positions, i[free], j[free], clean.cell, clean.pbc, reach)
+    distance = np.linalg.norm(vectors, axis=1)
     bonded = distance < settings.bonded * sums[i, j]
-    apart = distance > cushioned[i, j]
-    chosen = free & (i < j) & (bonded | apart)  # an atom's own images never move relative to it
+    chosen = bonded | (distance > cushioned[i, j])
     i, j, vectors, distance, bonded = (part[chosen] for part in (i, j, vectors, distance, bonded))
     threshold = np.where(
         bonded, (1 + settings.slab_slack) * distance, np.minimum(sums[i, j] + settings.gap, 0.95 * distance)
     )
-    return _Pairs(slab[i], slab[j], vectors, threshold, np.where(bonded, 1.0, -1.0))
+    return _Pairs(i, j, vectors, threshold, np.where(bonded, 1.0, -1.0))
