@@ -25,7 +25,7 @@ from benchmarks.dft_labels import Label, asked
 from benchmarks.score_walks import Remembered, relaxed
 from services.scoring import constants, references
 from services.scoring.ensemble import summarise
-from services.scoring.offsets import decompose
+from services.scoring.offsets import relative_spreads
 from shared.structures import Floats, Integers, Mask
 
 CACHE = Path(__file__).parents[1] / ".adhop/dft-energies.jsonl"
@@ -109,14 +109,6 @@ def measure(found: Sequence[Label], cache: Path) -> Measured:
     )
 
 
-def relative_spreads(found: Sequence[Label], energies: Floats) -> Floats:
-    """By system with several sites [n], eV; NaN elsewhere."""
-    spreads = np.full(len(found), np.nan)
-    for rows in _by_system(found):
-        spreads[rows] = decompose(energies[rows], np.ones(len(rows), dtype=bool)).relative
-    return spreads
-
-
 def _by_system(found: Sequence[Label]) -> list[Integers]:
     systems = np.array([label.system for label in found])
     return [np.flatnonzero(systems == name) for name in np.unique(systems)]
@@ -137,7 +129,8 @@ def rows_of(measured: Measured, scale: str, members: Sequence[str]) -> dict[str,
     energies = errors + measured.dft[:, None]
     summary = summarise(energies)
     mean = summary.mean - measured.dft
-    relative = relative_spreads(measured.labels, energies)
+    systems = np.unique([label.system for label in measured.labels], return_inverse=True)[1]
+    relative = relative_spreads(energies, np.ones(len(energies), dtype=bool), systems)
     known, several = ~np.isnan(mean), ~np.isnan(relative) & ~np.isnan(mean)
     surfaces = np.array([f"{label.metal}({label.facet})" for label in measured.labels])
     chosen = {

@@ -16,7 +16,7 @@ from ase.data import atomic_numbers
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from shared.plain_text import OneLine
-from shared.references import CHEMICAL_POTENTIALS, GAS, in_gas
+from shared.references import GAS, in_gas
 
 # What may stand in a field is said once here, for jobs and for requests to choose again.
 MemberName = Annotated[OneLine, Field(min_length=1, max_length=100)]
@@ -60,6 +60,14 @@ class Spread(StrEnum):
 
     STD = "std"  # sample standard deviation, ddof = 1
     RANGE = "range"  # max - min
+    RELATIVE = "relative"  # std of what is left without each member's offset: do they agree which minimum is lowest?
+
+
+class ScaleChoice(StrEnum):
+    """Which scale the members' energies are brought to."""
+
+    MEMBER = "member"  # each member's, as its card says
+    OWN_GAS = "own gas"  # that of the gas molecules as each member of total energies relaxes them
 
 
 class Placement(_Parameters):
@@ -184,6 +192,8 @@ class _Judging(_Parameters):
 
 # Fields stand in the order of the bases, the last one first.
 class Ensemble(_Judging, _Members):
+    scale: ScaleChoice = ScaleChoice.MEMBER
+    """What the gas molecules' energies are taken from."""
     score_steps: Annotated[int, Field(ge=0, le=200)] = 10
     """Most steps that a member relaxes a candidate for before it scores it, where another member found it; each is a force call. It
     ends before at `hopping.fmax`. 0: one evaluation at the candidate's own geometry."""
@@ -206,7 +216,8 @@ class Choosing(Selection, _Judging, _ScoredBy):
 
 
 class OwnReference(_Parameters):
-    """The reference of an element that OC20's gas molecules don't cover: total energies of an elemental molecule or crystal."""
+    """The reference of an element: total energies of an elemental molecule or crystal, or its chemical potential. It comes before
+    what OC20's gas molecules say of H, C, N and O."""
 
     label: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9()\[\], _-]{0,39}$")]
     """What it is, shown with each energy: `S8(g)`, `Cl2(g)`, `Na(bcc)`."""
@@ -230,7 +241,8 @@ class JobParameters(_Parameters):
     ensemble: Ensemble = Ensemble()
     selection: Selection = Selection()
     references: Annotated[dict[str, OwnReference], Field(max_length=20)] = {}
-    """By element symbol: references of one's own, for adsorbates with other elements than H, C, N and O."""
+    """By element symbol: references of one's own. Other elements than H, C, N and O need them; of these they take the place of the
+    gas molecules."""
     max_force_calls: Annotated[int, Field(ge=1, le=10**9)] | None = None
     """Force calls that the walkers of the job may use together; looked at between hops. None leaves it to the hops."""
     max_wall_s: Annotated[float, Field(gt=0, le=10**7)] | None = None
@@ -245,12 +257,10 @@ class JobParameters(_Parameters):
 
     @field_validator("references")
     @classmethod
-    def _other_elements(cls, references: dict[str, OwnReference]) -> dict[str, OwnReference]:
+    def _labelled_elements(cls, references: dict[str, OwnReference]) -> dict[str, OwnReference]:
         for symbol in references:
             if atomic_numbers.get(symbol, 0) < 1:
                 raise ValueError(f"{symbol[:10]} is no element: name references by element symbol, such as S")
-            if symbol in CHEMICAL_POTENTIALS:
-                raise ValueError(f"the reference of {symbol} is that of OC20 ({', '.join(GAS)}) and can't be replaced")
         labels = [reference.label for reference in references.values()]
         if len(set(labels)) < len(labels) or set(map(in_gas, GAS)) & set(labels):
             raise ValueError("each reference needs a label of its own")

@@ -19,7 +19,7 @@ class Pool:
     energies: Floats
     """Adsorption energies, eV per adslab, NaN where a member has none [n, n_members]."""
     references: tuple[str, ...]
-    """What they are relative to, each once, the commonest first."""
+    """What they are relative to, with the scale, each once, the commonest first."""
     converged: Mask
     """[n]."""
     fmax: Floats
@@ -43,6 +43,14 @@ class Outcome:
     """eV, NaN where there is none [n]."""
     range: Floats
     """eV, NaN where there is none [n]."""
+    relative: Floats
+    """Relative spread (services.scoring.offsets), eV, NaN where it can't be told [n]."""
+    offset: Floats
+    """Of each member, eV, NaN for one that has none [n_members]."""
+    offset_spread: float
+    """eV; NaN where it can't be told."""
+    n_offsets: int
+    """Distinct sound candidates that the offsets are from."""
     n: Integers
     """Members that scored it [n]."""
     passes: Mask

@@ -32,11 +32,12 @@ class CalibrationView(BaseModel):
     number: int
     state: Standing = Field(
         description="`proposed`: its author's own. `published`: in force, what jobs and selections get that ask for "
-        "`limit: calibrated`; one of its members, functional and spread at a time. `withdrawn`: it was"
+        "`limit: calibrated`; one of its members, functional, spread and scale at a time. `withdrawn`: it was"
     )
     members: list[str]
     functional: str
     spread: Spread
+    scale: str = Field(description="of the members' energies; it holds for jobs on the same one")
     limit: float | None = Field(description="of the spread, eV; null where no limit keeps the promise")
     learned_from: LearnedFrom
     report: dict[str, Any] = Field(
@@ -67,6 +68,7 @@ def views(session: Session, rows: Sequence[Calibration], caller: Identity) -> li
             members=row.members,
             functional=row.functional,
             spread=Spread(row.spread),
+            scale=row.scale,
             limit=row.limit,
             learned_from=LearnedFrom(
                 candidates=row.report.get("count", len(row.label_ids)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -14,12 +15,16 @@ from api.calibrations.responses import CalibrationList, CalibrationView, views
 from api.dependencies import Caller, Submitter, UseActor, UseContext, UseSession
 from api.problems import BODY, responses
 from services.scoring.ensemble import summarise
-from shared.database.repositories import calibrations, labels
+from services.scoring.offsets import decompose
+from services.scoring.selection import distinct
+from shared.database.repositories import calibrations, labels, selections
 from shared.database.repositories.audit import record
 from shared.database.repositories.calibrations import NewCalibration, Standing
+from shared.database.repositories.members import scale_of
 from shared.database.repositories.users import Identity
 from shared.database.tables import Calibration
-from shared.errors import Forbidden
+from shared.errors import Forbidden, InvalidInput
+from shared.parameters import Spread
 from shared.structures import Floats, Integers
 
 router = APIRouter(prefix="/v1/calibrations", tags=["calibrations"])
@@ -69,24 +74,43 @@ class _Pairs:
 
 def _pairs(session: Session, request: CalibrationRequest) -> _Pairs:
     members = sorted(set(request.members))
-    found = labels.labelled(session, members, request.functional)
+    scale = scale_of(session, members)
+    if not scale:
+        raise InvalidInput(
+            f"{', '.join(members)} are on unlike scales (GET /v1/models has them): such energies are never averaged",
+            field="members",
+        )
+    found = labels.labelled(session, members, request.functional, scale)
     summaries = summarise(found.energies)
-    full = np.flatnonzero(summaries.n == len(members))
+    spreads = (
+        _relative(session, members, found) if request.spread is Spread.RELATIVE else summaries.spread(request.spread)
+    )
+    full = np.flatnonzero((summaries.n == len(members)) & np.isfinite(spreads))
     number = {job: index for index, job in enumerate(dict.fromkeys(found.systems))}
     return _Pairs(
-        spreads=summaries.spread(request.spread)[full],
+        spreads=spreads[full],
         errors=np.abs(summaries.mean - found.references)[full],
         systems=np.array([number[job] for job in found.systems], dtype=np.int64)[full],
         new=NewCalibration(
             members=members,
             functional=request.functional,
             spread=request.spread,
+            scale=scale,
             limit=None,
             report={"target": {"share": request.target_share, "error": request.target_error}},
             label_ids=[found.ids[index] for index in full.tolist()],
             sources=found.sources(full.tolist()),
         ),
     )
+
+
+def _relative(session: Session, members: Sequence[str], found: labels.Labelled) -> Floats:
+    """Relative spreads of labelled candidates, eV [n], taken among all candidates of their jobs as a choice takes them."""
+    spreads = dict[int, float]()
+    for job_id in dict.fromkeys(found.systems):
+        pool = selections.pool(session, job_id, members)
+        spreads |= zip(pool.keys.tolist(), decompose(pool.energies, distinct(pool)).relative.tolist(), strict=True)
+    return np.array([spreads[candidate] for candidate in found.candidates], dtype=np.float64)
 
 
 @router.get("", responses=responses(401, 422))
@@ -109,7 +133,7 @@ def get_calibration(number: Number, caller: Caller, session: UseSession) -> Cali
 @router.post("/{number}/publish", responses=responses(401, 403, 404, 409, 422))
 def publish_calibration(number: Number, caller: Caller, actor: UseActor, session: UseSession) -> CalibrationView:
     """Put a calibration in force: jobs and selections that ask for `limit: calibrated` from now on get it. The one that was, of the
-    same members, functional and spread, is withdrawn; jobs submitted under it choose by it still."""
+    same members, functional, spread and scale, is withdrawn; jobs submitted under it choose by it still."""
     _check_administrator(session, number, caller)
     row = calibrations.publish(session, number, caller.user_id)
     record(session, actor, "calibration.publish", owner_id=row.user_id, subject=_subject(row))

@@ -72,8 +72,8 @@ def submit(
 ) -> tuple[Job, bool]:
     """Insert a job and its first stage, or find the one that the same request made before. group: that may read it.
 
-    Returns the job and whether it is new. Raises Conflict (idempotency key of another request, a calibration that is no more), LimitReached, and Unauthorised where
-    the user was disabled meanwhile.
+    Returns the job and whether it is new. Raises Conflict (idempotency key of another request, a calibration that is no more),
+    LimitReached, and Unauthorised where the user was disabled meanwhile.
     """
     # One submit per user at a time: without it, two equal requests could both pass the look-ups below.
     user = session.scalars(select(User).where(User.id == user_id).with_for_update(key_share=True)).one()

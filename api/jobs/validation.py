@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from ase.data import atomic_numbers, chemical_symbols
+from ase.data import chemical_symbols
 from ase.neighborlist import primitive_neighbor_list
 
 from api.jobs import extents, hints, molecules
+from api.jobs.referenced import check_referenced
 from api.members.choice import KnownMember
 from shared.errors import InvalidInput
-from shared.orientation import nearest_the_surface, stances
 from shared.given import Given
+from shared.orientation import nearest_the_surface, stances
 from shared.parameters import NO_REFERENCES, OwnReference, Placement
-from shared.references import CHEMICAL_POTENTIALS, COVERED, GAS, EnergyKind, in_words
 from shared.slabs import faces_down, gathered, outward_heights
 from shared.structures import Floats, Integers, Mask, Structure
 from shared.submissions import (
@@ -65,7 +65,7 @@ def check_submission(
         _check_structures(submission, given, members, max_atoms)
     else:
         _check_bulk(submission, members, max_atoms, placement)
-    _check_referenced(submission, members, references)
+    check_referenced(submission, members, references)
 
 
 def _check_adslab(
@@ -220,45 +220,6 @@ def _check_elements(numbers: Integers, members: list[KnownMember], field: str) -
                 f"member {member.name} does not support {missing}: leave it out of the job's members",
                 field=field,
             )
-
-
-def _check_referenced(
-    submission: Submission, members: list[KnownMember], references: Mapping[str, OwnReference]
-) -> None:
-    """Every element of the adsorbate has a reference, the same one for every member."""
-    field, own = "parameters.references", {atomic_numbers[symbol] for symbol in references}
-    elements = _adsorbate_elements(submission)
-    total = sorted({member.name for member in members if member.energy_kind == EnergyKind.TOTAL})
-    direct = sorted({member.name for member in members if member.energy_kind != EnergyKind.TOTAL})
-    missing = _symbols(elements - COVERED - own)
-    if missing:
-        hint = ", or give the total energies of a reference of your own in parameters.references" if total else ""
-        raise InvalidInput(
-            f"the adsorbate holds {missing}, but the gas references ({', '.join(GAS)}) of {', '.join(total or direct)} cover "
-            f"{in_words(CHEMICAL_POTENTIALS)} only: use an adsorbate of these{hint}",
-            field="input.structure" if isinstance(submission, AdslabSubmission) else "input.adsorbate",
-        )
-    needed = elements & own
-    if needed and direct:
-        raise InvalidInput(
-            f"{', '.join(direct)} predict{'s' if len(direct) == 1 else ''} adsorption energies on OC20's references and can't be "
-            f"brought to yours of {_symbols(needed)}: leave it out of search_members and score_members",
-            field=field,
-        )
-    for symbol, reference in references.items():
-        lacking = sorted(set(total) - reference.energies.keys())
-        if atomic_numbers[symbol] in needed and lacking:
-            raise InvalidInput(
-                f"the reference of {symbol}, {reference.label}, has no energy by {', '.join(lacking)}: each member needs its own",
-                field=field,
-            )
-
-
-def _adsorbate_elements(submission: Submission) -> set[int]:
-    if isinstance(submission, AdslabSubmission):
-        structure = Structure.from_document(submission.structure)
-        return {int(number) for number in structure.numbers[structure.adsorbate]}
-    return set(submission.adsorbate.numbers)
 
 
 def _symbols(numbers: Iterable[int]) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shared.errors import InvalidInput, Unavailable
-from shared.parameters import JobParameters
+from shared.parameters import JobParameters, ScaleChoice
+from shared.references import EnergyKind
+from shared.scales import OWN_GAS, Scale
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,10 @@ class KnownMember:
     elements: frozenset[int]
     energy_kind: str
     """`total` or `adsorption`."""
+    scale: Scale = OWN_GAS
+    """Of its adsorption energies."""
+    cautions: tuple[Any, ...] = ()
+    """Documents of shared.cautions.Caution."""
 
 
 class JobMembers(NamedTuple):
@@ -26,6 +32,16 @@ class JobMembers(NamedTuple):
     search: list[KnownMember]
     refine: list[KnownMember]
     score: list[KnownMember]
+
+    def scales(self, choice: ScaleChoice) -> dict[str, Scale]:
+        """That of each member that scores, by name, for a job that chooses so."""
+        own = choice is ScaleChoice.OWN_GAS
+        return {one.name: OWN_GAS if own and one.energy_kind == EnergyKind.TOTAL else one.scale for one in self.score}
+
+    @property
+    def cautions(self) -> dict[str, tuple[Any, ...]]:
+        """Of all of them, by name."""
+        return {member.name: member.cautions for group in self for member in group}
 
 
 def members_for(

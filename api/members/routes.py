@@ -11,7 +11,9 @@ from api.dependencies import Caller, UseContext, UseSession
 from api.members import fleet
 from api.problems import responses
 from api.workers.routes import Hosted, hosted
+from shared.cautions import Caution
 from shared.database.repositories.workers import fresh_workers
+from shared.scales import Scale, usual
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -35,6 +37,8 @@ class ModelView(BaseModel):
     cutoff: float | None = Field(description="Å; null until a worker has loaded it")
     trained_on: str
     license: str
+    scale: Scale = Field(description="whose gas molecules its adsorption energies are relative to")
+    cautions: list[Caution] = Field(description="what is known to be wrong with it, and on which systems")
     workers: int = Field(description="ready workers that host it now")
     default_search: bool
     default_score: bool
@@ -65,6 +69,8 @@ def list_models(caller: Caller, session: UseSession, context: UseContext) -> Mod
                 cutoff=row.cutoff,
                 trained_on=row.trained_on,
                 license=row.license,
+                scale=usual(row.energy_kind) if row.scale is None else Scale.model_validate(row.scale),
+                cautions=[Caution.model_validate(one) for one in row.cautions],
                 workers=ready.get(row.name, 0),
                 default_search=row.name in settings.default_search_members,
                 default_score=row.name in settings.default_score_members,

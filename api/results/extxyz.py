@@ -1,12 +1,13 @@
 """Minima and candidates as extended XYZ, by ASE's writer.
 
-Per frame, in the comment line: `job`, `candidate` (ids), `rank` (null where it wasn't chosen), `site`, `found_by` (member), `hop`,
-`converged`, `anomalies`, `low_confidence`, `verdict`, `reference`, `n_members`, `passes`, and in eV `adsorption_energy_mean`,
-`adsorption_energy_std`, `adsorption_energy_range`, `adsorption_energy_<member>`, `energy_<member>` (total, of members that predict
-totals) with every character of the member's name outside [A-Za-z0-9_] written as `_`. `displacement_<member>`, Å, where the two
-are of a geometry of that member's own, and how far from this frame's. `bare_energy`, and `energy`, are by the member that found
-it, eV. Null and empty text are written as JSON, which ASE reads back. Per atom: positions in Å, `move_mask` (F: fixed; only
-where an atom is), `tags` (OC20); atoms are in the order of the adslab that was submitted, or slab first.
+Per frame, in the comment line: `job`, `candidate` (ids), `rank` (null where it wasn't chosen), `label` (of a structure that was
+given), `site`, `found_by` (member), `hop`, `converged`, `anomalies`, `low_confidence`, `verdict`, `reference`, `n_members`,
+`passes`, and in eV `adsorption_energy_mean`, `adsorption_energy_std`, `adsorption_energy_range`, `adsorption_energy_relative`
+(the relative spread), `adsorption_energy_<member>`, `energy_<member>` (total, of members that predict totals) with every
+character of the member's name outside [A-Za-z0-9_] written as `_`. `displacement_<member>`, Å, where the two are of a geometry of
+that member's own, and how far from this frame's. `bare_energy`, and `energy`, are by the member that found it, eV. Null and empty
+text are written as JSON, which ASE reads back. Per atom: positions in Å, `move_mask` (F: fixed; only where an atom is), `tags`
+(OC20); atoms are in the order of the adslab that was submitted, or slab first.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ def _frame(finding: Finding, minimum: Minimum | None) -> Atoms:
         "job": str(candidate.job_id),
         "candidate": candidate.id,
         "rank": _NULL if minimum is None else minimum.rank,
+        "label": finding.placement.label or "",
         "site": candidate.site,
         "found_by": candidate.member,
         "hop": candidate.hop,
@@ -66,7 +68,7 @@ def _frame(finding: Finding, minimum: Minimum | None) -> Atoms:
         info["verdict"] = finding.score.verdict
     if finding.score is not None:
         info |= {"n_members": finding.score.n, "passes": finding.score.passes}
-        for name in ("mean", "std", "range"):
+        for name in ("mean", "std", "range", "relative"):
             value = getattr(finding.score, name)
             if value is not None:
                 info[f"adsorption_energy_{name}"] = value
@@ -83,7 +85,7 @@ def _energies(finding: Finding) -> dict[str, Any]:
     found: dict[str, Any] = {_key("energy", finding.candidate.member): finding.candidate.energy} if total else {}
     for one in finding.energies:
         if one.adsorption_energy is not None:
-            found |= {_key("adsorption_energy", one.member): one.adsorption_energy, "reference": one.reference}
+            found |= {_key("adsorption_energy", one.member): one.adsorption_energy, "reference": one.stated}
         if one.energy is not None and finding.kinds.get(one.member) != "adsorption":
             found[_key("energy", one.member)] = one.energy
         if one.displacement is not None:

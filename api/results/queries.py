@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,11 +16,13 @@ from shared.database.tables import (
     Job,
     MemberEnergy,
     Minimum,
+    Placement,
     ReferenceEnergy,
     RegisteredMember,
     Score,
     Selection,
     User,
+    Walker,
 )
 from shared.structures import Structure
 from shared.submissions import given_order
@@ -33,6 +35,16 @@ class FedBack:
     energy: ReferenceEnergy
     user: str | None
     """None where the user is gone."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where a candidate comes from."""
+
+    index: int
+    """Of its placement, from 0."""
+    label: str | None
+    """What the structure was called by who gave it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +61,7 @@ class Finding:
     members: tuple[str, ...]
     references: list[FedBack]
     """The newest first."""
+    placement: Placed
     kinds: Mapping[str, str]
     """What each member predicts, `total` or `adsorption` energies, by its name."""
 
@@ -100,12 +113,6 @@ def one(session: Session, candidate: Candidate) -> Finding:
     return _findings(session, [candidate], own)[0]
 
 
-def reference_of(chosen: Iterable[Chosen]) -> str:
-    """The one reference that the minima's energies are measured against; empty where there is no energy yet."""
-    found = {energy.reference for one in chosen for energy in one.finding.energies if energy.reference is not None}
-    return "; ".join(sorted(found))
-
-
 def _findings(session: Session, rows: Sequence[Candidate], selection: Selection | None) -> list[Finding]:
     ids = [row.id for row in rows]
     energies: dict[int, list[MemberEnergy]] = {key: [] for key in ids}
@@ -129,6 +136,7 @@ def _findings(session: Session, rows: Sequence[Candidate], selection: Selection 
     known = session.execute(select(RegisteredMember.name, RegisteredMember.energy_kind))
     kinds = {name: kind for name, kind in known}
     order = _orders(session, {row.job_id for row in rows})
+    placed = _placed(session, {row.walker_id for row in rows})
     return [
         Finding(
             row,
@@ -137,10 +145,21 @@ def _findings(session: Session, rows: Sequence[Candidate], selection: Selection 
             scores.get(row.id),
             members,
             references[row.id],
+            placed[row.walker_id],
             kinds,
         )
         for row in rows
     ]
+
+
+def _placed(session: Session, walker_ids: set[int]) -> dict[int, Placed]:
+    """By walker."""
+    rows = session.execute(
+        select(Walker.id, Placement.index, Placement.label)
+        .join(Placement, Placement.id == Walker.placement_id)
+        .where(Walker.id.in_(walker_ids))
+    )
+    return {walker_id: Placed(index, label) for walker_id, index, label in rows}
 
 
 def _orders(session: Session, job_ids: set[UUID]) -> dict[UUID, tuple[int, ...] | None]:

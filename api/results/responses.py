@@ -8,7 +8,9 @@ from typing import Literal, cast
 from pydantic import BaseModel, Field
 
 from api.results.queries import Chosen, Finding
-from shared.database.tables import Score
+from shared import scales
+from shared.database.tables import Job, Score, Selection
+from shared.plain_text import Shown
 from shared.states import State
 
 DROPPED = "when the server's rules on what is kept removed all but the minima, if they did"
@@ -26,6 +28,9 @@ class MemberEnergyView(BaseModel):
     )
     adsorption_energy: float | None = Field(description="per adslab, against `reference`")
     reference: str | None
+    scale: str | None = Field(
+        description="whose gas molecules `reference` means: energies are averaged where reference and scale are equal"
+    )
     fmax: float | None = Field(
         description="largest force by this member on a free atom, eV/Å, at the geometry that the energy is of"
     )
@@ -46,8 +51,14 @@ class ScoreView(BaseModel):
     """What the ensemble says."""
 
     mean: float | None = Field(description="over n members, eV")
-    std: float | None = Field(description="sample standard deviation (ddof 1) over n members, eV")
+    std: float | None = Field(
+        description="sample standard deviation (ddof 1) over n members, eV: how far they disagree about this adsorption energy"
+    )
     range: float | None = Field(description="max - min over n members, eV")
+    relative: float | None = Field(
+        description="relative spread: std without what each member says of all candidates alike, eV: how far they disagree about "
+        "where it stands among the minima; null where it can't be told"
+    )
     n: int
     passes: bool = Field(description="the filter")
     reason: str = Field(description="why it doesn't pass the filter")
@@ -87,6 +98,10 @@ class CandidateView(BaseModel):
     """A relaxed local minimum."""
 
     id: int
+    placement: int = Field(
+        description="that it comes from, counted from 0; of structures that were given, the number of its own"
+    )
+    label: str | None = Field(description="what the structure was called by who gave it; null where a search found it")
     walker: int
     hop: int
     member: str
@@ -123,7 +138,20 @@ class Minima(BaseModel):
     """The minima of a job."""
 
     minima: list[MinimumView] = Field(description="by rank")
-    reference: str = Field(description="what their adsorption energies are measured against")
+    reference: str = Field(description="what their adsorption energies are measured against, and on which scale")
+    accuracy: str = Field(
+        default="", description="how far members with fitted constants are off on the labels that these were fitted to"
+    )
+    offsets: dict[str, float] = Field(
+        default={}, description="what each member says of all candidates alike, against the mean of the members, eV"
+    )
+    offset_spread: float | None = Field(
+        default=None,
+        description="standard deviation of the offsets, eV: how far the members disagree about the adsorption energy, whichever the "
+        "minimum; null where it can't be told",
+    )
+    n_offsets: int = Field(default=0, description="distinct sound candidates that the offsets are from")
+    cautions: list[Shown] = Field(default=[], description="what is known to be wrong with the members on this system")
     unit: str = "eV"
     selection: int = Field(default=0, description="by whose rules")
     candidates_dropped_at: datetime | None = Field(default=None, description=DROPPED)
@@ -134,6 +162,8 @@ def candidate_view(finding: Finding) -> CandidateView:
     row, score = finding.candidate, finding.score
     return CandidateView(
         id=row.id,
+        placement=finding.placement.index,
+        label=finding.placement.label,
         walker=row.walker_id,
         hop=row.hop,
         member=row.member,
@@ -152,6 +182,7 @@ def candidate_view(finding: Finding) -> CandidateView:
                 energy_kind=_kind(finding, one.member),
                 adsorption_energy=one.adsorption_energy,
                 reference=one.reference,
+                scale=one.scale,
                 fmax=one.fmax,
                 relaxation_steps=one.relaxation_steps,
                 displacement=one.displacement,
@@ -186,6 +217,7 @@ def _score_view(score: Score, finding: Finding) -> ScoreView:
         mean=score.mean,
         std=score.std,
         range=score.range,
+        relative=score.relative,
         n=score.n,
         passes=score.passes,
         reason=score.reason,
@@ -206,3 +238,23 @@ def minimum_view(chosen: Chosen) -> MinimumView:
         low_confidence=minimum.low_confidence,
         reason=minimum.reason,
     )
+
+
+def minima_view(job: Job, selection: Selection | None, chosen: list[Chosen], *, number: int) -> Minima:
+    """The minima of a selection, which is its job's `number`, and what there is to know of all of them."""
+    members = () if selection is None else selection.read_rules().members
+    kept = [scales.Scale.model_validate(job.scales[name]) for name in members if name in job.scales]
+    found = Minima(
+        minima=[minimum_view(one) for one in chosen],
+        reference="; ".join(
+            sorted({one.stated for entry in chosen for one in entry.finding.energies if one.stated is not None})
+        ),
+        accuracy=scales.accuracy(kept),
+        cautions=job.cautions,
+        selection=number,
+        candidates_dropped_at=job.candidates_dropped_at,
+    )
+    if selection is None:
+        return found
+    told = {name: getattr(selection, name) for name in ("offsets", "offset_spread", "n_offsets")}
+    return found.model_copy(update=told)

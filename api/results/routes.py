@@ -8,13 +8,13 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from api.dependencies import Caller, UseSession
+from api.dependencies import Caller, UseSnapshot
 from api.jobs import access
 from api.paging import Cursor, Limit, id_cursor, id_position
 from api.problems import responses
 from api.results import queries as results
 from api.results.extxyz import MEDIA_TYPE, candidates_text, minima_text
-from api.results.responses import CandidatePage, Minima, candidate_view, minimum_view
+from api.results.responses import CandidatePage, Minima, candidate_view, minima_view
 from shared.database.repositories import selections
 
 SelectionNumber = Annotated[
@@ -33,7 +33,7 @@ router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["results"])
 def list_candidates(
     job_id: UUID,
     caller: Caller,
-    session: UseSession,
+    session: UseSnapshot,
     request: Request,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -68,21 +68,17 @@ def list_candidates(
 def list_minima(
     job_id: UUID,
     caller: Caller,
-    session: UseSession,
+    session: UseSnapshot,
     format: Format = "json",
     selection: SelectionNumber = 0,
 ) -> Minima | Response:
     """The chosen minima by rank; none before the job has succeeded."""
     job = access.get(session, caller, job_id)
-    chosen = results.minima(session, selections.find(session, job.id, selection))
+    found = selections.find(session, job.id, selection)
+    chosen = results.minima(session, found)
     if format == "extxyz":
         return _extxyz(minima_text(chosen), str(job.id))
-    return Minima(
-        minima=[minimum_view(one) for one in chosen],
-        reference=results.reference_of(chosen),
-        selection=selection,
-        candidates_dropped_at=job.candidates_dropped_at,
-    )
+    return minima_view(job, found, chosen, number=selection)
 
 
 def _extxyz(text: str, name: str) -> Response:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 from sqlalchemy.orm import Session
 
 from api.context import Context
-from api.dependencies import Caller, Submitter, UseActor, UseContext, UseSession
+from api.dependencies import Caller, Submitter, UseActor, UseContext, UseSession, UseSnapshot
 from api.jobs import access
 from api.problems import BODY, responses
 from api.results import queries as results
@@ -20,7 +20,7 @@ from services.scoring.selection import choose
 from shared.database.repositories import selections
 from shared.database.repositories.audit import record
 from shared.database.repositories.members import scale_of
-from shared.database.repositories.users import Identity
+from shared.database.repositories.users import Identity, lock_user
 from shared.database.tables import Job, Selection
 from shared.errors import NotFound
 from shared.parameters import Choosing
@@ -50,7 +50,10 @@ def select_again(
     limit = limit_for(session, request, job, asked, caller)
     pool = selections.pool(session, job.id, asked.members)
     outcome = choose(pool, asked, limit.bound)
-    number = selections.next_number(session, job.id, caller.user_id, _most(context))
+    lock_user(session, caller.user_id)
+    job = access.hold_own(session, caller, job_id)  # meanwhile it may have been deleted, or its candidates dropped
+    selections.check_ended(job)
+    number = selections.next_number(session, job, caller.user_id, _most(context))
     made = selections.store(session, job.id, asked, limit, pool, outcome, number=number, user_id=caller.user_id)
     record(session, actor, "selection.create", job_id=job.id, owner_id=job.user_id, subject=f"selection {made.number}")
     job.measured_at = None  # it stores more now
@@ -58,14 +61,14 @@ def select_again(
 
 
 @router.get("", responses=responses(401, 404, 422))
-def list_selections(job_id: UUID, caller: Caller, session: UseSession) -> SelectionList:
+def list_selections(job_id: UUID, caller: Caller, session: UseSnapshot) -> SelectionList:
     """The job's own selection, and those that were asked for since."""
     job = access.get(session, caller, job_id)
     return SelectionList(selections=[selection_view(one) for one in selections.of_job(session, job.id)])
 
 
 @router.get("/{number}", responses=responses(401, 404, 422))
-def get_selection(job_id: UUID, number: Number, caller: Caller, session: UseSession) -> SelectionAnswer:
+def get_selection(job_id: UUID, number: Number, caller: Caller, session: UseSnapshot) -> SelectionAnswer:
     """A selection and its minima."""
     job = access.get(session, caller, job_id)
     found = selections.find(session, job.id, number)
@@ -77,7 +80,7 @@ def get_selection(job_id: UUID, number: Number, caller: Caller, session: UseSess
 @router.delete("/{number}", status_code=204, responses=responses(401, 403, 404, 409, 422))
 def delete_selection(job_id: UUID, number: Number, caller: Submitter, actor: UseActor, session: UseSession) -> None:
     """Delete a selection that was asked for. Its number isn't given again; the job's own, number 0, stays."""
-    job = access.get_own(session, caller, job_id)
+    job = access.hold_own(session, caller, job_id)
     selections.delete(session, job.id, number)
     record(session, actor, "selection.delete", job_id=job.id, owner_id=job.user_id, subject=f"selection {number}")
     job.measured_at = None

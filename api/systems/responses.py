@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from api.results.responses import StructureView
 from shared.plain_text import Shown
+from shared.scales import ScaleKind
 
 
 class CellView(BaseModel):
@@ -67,8 +68,10 @@ class ReferenceView(BaseModel):
         description="`total`, or `adsorption` where the members predict adsorption energies themselves"
     )
     members: list[str]
-    statement: str = Field(examples=["relaxed clean slab + CO(g)"])
+    statement: str = Field(examples=["relaxed clean slab + CO(g), by each member's own molecules"])
     relaxed: list[str] = Field(description="what each of these members relaxes for it")
+    kinds: list[str] = Field(description=f"where the gas molecules' energies come from: {', '.join(ScaleKind)}")
+    accuracy: str = Field(description="how far these members are off on the labels that constants were fitted to")
 
 
 class MembersView(BaseModel):

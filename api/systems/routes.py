@@ -14,7 +14,7 @@ from api.context import Context
 from api.dependencies import Caller, Submitter, UseContext
 from api.jobs import access
 from api.jobs.acceptance import accept, calibration_of
-from api.jobs.estimate import estimate
+from api.jobs.estimate import cost_of
 from api.jobs.requests import JobRequest
 from api.members.fleet import known_members
 from api.placing.pool import PlacedView
@@ -23,6 +23,8 @@ from api.results.extxyz import MEDIA_TYPE
 from api.systems import queries
 from api.systems.responses import SystemView
 from api.systems.views import SUBMISSION, Subject, document, frames, system_view
+from shared import scales
+from shared.references import EnergyKind
 
 router = APIRouter(prefix="/v1", tags=["systems"])
 
@@ -54,13 +56,14 @@ def show_system(
     interpreted, members = accepted.interpreted, accepted.members
     subject = Subject(
         submission=interpreted.submission,
-        parameters=request.parameters,
+        parameters=accepted.parameters,
         surface=interpreted.surface,
         search=[member.name for member in members.search],
         refine=[member.name for member in members.refine],
         score=[member.name for member in members.score],
         kinds={member.name: member.energy_kind for member in known.values()},
-        warnings=tuple(getattr(interpreted, "warnings", ())),
+        scales=accepted.scales,
+        warnings=accepted.warnings,
     )
     return _shown(subject, context, format, [])
 
@@ -74,6 +77,7 @@ def get_system(job_id: UUID, caller: Caller, context: UseContext, format: Format
     """What was understood of a job: the placements that it stored, or, before that, those that it will get."""
     with context.sessions.begin() as session:
         job = access.get(session, caller, job_id)
+        kinds = {member.name: member.energy_kind for member in known_members(session).values()}
         subject = Subject(
             submission=SUBMISSION.validate_python(job.submission),
             parameters=job.read_parameters(),
@@ -81,7 +85,10 @@ def get_system(job_id: UUID, caller: Caller, context: UseContext, format: Format
             search=job.search_members,
             refine=job.refine_members,
             score=job.score_members,
-            kinds={member.name: member.energy_kind for member in known_members(session).values()},
+            kinds=kinds,
+            scales={
+                name: scales.read(job.scales, name, kinds.get(name, EnergyKind.TOTAL)) for name in job.score_members
+            },
             warnings=job.warnings,
             job=job.id,
         )
@@ -104,5 +111,5 @@ def _shown(subject: Subject, context: Context, format: str, stored: list[PlacedV
     with context.sessions.begin() as session:
         speed = queries.speed(session, subject.search)
     n_atoms = len(understood.slab) + len(understood.adsorbate.numbers)
-    cost = estimate(subject.parameters, len(understood.placements), len(subject.search), n_atoms, speed)
+    cost = cost_of(subject.submission, subject.parameters, len(subject.search), len(subject.score), n_atoms, speed)
     return system_view(subject, understood, cost, stored=bool(stored))

@@ -27,11 +27,12 @@ from api.systems.responses import (
     SlabView,
     SystemView,
 )
-from services.scoring.references import coefficients, statement
+from services.scoring.references import coefficients, molecules, statement, words
 from shared.parameters import JobParameters
-from shared.references import GAS, EnergyKind, in_gas
+from shared.references import EnergyKind, in_gas
+from shared.scales import Scale, accuracy, stated
 from shared.structures import Structure
-from shared.submissions import AdslabSubmission, BulkSubmission, Submission, given_order
+from shared.submissions import AdslabSubmission, BulkSubmission, StructuresSubmission, Submission, given_order
 
 SUBMISSION: TypeAdapter[Submission] = TypeAdapter(Submission)
 
@@ -50,8 +51,10 @@ class Subject:
     score: list[str]
     kinds: Mapping[str, str]
     """Of the members' energies, by name."""
+    scales: Mapping[str, Scale]
+    """Of those that score, by name."""
     warnings: Sequence[str]
-    """Of how the request was read."""
+    """Of how the request was read, and what is to be minded."""
     job: UUID | None = None
 
 
@@ -129,7 +132,7 @@ def _adsorbate(understood: Understood) -> AdsorbateView:
 
 def _order(submission: Submission, understood: Understood) -> OrderView:
     n_slab, n_adsorbate = len(understood.slab), len(understood.adsorbate.numbers)
-    if isinstance(submission, AdslabSubmission):
+    if isinstance(submission, AdslabSubmission | StructuresSubmission):
         order = list(submission.order)
         return OrderView(slab=order[:n_slab], adsorbate=order[n_slab:])
     slab = None if isinstance(submission, BulkSubmission) else list(range(n_slab))
@@ -137,17 +140,25 @@ def _order(submission: Submission, understood: Understood) -> OrderView:
 
 
 def _references(subject: Subject, numbers: Sequence[int]) -> list[ReferenceView]:
-    """By what the scoring members' energies mean: the statement is the same, what is relaxed for it is not."""
-    needed = coefficients(numbers, subject.parameters.references)
-    found = []
-    for kind in EnergyKind:
-        members = [name for name in subject.score if subject.kinds.get(name, EnergyKind.TOTAL) == kind]
-        gas = [in_gas(name) for name in needed if name in GAS] if kind is EnergyKind.TOTAL else []
-        if members:
-            found.append(
-                ReferenceView(energies=kind, members=members, statement=statement(needed), relaxed=["clean slab", *gas])
-            )
-    return found
+    """By what the scoring members' energies mean, and whose molecules they relax."""
+    own = subject.parameters.references
+    physical = statement(coefficients(numbers, own))
+    found = dict[tuple[EnergyKind, str, tuple[str, ...]], list[str]]()
+    for name in subject.score:
+        kind, scale = EnergyKind(subject.kinds.get(name, EnergyKind.TOTAL)), subject.scales[name]
+        relaxed = ("clean slab", *map(in_gas, molecules(numbers, scale, own)))
+        found.setdefault((kind, words(numbers, scale, own), relaxed), []).append(name)
+    return [
+        ReferenceView(
+            energies=kind,
+            members=names,
+            statement=stated(physical, scale),
+            relaxed=list(relaxed),
+            kinds=sorted({subject.scales[name].kind.value for name in names}),
+            accuracy=accuracy(subject.scales[name] for name in names),
+        )
+        for (kind, scale, relaxed), names in found.items()
+    ]
 
 
 def frames(subject: Subject, understood: Understood) -> list[Atoms]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from services.evaluation.shares import groups
 from services.scoring.ensemble import Summaries, summarise
+from services.scoring.offsets import relative_spreads
 from shared.errors import InvalidInput
 from shared.parameters import Spread
 from shared.structures import Floats, Integers, Mask
@@ -66,6 +67,13 @@ class Labelled:
         """What the ensemble says."""
         return summarise(self.energies)
 
+    def spread(self, kind: Spread) -> Floats:
+        """The measure of disagreement that was asked for, eV [n]. The relative one is taken within each system, over its sound
+        configurations, each once; nobody knows here which of them are the same minimum."""
+        if kind is Spread.RELATIVE:
+            return relative_spreads(self.energies, self.sound & self.once, self.groups)
+        return self.summaries.spread(kind)
+
     @property
     def once(self) -> Mask:
         """The first of each candidate, however many methods have it [n]."""
@@ -102,9 +110,10 @@ def pairs(labelled: Labelled, spread: Spread) -> Pairs:
     """Of the sound configurations that all members and the reference have."""
     summaries = labelled.summaries
     there = labelled.sound & labelled.once & np.isfinite(labelled.reference) & (summaries.n == len(labelled.members))
-    there &= np.isfinite(summaries.spread(spread))
+    spreads = labelled.spread(spread)
+    there &= np.isfinite(spreads)
     errors = np.abs(summaries.mean - labelled.reference)[there]
-    return Pairs(summaries.spread(spread)[there], errors, labelled.groups[there])
+    return Pairs(spreads[there], errors, labelled.groups[there])
 
 
 def stand_in(labelled: Labelled, member: str) -> Labelled:

@@ -157,7 +157,7 @@ def energy_table(labelled: Labelled, spread: Spread, limit: float, *, seed: int 
     ]
     if len(labelled.members) > 1:
         with np.errstate(invalid="ignore"):
-            passes = full & (summaries.spread(spread) <= limit)
+            passes = full & (labelled.spread(spread) <= limit)
         rows.append(_energy_row("ensemble", summaries.mean, full, full, labelled, system, seed))
         what = f"ensemble + filter ({spread} <= {limit:.2f} eV)"
         rows.append(_energy_row(what, summaries.mean, passes, full, labelled, system, seed))
@@ -215,7 +215,7 @@ def challenge_table(labelled: Labelled, spread: Spread, limit: float) -> dict[st
     lowest of all where none does). Where there are no members, of the structures alone, each at its reference energy."""
     summaries, lowest = labelled.summaries, labelled.lowest_of()
     with np.errstate(invalid="ignore"):
-        trusted = labelled.sound & (summaries.spread(spread) <= limit)
+        trusted = labelled.sound & (labelled.spread(spread) <= limit)
     some = {labelled.systems[index] for index in np.flatnonzero(trusted).tolist()}
     fallback = np.array([system not in some for system in labelled.systems], dtype=np.bool_)
     dft = _by_system(labelled, labelled.reference, np.isfinite(labelled.reference))

@@ -29,7 +29,10 @@ class Summaries:
     """How many members [n]."""
 
     def spread(self, kind: Spread) -> Floats:
-        """The measure of disagreement that was asked for, eV [n]."""
+        """The measure of disagreement that was asked for, eV [n]. Raises InvalidInput for the relative one, which a candidate doesn't
+        have by itself (services.scoring.offsets)."""
+        if kind is Spread.RELATIVE:
+            raise InvalidInput("the relative spread is of several candidates together", field="spread")
         return self.std if kind is Spread.STD else self.range
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.structures import Floats, Mask
+from shared.structures import Floats, Integers, Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +55,15 @@ def decompose(energies: Floats, distinct: Mask) -> Offsets:
     known = offset[~np.isnan(offset)]
     spread = float(known.std(ddof=1)) if connected and len(known) > 1 else float("nan")
     return Offsets(offset, rest, relative, spread, n)
+
+
+def relative_spreads(energies: Floats, distinct: Mask, systems: Integers) -> Floats:
+    """Relative spreads where candidates are of several systems, eV [n]: offsets are taken within each. systems: numbers [n]."""
+    spreads = np.full(len(energies), np.nan)
+    for system in np.unique(systems):
+        rows = systems == system
+        spreads[rows] = decompose(energies[rows], distinct[rows]).relative
+    return spreads
 
 
 def _fitted(energies: Floats, there: Mask) -> tuple[Floats, bool]:

@@ -1,7 +1,8 @@
 """What an adsorption energy is relative to: the relaxed clean slab, and OC20's gas-phase scale.
 
 E_ads = E(adslab) - E(slab) - Σ n_i μ_i with μ_H = E(H2)/2, μ_O = E(H2O) - E(H2), μ_C = E(CO) - μ_O, μ_N = E(N2)/2.
-Other elements take the references that the job brings, energies by each member, and say so in the statement.
+The energies of these molecules are each member's own, or its scale has μ as constants (shared.scales). Other elements take the
+references that the job brings, energies by each member, and say so in the statement; so may these four.
 Chanussot et al., ACS Catal. 11, 6059 (2021), doi:10.1021/acscatal.0c04525.
 """
 
@@ -17,6 +18,7 @@ from ase.data import atomic_numbers, chemical_symbols
 from shared.errors import InvalidInput
 from shared.parameters import NO_REFERENCES, OwnReference
 from shared.references import CHEMICAL_POTENTIALS, COVERED, GAS, in_gas, in_words
+from shared.scales import Scale
 from shared.structures import Structure
 
 BOX = 15.0
@@ -26,7 +28,7 @@ BOX = 15.0
 def coefficients(numbers: Sequence[int], own: Mapping[str, OwnReference] = NO_REFERENCES) -> dict[str, float]:
     """How many of each reference the adsorbate's atoms are worth; zeros left out, in the order of GAS, then one's own by label.
 
-    own: references by element symbol, for what the gas molecules don't cover. Raises InvalidInput for an element without a reference.
+    own: references by element symbol, which come before the gas molecules. Raises InvalidInput for an element without a reference.
     """
     counts = Counter(int(number) for number in numbers)
     extra = {atomic_numbers[symbol]: reference for symbol, reference in own.items()}
@@ -42,6 +44,7 @@ def coefficients(numbers: Sequence[int], own: Mapping[str, OwnReference] = NO_RE
     for number, count in counts.items():
         if number in extra:
             theirs[extra[number].label] = count / extra[number].atoms
+            continue
         for gas, share in CHEMICAL_POTENTIALS.get(chemical_symbols[number], {}).items():
             totals[gas] += count * share
     return {name: total for name, total in (totals | dict(sorted(theirs.items()))).items() if total != 0.0}
@@ -56,6 +59,37 @@ def own_energies(own: Mapping[str, OwnReference], member: str) -> dict[str, floa
             field="parameters.references",
         )
     return {reference.label: reference.energies[member] for reference in own.values()}
+
+
+def words(numbers: Sequence[int], scale: Scale, own: Mapping[str, OwnReference] = NO_REFERENCES) -> str:
+    """The member's scale in words, as far as the adsorbate needs it; empty where the job brings all references."""
+    return scale.words([number for number in numbers if chemical_symbols[number] not in own])
+
+
+def molecules(numbers: Sequence[int], scale: Scale, own: Mapping[str, OwnReference] = NO_REFERENCES) -> list[str]:
+    """The gas molecules whose energies by the member itself are needed, in the order of GAS: those of the elements that neither the
+    scale nor the job has an energy of."""
+    symbols = set(scale.own_molecules(numbers)) - own.keys()
+    needed = coefficients([atom for atom in numbers if chemical_symbols[atom] in symbols])
+    return [name for name in GAS if name in needed]
+
+
+def gas_energy(
+    numbers: Sequence[int],
+    scale: Scale,
+    relaxed: Mapping[str, float],
+    own: Mapping[str, OwnReference],
+    member: str,
+) -> float:
+    """Σ n_i μ_i of the adsorbate by this member, eV. relaxed: energies of `molecules`, eV, by name.
+
+    Raises InvalidInput for a reference of the job's that lacks the member's energy.
+    """
+    constants = {atomic_numbers[symbol]: energy for symbol, energy in scale.energies.items() if symbol not in own}
+    energies = dict(relaxed) | own_energies(own, member)
+    others = coefficients([number for number in numbers if number not in constants], own)
+    total = sum(constants[number] for number in numbers if number in constants)
+    return total + sum(count * energies[name] for name, count in others.items())
 
 
 def gas_start(name: str, pbc: tuple[bool, bool, bool]) -> Structure:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.scoring.ensemble import Summaries, one_reference, summarise, weights_of
+from services.scoring.offsets import Offsets, decompose
 from shared.parameters import Choosing, Spread
 from shared.scored import Outcome, Pool
 from shared.soundness import spoils
@@ -31,14 +32,18 @@ class _Filtered:
     """Members that scored it [n]."""
     too_wide: Mask
     """Its spread [n]."""
+    untold: Mask
+    """Its spread, where it is the relative one [n]."""
+    spread: Floats
+    """The one that was asked for, eV [n]."""
 
     @property
     def passes(self) -> Mask:
-        return ~(self.anomalous | self.unconverged | self.too_few | self.too_wide)
+        return ~(self.anomalous | self.unconverged | self.too_few | self.too_wide | self.untold)
 
 
 def choose(pool: Pool, rules: Choosing, limit: float) -> Outcome:
-    """Score, filter and rank. limit: eV, of `rules.spread`.
+    """Score, filter and rank. limit: eV, of `rules.spread`, by which candidates are filtered.
 
     Chosen are the lowest means among the distinct candidates that pass: `rules.count` of them, none further than `rules.window` above
     the lowest. Of candidates that are the same minimum one is taken, a passing one if there is one: the first one found may be
@@ -49,7 +54,8 @@ def choose(pool: Pool, rules: Choosing, limit: float) -> Outcome:
     """
     one_reference(pool.references)
     summaries = summarise(pool.energies, weights_of(pool.members, rules.weights))
-    filtered = _filter(pool, summaries, rules, limit)
+    offsets = decompose(pool.energies, distinct(pool))
+    filtered = _filter(pool, summaries, offsets, rules, limit)
     passes = filtered.passes
     line = _line(pool, summaries.mean, passes)
     n_passing = int(passes[line].sum())
@@ -57,12 +63,16 @@ def choose(pool: Pool, rules: Choosing, limit: float) -> Outcome:
     chosen = line[: min(within, rules.count)] if n_passing else line[:1]
     rank = np.full(len(pool), -1)
     rank[chosen] = np.arange(len(chosen))
-    reasons = _reasons(pool, filtered, rules.spread, limit)
+    reasons = _reasons(pool, filtered, offsets.n, rules.spread, limit)
     same_as = _same_as(pool, line)
     return Outcome(
         mean=summaries.mean,
         std=summaries.std,
         range=summaries.range,
+        relative=offsets.relative,
+        offset=offsets.offset,
+        offset_spread=offsets.spread,
+        n_offsets=offsets.n,
         n=summaries.n,
         passes=passes,
         reasons=reasons,
@@ -73,18 +83,32 @@ def choose(pool: Pool, rules: Choosing, limit: float) -> Outcome:
     )
 
 
-def _filter(pool: Pool, summaries: Summaries, rules: Choosing, limit: float) -> _Filtered:
+def distinct(pool: Pool) -> Mask:
+    """Sound candidates, the first of each minimum [n]: those that members' offsets are taken from."""
+    sound = pool.converged & np.array([not names for names in pool.anomalies], dtype=np.bool_)
+    rows = np.flatnonzero(sound)
+    _, earliest = np.unique(pool.first[rows], return_index=True)
+    kept = np.zeros(len(pool), dtype=np.bool_)
+    kept[rows[earliest]] = True
+    return kept
+
+
+def _filter(pool: Pool, summaries: Summaries, offsets: Offsets, rules: Choosing, limit: float) -> _Filtered:
+    spread = offsets.relative if rules.spread is Spread.RELATIVE else summaries.spread(rules.spread)
     # the comparison is false for the NaN of a single member, who is refused by his number
     with np.errstate(invalid="ignore"):
-        too_wide = summaries.spread(rules.spread) > limit
+        too_wide = spread > limit
+    several = summaries.n > 1
     return _Filtered(
         summaries=summaries,
+        spread=spread,
         anomalous=np.array(
             [spoils(names, include_anomalous=rules.include_anomalous) for names in pool.anomalies], dtype=np.bool_
         ),
         unconverged=~pool.converged,
-        too_few=summaries.n < 2,
+        too_few=~several,
         too_wide=too_wide,
+        untold=several & np.isnan(spread),
     )
 
 
@@ -106,7 +130,7 @@ def _within(means: Floats, window: float | None) -> int:
     return int((means <= means[0] + window).sum())
 
 
-def _reasons(pool: Pool, filtered: _Filtered, spread: Spread, limit: float) -> list[str]:
+def _reasons(pool: Pool, filtered: _Filtered, n_offsets: int, spread: Spread, limit: float) -> list[str]:
     """What keeps each candidate from passing, in words; empty for those that pass."""
     found = [""] * len(pool)
 
@@ -121,9 +145,16 @@ def _reasons(pool: Pool, filtered: _Filtered, spread: Spread, limit: float) -> l
     )
     counts = filtered.summaries.n[filtered.too_few].tolist()
     add(filtered.too_few, ["scored by one member, two are needed" if n else "not scored" for n in counts])
-    values = filtered.summaries.spread(spread)[filtered.too_wide].tolist()
-    add(filtered.too_wide, [f"{spread} {value:.2f} eV exceeds the limit of {limit:.2f} eV" for value in values])
+    values = filtered.spread[filtered.too_wide].tolist()
+    named = "relative spread" if spread is Spread.RELATIVE else str(spread)
+    add(filtered.too_wide, [f"{named} {value:.2f} eV exceeds the limit of {limit:.2f} eV" for value in values])
+    untold = f"no relative spread: it needs two distinct sound minima that members share, and there {_are(n_offsets)}"
+    add(filtered.untold, [untold] * int(filtered.untold.sum()))
     return found
+
+
+def _are(n: int) -> str:
+    return f"is {n or 'none'}" if n < 2 else f"are {n}"
 
 
 def _verdicts(

@@ -16,7 +16,7 @@ from shared.parameters import JobParameters, Spread
 from shared.states import Stage, State
 from tests.api.conftest import Service
 from tests.api.structures import BULK_JOB
-from tests.shared.database.jobs import add_candidates, add_job
+from tests.shared.database.jobs import OWN, add_candidates, add_job
 from tests.shared.database.test_selections import decided
 
 MEMBERS = ("alpha", "beta")
@@ -48,7 +48,7 @@ def people(service) -> Iterator[dict[str, Person]]:
 def nothing_in_force(service) -> Iterator[None]:
     yield
     with service.opened.begin() as session:
-        found = calibrations.in_force(session, MEMBERS, "RPBE", Spread.STD)
+        found = calibrations.in_force(session, MEMBERS, "RPBE", Spread.STD, OWN)
         if found is not None:
             calibrations.withdraw(session, found.id, found.publisher_id or 1)
 
@@ -57,7 +57,7 @@ def proposal(service, author: Person, limit: float | None = 0.2) -> int:
     """As `POST /v1/calibrations` would store it from labels."""
     with service.opened.begin() as session:
         new = NewCalibration(
-            MEMBERS, "RPBE", Spread.STD, limit, {"count": 40, "systems": 20}, [1, 2], {"users": {"x": 2}}
+            MEMBERS, "RPBE", Spread.STD, limit, {"count": 40, "systems": 20}, [1, 2], {"users": {"x": 2}}, scale=OWN
         )
         return calibrations.propose(session, new, author.user_id, most=99)[0].id
 

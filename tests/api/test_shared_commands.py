@@ -13,7 +13,7 @@ from shared.database.tables import Reference, ReferenceEnergy, User
 from shared.parameters import JobParameters, Spread
 from shared.states import Stage, State
 from tests.api.test_command_line import adhop  # noqa: F401 - the fixture
-from tests.shared.database.jobs import SLAB_C, add_candidates, add_job, add_reference
+from tests.shared.database.jobs import OWN, SLAB_C, add_candidates, add_job, add_reference
 from tests.shared.database.test_selections import decided
 
 MEMBERS = ("alpha", "beta")
@@ -43,7 +43,7 @@ def finished(service, run):
         decided(session, job, JobParameters().choosing(MEMBERS), 0.3)
         job.state, job.ended_at = State.SUCCEEDED, job.created_at
         author = session.query(User).filter_by(name="author").one().id
-        new = NewCalibration(MEMBERS, "RPBE", Spread.STD, 0.6, {"count": 40, "systems": 20}, [1, 2])
+        new = NewCalibration(MEMBERS, "RPBE", Spread.STD, 0.6, {"count": 40, "systems": 20}, [1, 2], scale=OWN)
         proposed, _ = calibrations.propose(session, new, author, most=99)
         session.flush()
         return str(job.id), made[0].id, proposed.id

@@ -159,7 +159,7 @@ class MemberCache:
             # Packages are imported once a process: a second load would look cheaper than the first of the next process.
             memory = max(memory, earlier.memory_bytes)
         with self._sessions.begin() as session:
-            register(session, registration.of_card(potential.card))
+            register(session, registration.of_card(potential.card, entry))
             record = DeviceRecord(self.device.id, load_s, memory, answer.energy, answer.forces)
             device_records.keep(session, entry.name, sha256, record)
         with self._lock:

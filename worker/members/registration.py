@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -60,10 +61,11 @@ def of_entry(entry: RegistryEntry) -> Registration:
         cutoff=None,
         trained_on=entry.trained_on,
         license=entry.license,
+        **_told(entry),
     )
 
 
-def of_card(card: Card) -> Registration:
+def of_card(card: Card, entry: RegistryEntry) -> Registration:
     """A member as it was loaded."""
     return Registration(
         name=card.name,
@@ -75,4 +77,13 @@ def of_card(card: Card) -> Registration:
         cutoff=card.cutoff,
         trained_on=card.trained_on,
         license=card.license,
+        **_told(entry),
     )
+
+
+def _told(entry: RegistryEntry) -> dict[str, Any]:
+    """What the registry alone knows."""
+    return {
+        "scale": entry.scale.model_dump(mode="json"),
+        "cautions": tuple(caution.model_dump(mode="json") for caution in entry.cautions),
+    }

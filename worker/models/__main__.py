@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Column, Table
 
@@ -23,6 +22,8 @@ from shared.errors import AdhopError, Misconfigured
 from shared.settings import settings
 from worker.models import first_use, writing
 from worker.models.download import Offline, Source, check, download
+from worker.models.fit_command import fit
+from worker.models.terminal import DEFAULT_FILE, File, console, say
 from worker.models.writing import append, refuse_known
 from worker.potentials import identity, registry
 from worker.potentials.elements import words
@@ -30,17 +31,7 @@ from worker.potentials.entry import RegistryEntry
 from worker.potentials.families import FAMILIES
 from worker.potentials.members_file import MemberTable, reasons
 
-DEFAULT_FILE = Path("models/members.toml")
-
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
-console = Console(highlight=False)
-
-File = Annotated[
-    Path,
-    typer.Option(
-        "--file", envvar="ADHOP_MODELS_FILE", help="The site's file of members; checkpoints are fetched beside it."
-    ),
-]
 
 
 @app.command("list")
@@ -86,9 +77,9 @@ def verify(
     wrong = 0
     for entry in [known[name] for name in names] if names else known.entries.values():
         if not FAMILIES[entry.family].checkpoint:
-            _say(f"{entry.name}: has no checkpoint")
+            say(f"{entry.name}: has no checkpoint")
         elif not names and entry.path is None and FAMILIES[entry.family].absence():
-            _say(f"{entry.name}: not checked, {FAMILIES[entry.family].absence()}")
+            say(f"{entry.name}: not checked, {FAMILIES[entry.family].absence()}")
         else:
             wrong += _verify(entry)
     raise typer.Exit(1 if wrong else 0)
@@ -98,9 +89,9 @@ def _verify(entry: RegistryEntry) -> bool:
     try:
         identity.checkpoint(entry)
     except AdhopError as error:
-        _say(f"{entry.name}: {error}")
+        say(f"{entry.name}: {error}")
         return True
-    _say(f"{entry.name}: SHA-256 {entry.sha256}, as registered")
+    say(f"{entry.name}: SHA-256 {entry.sha256}, as registered")
     return False
 
 
@@ -166,7 +157,7 @@ def fetch(
     for name in names:
         known = registry.read(file)
         if name in known.entries:
-            _say(f"{name} is registered already, from {known[name].path or 'its package'}")
+            say(f"{name} is registered already, from {known[name].path or 'its package'}")
             continue
         _fetch(file, _published(known, name))
 
@@ -181,7 +172,7 @@ def _fetch(file: Path, member: MemberTable) -> None:
     source = Source(str(member.address), member.hosts, member.sha256)
     target = file.absolute().parent / source.address.rsplit("/", 1)[-1]
     if target.exists():
-        _say(f"{target} is here already")
+        say(f"{target} is here already")
     else:
         _download(member.name, source, target)
     sha256 = check(target, str(target), member.sha256)
@@ -191,7 +182,7 @@ def _fetch(file: Path, member: MemberTable) -> None:
     )
     if not member.sha256:
         first_use.note(target, sha256)
-        _say(
+        say(
             f"Nobody publishes a checksum of {target.name}: it is trusted because it came first, from {source.address}, and any "
             f"other file under its name is refused from now on. Compare {sha256} with somebody who has it too."
         )
@@ -211,11 +202,11 @@ def trust(name: str, file: File = DEFAULT_FILE) -> None:
     if sha256 != entry.sha256:
         writing.replace_sha256(file, name, sha256)
         first_use.note(entry.path, sha256)
-        _say(f"{name} in {file}: SHA-256 was {entry.sha256}, is now {sha256}")
+        say(f"{name} in {file}: SHA-256 was {entry.sha256}, is now {sha256}")
     else:
-        _say(f"{name} in {file}: SHA-256 {sha256}, as before")
+        say(f"{name} in {file}: SHA-256 {sha256}, as before")
     if "ADHOP_DATABASE_URL" not in os.environ:
-        _say("The database was not told: until it is, workers refuse the file. Run this with ADHOP_DATABASE_URL set")
+        say("The database was not told: until it is, workers refuse the file. Run this with ADHOP_DATABASE_URL set")
         return
     engine = connect(settings().database_url.get_secret_value(), pool_size=1)
     try:
@@ -223,11 +214,14 @@ def trust(name: str, file: File = DEFAULT_FILE) -> None:
             there = members.trust(session, name, sha256)
     finally:
         engine.dispose()
-    _say(
+    say(
         "The database knows it by that file now"
         if there
         else "The database doesn't know it yet; the first worker registers it"
     )
+
+
+app.command()(fit)
 
 
 def _download(name: str, source: Source, target: Path) -> None:
@@ -251,7 +245,7 @@ def _download(name: str, source: Source, target: Path) -> None:
 def _add_entry(file: Path, values: Mapping[str, object]) -> None:
     member = _checked(values)
     append(file, member)
-    _say(f"{member.name} is registered in {file} with SHA-256 {member.sha256}")
+    say(f"{member.name} is registered in {file} with SHA-256 {member.sha256}")
 
 
 def _checked(values: Mapping[str, object]) -> MemberTable:
@@ -259,10 +253,6 @@ def _checked(values: Mapping[str, object]) -> MemberTable:
         return MemberTable.model_validate(values)
     except ValidationError as error:
         raise Misconfigured("; ".join(reasons(error))) from error
-
-
-def _say(text: str) -> None:
-    console.print(text, markup=False, soft_wrap=True)
 
 
 def main(arguments: Iterable[str] | None = None) -> None:

@@ -9,9 +9,14 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from services.forces.potential import EnergyKind
+from shared import scales
+from shared.cautions import Caution
 from shared.errors import Misconfigured
+from shared.scales import Scale
 
 Option: TypeAlias = str | int | float | bool
+OC20_TASK = "oc20"
+"""The task, or head, of a network of several that has OC20's DFT for its scale."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,24 @@ class RegistryEntry:
     limits: Limits = field(default_factory=Limits)
     trained_on: str = ""
     license: str = ""
+    references: Scale | None = None
+    """Whose gas molecules its adsorption energies are relative to; None for what is usual of its kind (`scale`)."""
+    cautions: tuple[Caution, ...] = ()
+    """What is known to be wrong with it."""
+
+    @property
+    def scale(self) -> Scale:
+        """As stated, or the usual one: OC20's constants for a task of OC20's, the member's own molecules for other total energies."""
+        if self.references is not None:
+            return self.references
+        if self.energy_kind is EnergyKind.TOTAL and OC20_TASK in (self.task, self.options.get("head")):
+            return scales.OC20
+        return scales.usual(self.energy_kind)
+
+    @property
+    def task(self) -> Option | None:
+        """The task of a network that has several: UMA's is OC20's where none is named."""
+        return self.options.get("task_name", OC20_TASK if self.family == "uma" else None)
 
     @property
     def tf32(self) -> bool:

@@ -12,6 +12,9 @@ trained_on = "OC20 S2EF All+MD"
 license = "CC-BY-4.0"
 options = {}                      # what the family understands
 limits = { devices = ["cuda"], memory_gib = 6, batch_atoms = 4000 }
+cautions = [{ says = "no dispersion" }, { says = "…", elements = ["O"], meeting = ["Ni"] }]  # shared/cautions.py
+
+Whose gas molecules the energies are relative to stands in a file beside it, references.toml (worker/potentials/references_file.py).
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from services.forces.potential import EnergyKind
 from shared import private_files
+from shared.cautions import Caution
 from shared.errors import Misconfigured
 from worker.potentials import elements
 from worker.potentials.entry import Limits, Option, RegistryEntry
@@ -63,6 +67,7 @@ class MemberTable(BaseModel):
     """Where the checkpoint is published."""
     hosts: tuple[Annotated[str, Field(pattern=r"^[a-z0-9.-]+$")], ...] = ()
     """Other hosts that this address may redirect to."""
+    cautions: Annotated[tuple[Caution, ...], Field(max_length=20)] = ()
 
     @field_validator("family")
     @classmethod
@@ -108,6 +113,7 @@ class MemberTable(BaseModel):
             limits=Limits(frozenset(self.limits.devices), self.limits.memory_gib, self.limits.batch_atoms),
             trained_on=self.trained_on,
             license=self.license,
+            cautions=self.cautions,
         )
 
 

@@ -6,16 +6,17 @@ Published checkpoints that nobody fetched yet are known by name and address, and
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, cast
 
-from services.forces.potential import Potential
+from services.forces.potential import EnergyKind, Potential
 from shared.errors import InvalidInput, Misconfigured
-from worker.potentials import faults, identity, members_file
+from shared.scales import Scale, ScaleKind
+from worker.potentials import faults, identity, members_file, references_file
 from worker.potentials.entry import RegistryEntry
 from worker.potentials.families import FAMILIES
 from worker.potentials.members_file import MemberTable
@@ -51,9 +52,10 @@ class _Module(Protocol):
 @lru_cache(maxsize=1)
 def shipped() -> Registry:
     """What comes with the project, members.toml."""
-    members = members_file.read(SHIPPED)
+    members, scales = members_file.read(SHIPPED), references_file.read(references_file.SHIPPED)
+    here = [member.entry(SHIPPED.parent) for member in members if member.address is None]
     return Registry(
-        entries=_frozen(member.entry(SHIPPED.parent) for member in members if member.address is None),
+        entries=_frozen(_referenced(entry, scales.get(entry.name)) for entry in here),
         published=MappingProxyType({member.name: member for member in members if member.address is not None}),
     )
 
@@ -70,10 +72,33 @@ def read(file: Path | None) -> Registry:
         if member.path is None and member.address is not None:
             raise Misconfigured(f"{file}: member {member.name}: path is missing; an address alone is no checkpoint")
     folder = Path() if file is None else file.absolute().parent
+    theirs = {} if file is None else references_file.read(references_file.beside(file))
+    entries = [*known.entries.values(), *(member.entry(folder) for member in own)]
+    if strange := sorted(theirs.keys() - {entry.name for entry in entries}):
+        where = references_file.beside(Path(file or ""))
+        raise Misconfigured(f"{where}: {', '.join(strange)}: there is no such member; add it, or leave its table out")
     return Registry(
-        entries=_frozen([*known.entries.values(), *(member.entry(folder) for member in own)]),
+        entries=_frozen(_referenced(entry, theirs.get(entry.name)) for entry in entries),
         published=known.published,
     )
+
+
+def _referenced(entry: RegistryEntry, scale: Scale | None) -> RegistryEntry:
+    """The entry with the site's references, where there are any. Raises Misconfigured where they are of another checkpoint, or of
+    none that this member could have."""
+    if scale is None:
+        return entry
+    if (entry.energy_kind is EnergyKind.ADSORPTION) is not (scale.kind is ScaleKind.PREDICTED):
+        raise Misconfigured(
+            f"the references of {entry.name} are of the kind `{scale.kind}`, and its energy is {entry.energy_kind}: "
+            f"`{ScaleKind.PREDICTED}` is for members that predict adsorption energies, and for them alone"
+        )
+    if scale.fit is not None and entry.sha256 and scale.fit.checkpoint != entry.sha256:
+        raise Misconfigured(
+            f"the references of {entry.name} were fitted with another checkpoint, SHA-256 {scale.fit.checkpoint}: fit them anew "
+            f"with `python -m worker.models fit`, or leave them out"
+        )
+    return replace(entry, references=scale)
 
 
 def names() -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from services.forces.potential import Walk
 from services.scoring import references
 from services.search.own_geometry import Scored, scored
+from shared import scales
 from shared.database.repositories.references import clean_slab, of_job
 from shared.database.repositories.structures import restore
 from shared.database.tables import Candidate, Job, MemberEnergy
@@ -19,6 +20,7 @@ from shared.parameters import Hopping
 from shared.references import EnergyKind, ReferenceKind
 from shared.states import State
 from shared.structures import Structure
+from shared.submissions import Relax, given_to
 from worker.queue import claims
 
 
@@ -37,35 +39,40 @@ class EvaluationItem:
     """As this member relaxed it."""
     slab: float | None
     """Energy of the relaxed clean slab, eV; None where the member predicts adsorption energies itself."""
-    gas: dict[str, float]
-    """Energies of the gas molecules and of the job's own references, eV, by name; empty where the member predicts adsorption
-    energies itself."""
-    coefficients: dict[str, float]
-    """How many of each."""
+    gas: float
+    """Of the adsorbate's atoms in the gas, eV; 0 where the member predicts adsorption energies itself."""
+    reference: str
+    """What the adsorption energy is relative to, in words."""
+    scale: str
+    """On which scale, in words."""
 
     @classmethod
     def load(cls, session: Session, row: MemberEnergy, kind: EnergyKind) -> EvaluationItem:
         candidate = session.get_one(Candidate, row.candidate_id)
-        parameters = session.get_one(Job, row.job_id).read_parameters()
+        job = session.get_one(Job, row.job_id)
+        parameters = job.read_parameters()
         own = parameters.references
         structure = restore(candidate.structure, candidate.positions)
-        slab, gas = None, {}
+        numbers = structure.numbers[structure.adsorbate].tolist()
+        scale = scales.read(job.scales, row.member, kind)
+        slab, gas = None, 0.0
         if kind is EnergyKind.TOTAL:
             known = of_job(session, row.job_id, row.member)
             slab = next(one.energy for one in known if one.kind == ReferenceKind.SLAB)
             relaxed = [one for one in known if one.kind == ReferenceKind.GAS]
-            gas = {one.label: one.energy for one in relaxed if one.energy is not None}
-            gas |= references.own_energies(own, row.member)
+            energies = {one.label: one.energy for one in relaxed if one.energy is not None}
+            gas = references.gas_energy(numbers, scale, energies, own, row.member)
         return cls(
             lease=claims.lease_of(row),
             job_ids=(row.job_id,),
             structure=structure,
-            steps=0 if row.member == candidate.member else parameters.ensemble.score_steps,
+            steps=_steps(job, row.member == candidate.member),
             hopping=parameters.hopping,
             clean_slab=clean_slab(session, row.job_id, row.member),
             slab=slab,
             gas=gas,
-            coefficients=references.coefficients(structure.numbers[structure.adsorbate].tolist(), own),
+            reference=references.statement(references.coefficients(numbers, own)),
+            scale=references.words(numbers, scale, own),
         )
 
     def walk(self) -> Walk[Scored]:
@@ -73,11 +80,7 @@ class EvaluationItem:
 
     def store(self, session: Session, result: Scored) -> None:
         energy = result.evaluation.energy
-        adsorption = (
-            energy
-            if self.slab is None
-            else references.adsorption_energy(energy, self.slab, self.gas, self.coefficients)
-        )
+        adsorption = energy if self.slab is None else energy - self.slab - self.gas
         forces = np.linalg.norm(result.evaluation.forces[self.structure.free], axis=1)
         claims.finish(
             session,
@@ -85,9 +88,18 @@ class EvaluationItem:
             State.SUCCEEDED,
             energy=energy,
             adsorption_energy=adsorption,
-            reference=references.statement(self.coefficients),
+            reference=self.reference,
+            scale=self.scale,
             fmax=float(forces.max(initial=0.0)),
             relaxation_steps=result.steps,
             displacement=result.displacement,
             left_minimum=result.left_minimum,
         )
+
+
+def _steps(job: Job, own: bool) -> int:
+    """Most that a member may relax a candidate for before it scores it. own: whether it is a minimum of that member's."""
+    given = given_to(job.submission)
+    if given is not None and given.relax is not Relax.SEARCH:  # nobody has relaxed it yet
+        return job.read_parameters().ensemble.score_steps if given.relax is Relax.SCORE else 0
+    return 0 if own else job.read_parameters().ensemble.score_steps

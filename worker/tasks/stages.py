@@ -6,20 +6,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from services.scoring import references
 from services.scoring.ensemble import summarise
 from services.systems.assembly import System
 from services.systems.placement import Placed
+from shared import scales
 from shared.database.repositories import members, selections
 from shared.database.repositories.references import Wanted, want
 from shared.database.repositories.structures import keep
-from shared.database.tables import Candidate, Job, Placement, Walker
+from shared.database.tables import Candidate, GivenStructures, Job, Placement, Walker
 from shared.database.workflow import progression, transitions
-from shared.references import GAS, EnergyKind, ReferenceKind
+from shared.given import Given
+from shared.references import EnergyKind, ReferenceKind
+from shared.scales import Scale
 from shared.states import Stage, State
+from shared.submissions import given_to
 from worker.queue import claims
 from worker.tasks import choice, history, reference
 from worker.tasks.stage_child import Comparing
@@ -42,9 +46,11 @@ def store_placements(session: Session, lease: claims.Lease, job: Job, system: Sy
                 positions=one.structure.positions,
                 site=one.site,
                 method=one.method,
+                label=one.label,
             )
         )
     session.add_all(rows)
+    session.execute(delete(GivenStructures).where(GivenStructures.job_id == job.id))
     session.flush()
     session.add_all(
         Walker(job_id=job.id, placement_id=row.id, member=member) for row in rows for member in job.search_members
@@ -52,25 +58,37 @@ def store_placements(session: Session, lease: claims.Lease, job: Job, system: Sy
     kinds = members.energy_kinds(session)
     scoring = set(job.score_members)
     for member in sorted({*job.search_members, *job.refine_members, *scoring}):
-        total = member in scoring and kinds.get(member, EnergyKind.TOTAL) == EnergyKind.TOTAL
-        want(session, job.id, member, _wanted(job, system, gas=total))
+        scale = scales.read(job.scales, member, kinds.get(member, EnergyKind.TOTAL)) if member in scoring else None
+        want(session, job.id, member, _wanted(job, system, scale))
     reference.try_again(session, job)
     transitions.enter_stage(job, Stage.SEARCHING)
     claims.finish(session, lease, State.SUCCEEDED)
 
 
-def _wanted(job: Job, system: System, *, gas: bool) -> list[Wanted]:
-    """A member needs the clean slab relaxed by itself, for restraints and anomalies; one that scores with total energies needs
-    the gas molecules too."""
+def given(session: Session, job: Job) -> Given | None:
+    """The structures that a job was given, where it was."""
+    row = session.get(GivenStructures, job.id)
+    return None if row is None else Given.unpacked(row.labels, row.positions)
+
+
+def _slab_steps(job: Job) -> int:
+    """Most that the clean slab is relaxed for: none where energies are relative to it as it was given."""
+    submitted = given_to(job.submission)
+    as_given = submitted is not None and submitted.slab_as_given
+    return 0 if as_given else job.read_parameters().hopping.max_relaxation_steps
+
+
+def _wanted(job: Job, system: System, scale: Scale | None) -> list[Wanted]:
+    """A member needs the clean slab relaxed by itself, for restraints and anomalies; one that scores needs the gas molecules too,
+    as far as its scale has no constants in their place. scale: None for one that doesn't score."""
     parameters = job.read_parameters()
     hopping, slab = parameters.hopping, system.slab
-    wanted = [Wanted(ReferenceKind.SLAB, slab.formula, slab, hopping.fmax, hopping.max_relaxation_steps)]
-    if gas:
+    wanted = [Wanted(ReferenceKind.SLAB, slab.formula, slab, hopping.fmax, _slab_steps(job))]
+    if scale is not None:
         pbc = (bool(slab.pbc[0]), bool(slab.pbc[1]), bool(slab.pbc[2]))
         wanted += [
             Wanted(ReferenceKind.GAS, name, references.gas_start(name, pbc), hopping.fmax, hopping.max_relaxation_steps)
-            for name in references.coefficients(system.adsorbate.numbers, parameters.references)
-            if name in GAS
+            for name in references.molecules(system.adsorbate.numbers, scale, parameters.references)
         ]
     return wanted
 

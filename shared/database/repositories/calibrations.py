@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -52,6 +52,8 @@ class NewCalibration:
     report: dict[str, Any]
     label_ids: Sequence[int] = ()
     sources: Mapping[str, Any] | None = None
+    scale: str = field(kw_only=True)
+    """Of the members' energies, in words."""
 
 
 def find_proposal(session: Session, user_id: int, new: NewCalibration) -> Calibration | None:
@@ -64,6 +66,7 @@ def find_proposal(session: Session, user_id: int, new: NewCalibration) -> Calibr
             Calibration.members == sorted(new.members),
             Calibration.functional == new.functional,
             Calibration.spread == new.spread,
+            Calibration.scale == new.scale,
             Calibration.label_ids == list(new.label_ids),
             Calibration.report["target"] == cast(new.report.get("target"), JSONB),
             _STANDS[Standing.PROPOSED],
@@ -85,6 +88,7 @@ def propose(session: Session, new: NewCalibration, user_id: int, *, most: int) -
         members=sorted(new.members),
         functional=new.functional,
         spread=new.spread,
+        scale=new.scale,
         limit=new.limit,
         report=new.report,
         label_ids=list(new.label_ids),
@@ -105,14 +109,14 @@ def check_room(session: Session, user_id: int, most: int) -> None:
 
 
 def publish(session: Session, number: int, user_id: int) -> Calibration:
-    """Put a calibration in force; the one that is in force for the same members, functional and spread is withdrawn. One that is in
-    force already stays as it is. Raises NotFound, and Conflict for one without a limit."""
+    """Put a calibration in force; the one that is in force for the same members, functional, spread and scale is withdrawn. One that
+    is in force already stays as it is. Raises NotFound, and Conflict for one without a limit."""
     row = _lock_kind(session, number)
     if standing(row) is Standing.PUBLISHED:
         return row
     if row.limit is None:
         raise Conflict(f"calibration {number} has no limit: none kept its promise, and there is nothing to publish")
-    before = in_force(session, row.members, row.functional, row.spread)
+    before = in_force(session, row.members, row.functional, row.spread, row.scale)
     if before is not None:
         _withdraw(before, user_id, successor=row)
         session.flush()  # at no moment are two in force
@@ -142,8 +146,8 @@ def _withdraw(row: Calibration, user_id: int, *, successor: Calibration | None) 
 
 
 def _lock_kind(session: Session, number: int) -> Calibration:
-    """This calibration, with all of the same members, functional and spread locked in one order: of two administrators who publish at
-    once, one comes after the other. Whoever just chooses by one is not waited for. Raises NotFound."""
+    """This calibration, with all of the same members, functional, spread and scale locked in one order: of two administrators who
+    publish at once, one comes after the other. Whoever just chooses by one is not waited for. Raises NotFound."""
     row = session.get(Calibration, number)
     if row is None:
         raise NotFound(f"there is no calibration {number}")
@@ -151,6 +155,7 @@ def _lock_kind(session: Session, number: int) -> Calibration:
         Calibration.members == row.members,
         Calibration.functional == row.functional,
         Calibration.spread == row.spread,
+        Calibration.scale == row.scale,
     )
     rows = session.scalars(
         select(Calibration).where(*kind).order_by(Calibration.id).with_for_update(key_share=True),
@@ -174,24 +179,25 @@ def delete(session: Session, number: int, identity: Identity) -> Calibration:
     return row
 
 
-def in_force(session: Session, members: Sequence[str], functional: str, spread: str) -> Calibration | None:
+def in_force(session: Session, members: Sequence[str], functional: str, spread: str, scale: str) -> Calibration | None:
     """The published calibration that jobs with these members get, if there is one."""
     return session.scalars(
         select(Calibration).where(
             Calibration.members == sorted(members),
             Calibration.functional == functional,
             Calibration.spread == spread,
+            Calibration.scale == scale,
             _STANDS[Standing.PUBLISHED],
         )
     ).one_or_none()
 
 
-def for_rules(session: Session, rules: Choosing, identity: Identity) -> Calibration:
-    """The calibration that rules with a calibrated limit ask for: the one they name, or the one in force. Raises InvalidInput where
-    there is none that this user may choose by."""
-    what = f"{', '.join(sorted(rules.members))} ({rules.spread}, against {rules.functional})"
+def for_rules(session: Session, rules: Choosing, identity: Identity, scale: str) -> Calibration:
+    """The calibration that rules with a calibrated limit ask for: the one they name, or the one in force. scale: of the members'
+    energies, in words. Raises InvalidInput where there is none that this user may choose by."""
+    what = _kind(rules.members, rules.spread, rules.functional, scale)
     if rules.calibration is None:
-        found = in_force(session, rules.members, rules.functional, rules.spread)
+        found = in_force(session, rules.members, rules.functional, rules.spread, scale)
         if found is None:
             raise InvalidInput(
                 f"there is no calibration in force for {what}: give a limit in eV, or name a calibration of your own "
@@ -199,11 +205,11 @@ def for_rules(session: Session, rules: Choosing, identity: Identity) -> Calibrat
                 field="limit",
             )
         return found
-    found = session.get(Calibration, rules.calibration)
+    found = session.get(Calibration, rules.calibration, with_for_update=_KEPT)
     if found is None or not _may_read(found, identity):
         raise InvalidInput(f"there is no calibration {rules.calibration} that you may use", field="calibration")
-    if (found.members, found.functional, found.spread) != (sorted(rules.members), rules.functional, rules.spread):
-        theirs = f"{', '.join(found.members)} ({found.spread}, against {found.functional})"
+    theirs = _kind(found.members, found.spread, found.functional, found.scale)
+    if theirs != what:
         raise InvalidInput(f"calibration {found.id} is for {theirs}, not for {what}", field="calibration")
     if standing(found) is Standing.WITHDRAWN:
         raise InvalidInput(
@@ -215,6 +221,21 @@ def for_rules(session: Session, rules: Choosing, identity: Identity) -> Calibrat
             f"no limit reached the target in calibration {found.id}: give a limit in eV", field="calibration"
         )
     return found
+
+
+def _kind(members: Sequence[str], spread: str, functional: str, scale: str) -> str:
+    """What calibrations are told apart by, in words."""
+    return f"{', '.join(sorted(members))} ({spread}, against {functional}, {scale or 'unlike scales'})"
+
+
+_KEPT = {"read": True, "key_share": True}
+"""A lock under which nobody deletes a row, and that hinders nobody else."""
+
+
+def keep(session: Session, number: int | None) -> None:
+    """Until the transaction ends nobody deletes this calibration; none is as well. Raises Conflict where somebody just did."""
+    if number is not None and session.get(Calibration, number, with_for_update=_KEPT) is None:
+        raise Conflict(f"calibration {number} was just deleted: give a limit in eV, or name another one")
 
 
 def every(

@@ -12,7 +12,8 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from shared.database.repositories.users import Identity, lock_user
+from shared.database.repositories.members import scale_of
+from shared.database.repositories.users import Identity
 from shared.database.tables import Candidate, Job, MemberEnergy, ReferenceEnergy, User
 from shared.errors import Conflict, Forbidden, NotFound
 from shared.states import State
@@ -29,6 +30,8 @@ class Labelled:
     """eV [n]."""
     systems: list[UUID]
     """The job of each [n]: candidates of one job aren't independent."""
+    candidates: list[int]
+    """[n]."""
     ids: list[int]
     """Of the reference energies [n]."""
     codes: list[str]
@@ -44,9 +47,9 @@ class Labelled:
         }
 
 
-def labelled(session: Session, members: Sequence[str], functional: str) -> Labelled:
-    """All candidates that have a reference energy of this functional; the newest one counts, and only where it is measured against
-    the same reference as the members' energies."""
+def labelled(session: Session, members: Sequence[str], functional: str, scale: str) -> Labelled:
+    """All candidates that have a reference energy of this functional, of jobs whose energies by these members are on this scale; the
+    newest one counts, and only where it is measured against the same reference as the members' energies."""
     newest_of = (
         select(
             ReferenceEnergy.candidate_id,
@@ -76,6 +79,9 @@ def labelled(session: Session, members: Sequence[str], functional: str) -> Label
         )
         .order_by(newest_of.c.candidate_id)
     ).all()  # fmt: skip
+    jobs = select(Job.id, Job.scales).where(Job.id.in_({row[2] for row in rows}))
+    alike = {key for key, kept in session.execute(jobs) if scale_of(session, members, kept) == scale}
+    rows = [row for row in rows if row[2] in alike]
     firsts = {row[0]: row for row in reversed(rows)}
     keys = {key: index for index, key in enumerate(sorted(firsts))}
     energies = np.full((len(keys), len(members)), np.nan)
@@ -86,6 +92,7 @@ def labelled(session: Session, members: Sequence[str], functional: str) -> Label
         energies,
         np.array([row[1] for row in each], dtype=np.float64),
         systems=[row[2] for row in each],
+        candidates=[row[0] for row in each],
         ids=[row[5] for row in each],
         codes=[row[6] for row in each],
         users=[row[7] or "" for row in each],
@@ -101,9 +108,11 @@ class Most:
 
 
 def feed_back(session: Session, row: ReferenceEnergy, user_id: int, most: Most) -> None:
-    """Keep a reference energy of a candidate. Raises Conflict where there are as many as may be."""
-    lock_user(session, user_id)
-    session.execute(select(Candidate.id).where(Candidate.id == row.candidate_id).with_for_update(key_share=True))
+    """Keep a reference energy of a candidate. The caller has locked the user, then the candidate's job. Raises NotFound where the
+    candidate was just removed, and Conflict where there are as many as may be."""
+    held = select(Candidate.id).where(Candidate.id == row.candidate_id).with_for_update(key_share=True)
+    if session.scalar(held) is None:
+        raise NotFound(f"there is no candidate {row.candidate_id} any more")
     n = session.scalar(select(func.count()).where(ReferenceEnergy.candidate_id == row.candidate_id)) or 0
     if n >= most.of_candidate:
         raise Conflict(
@@ -136,7 +145,8 @@ def delete(session: Session, job: Job, candidate_id: int, label_id: int, identit
 
 def candidate(session: Session, candidate_id: int) -> tuple[Candidate, Job]:
     """A candidate and its job, whoever owns it. Raises NotFound."""
-    found = session.get(Candidate, candidate_id)
+    query = select(Candidate, Job).join(Job, Job.id == Candidate.job_id).where(Candidate.id == candidate_id)
+    found = session.execute(query).one_or_none()
     if found is None:
         raise NotFound(f"there is no candidate {candidate_id}")
-    return found, session.get_one(Job, found.job_id)
+    return found.Candidate, found.Job

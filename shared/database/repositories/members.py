@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import and_, case, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from shared import scales
 from shared.database.tables import RegisteredMember
+from shared.references import EnergyKind
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,10 @@ class Registration:
     """Å; None for one that no worker has loaded yet."""
     trained_on: str
     license: str
+    scale: dict[str, Any] | None = None
+    """Document of a shared.scales.Scale; None for the usual one of its kind of energy."""
+    cautions: tuple[dict[str, Any], ...] = ()
+    """Documents of shared.cautions.Caution."""
 
 
 def register(session: Session, member: Registration) -> None:
@@ -41,6 +49,8 @@ def register(session: Session, member: Registration) -> None:
         "cutoff": member.cutoff,
         "trained_on": member.trained_on,
         "license": member.license,
+        "scale": member.scale,
+        "cautions": list(member.cautions),
     }
     statement = insert(RegisteredMember).values(**values)
     keeps = and_(
@@ -75,3 +85,12 @@ def energy_kinds(session: Session) -> dict[str, str]:
     """`total` or `adsorption`, by member."""
     rows = session.execute(select(RegisteredMember.name, RegisteredMember.energy_kind))
     return {name: kind for name, kind in rows}
+
+
+def scale_of(session: Session, names: Collection[str], kept: Mapping[str, Any] | None = None) -> str:
+    """The scale of these members in words; empty where they are on unlike ones. kept: documents by member, as a job keeps them; None
+    for the scales that members have now."""
+    known = {row.name: row for row in session.scalars(select(RegisteredMember).where(RegisteredMember.name.in_(names)))}
+    documents = {name: row.scale for name, row in known.items()} if kept is None else kept
+    kinds = {name: row.energy_kind for name, row in known.items()}
+    return scales.common(scales.read(documents, name, kinds.get(name, EnergyKind.TOTAL)) for name in names)

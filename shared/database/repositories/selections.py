@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import ColumnElement, Text, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Text, func, insert, literal, select
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from shared.database.repositories import calibrations
-from shared.database.repositories.users import Identity, lock_user
+from shared.database.repositories.users import Identity
 from shared.database.tables import Calibration, Candidate, Job, MemberEnergy, Minimum, Selection
 from shared.errors import Conflict, NotFound
 from shared.parameters import CALIBRATED, Choosing
@@ -24,8 +24,8 @@ from shared.structures import Floats, Integers
 
 
 def pool(session: Session, job_id: UUID, members: Sequence[str], *, reference: str | None = None) -> Pool:
-    """A job's candidates with the energies of these members, by id; with those alone that are against a reference, where one is
-    given."""
+    """A job's candidates with the energies of these members, by id; with those alone that are against a reference on a scale, where
+    one is given as `MemberEnergy.stated` has it."""
     columns = (Candidate.id, Candidate.converged, Candidate.fmax, func.array_to_string(Candidate.anomalies, ", "))
     rows = session.execute(
         select(*columns, func.coalesce(Candidate.duplicate_of, Candidate.id))
@@ -40,12 +40,12 @@ def pool(session: Session, job_id: UUID, members: Sequence[str], *, reference: s
         MemberEnergy.member.in_(members),
     )
     if reference is not None:
-        scored += (MemberEnergy.reference == reference,)
+        scored += (MemberEnergy.stated == reference,)
     stated = session.scalars(
-        select(MemberEnergy.reference)
+        select(MemberEnergy.stated)
         .where(*scored)
-        .group_by(MemberEnergy.reference)
-        .order_by(func.count().desc(), MemberEnergy.reference)
+        .group_by(MemberEnergy.reference, MemberEnergy.scale)
+        .order_by(func.count().desc(), MemberEnergy.reference, MemberEnergy.scale)
     ).all()
     return Pool(
         keys=ids,
@@ -90,12 +90,12 @@ class SpreadLimit:
         return math.inf if self.value is None else self.value
 
 
-def limit_of(session: Session, rules: Choosing, identity: Identity) -> SpreadLimit:
-    """The number that the rules give, or that of the calibration that this user gets by them. Raises InvalidInput where there is
-    none."""
+def limit_of(session: Session, rules: Choosing, identity: Identity, scale: str) -> SpreadLimit:
+    """The number that the rules give, or that of the calibration that this user gets by them. scale: of the members' energies, in
+    words. Raises InvalidInput where there is none."""
     if rules.limit != CALIBRATED:
         return SpreadLimit(float(rules.limit), None)
-    found = calibrations.for_rules(session, rules, identity)
+    found = calibrations.for_rules(session, rules, identity, scale)
     return SpreadLimit(found.limit, found.id)
 
 
@@ -128,6 +128,11 @@ def store(
         calibration_id=limit.calibration_id,
         reference="; ".join(pool.references),
         n_candidates=len(pool),
+        offsets={
+            name: value for name, value in zip(pool.members, outcome.offset.tolist(), strict=True) if value == value
+        },
+        offset_spread=None if math.isnan(outcome.offset_spread) else outcome.offset_spread,
+        n_offsets=outcome.n_offsets,
         n_passing=int(outcome.passes.sum()),
         low_confidence=outcome.low_confidence,
         user_id=user_id,
@@ -176,13 +181,11 @@ def check_room(session: Session, job_id: UUID, user_id: int, most: Most) -> None
         raise Conflict(f"you have {theirs} selections, and {most.by_user} are allowed: delete some first")
 
 
-def next_number(session: Session, job_id: UUID, user_id: int, most: Most) -> int:
-    """A number that no selection of the job had before; nobody else takes one until the transaction ends. Raises Conflict."""
-    lock_user(session, user_id)
-    made = update(Job).where(Job.id == job_id).values(last_selection=Job.last_selection + 1)
-    number = session.scalars(made.returning(Job.last_selection).execution_options(synchronize_session=False)).one()
-    check_room(session, job_id, user_id, most)
-    return number
+def next_number(session: Session, job: Job, user_id: int, most: Most) -> int:
+    """A number that no selection of the job had before. The caller has locked the user, then the job. Raises Conflict."""
+    check_room(session, job.id, user_id, most)
+    job.last_selection += 1
+    return job.last_selection
 
 
 def delete(session: Session, job_id: UUID, number: int) -> None:
@@ -205,6 +208,7 @@ def _store_scores(session: Session, selection_id: int, pool: Pool, outcome: Outc
         numbers(outcome.mean),
         numbers(outcome.std),
         numbers(outcome.range),
+        numbers(outcome.relative),
         outcome.n.tolist(),
         outcome.passes.tolist(),
         outcome.reasons,
@@ -212,7 +216,7 @@ def _store_scores(session: Session, selection_id: int, pool: Pool, outcome: Outc
         outcome.verdicts,
         strict=True,
     )
-    columns = 'selection_id, candidate_id, mean, std, "range", n, passes, reason, same_as, verdict'
+    columns = 'selection_id, candidate_id, mean, std, "range", relative, n, passes, reason, same_as, verdict'
     cursor = session.connection().connection.cursor()
     with cursor.copy(f"COPY scores ({columns}) FROM STDIN") as copy:
         for row in rows:

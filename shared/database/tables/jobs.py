@@ -53,6 +53,10 @@ class Job(Base):
     """The members that are used, as the next two: named, or the server's defaults."""
     refine_members: Mapped[list[str]] = mapped_column(default=list, server_default="{}")
     score_members: Mapped[list[str]]
+    scales: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    """shared.scales.Scale of each member that scores, by name, as it was when the job was submitted (shared.scales.read)."""
+    cautions: Mapped[list[str]] = mapped_column(default=list, server_default="{}")
+    """What is known to be wrong with its members on its system, as it was told then; for people."""
     calibration_id: Mapped[int | None] = mapped_column(ForeignKey("calibrations.id"), index=True)
     """Whose limit it chooses by, where it asked for a calibrated one: in force when it was submitted, whatever came of it since."""
     last_selection: Mapped[int] = mapped_column(default=0, server_default="0")

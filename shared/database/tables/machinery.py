@@ -35,6 +35,10 @@ class RegisteredMember(Base):
     """Å, as some worker loaded it; null until then."""
     trained_on: Mapped[str]
     license: Mapped[str]
+    scale: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """shared.scales.Scale; null where nothing but the kind of its energy is known."""
+    cautions: Mapped[list[Any]] = mapped_column(JSONB, default=list, server_default="[]")
+    """Documents of shared.cautions.Caution."""
     registered_at: Mapped[Now]
 
     __table_args__ = (one_of("energy_kind", ["total", "adsorption"], "energy_kind"),)

@@ -1,4 +1,4 @@
-"""What the search found and what the ensemble says of it."""
+"""What the search found, the members' energies of it, and what labs know of it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from sqlalchemy import (
     Index,
     UniqueConstraint,
     and_,
+    case,
     func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.ext.hybrid import hybrid_method
+from sqlalchemy.ext.hybrid import hybrid_method, hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shared.database.tables.base import Base, WorkRow, of_job
 from shared.database.tables.columns import Key, Now, Vectors, claim_indexes, claimable_checks, one_of
 from shared.database.tables.placements import StructureRow
-from shared.parameters import Choosing, Spread
+from shared.parameters import Spread
+from shared.scales import stated
 from shared.soundness import is_sound
 from shared.structures import Floats
 
@@ -98,6 +100,8 @@ class MemberEnergy(WorkRow):
     """eV per adslab, against `reference`."""
     reference: Mapped[str | None]
     """In words, equal for equal references (services.scoring.references)."""
+    scale: Mapped[str | None]
+    """In words, equal for equal scales (shared.scales.Scale.words)."""
     fmax: Mapped[float | None]
     """Largest force by this member on a free atom, eV/Å, at the geometry that the energy is of."""
     relaxation_steps: Mapped[int] = mapped_column(default=0, server_default="0")
@@ -126,94 +130,16 @@ class MemberEnergy(WorkRow):
         Index("ix_member_energies_job", "job_id"),
     )
 
+    @hybrid_property
+    def stated(self) -> str | None:
+        """Reference and scale together, in words: equal for what may be averaged."""
+        return None if self.reference is None else stated(self.reference, self.scale)
 
-class Selection(Base):
-    """One way of scoring and choosing among a job's candidates. Number 0 is the job's own; more are asked for when it has ended."""
-
-    __tablename__ = "selections"
-
-    id: Mapped[Key]
-    job_id: Mapped[UUID] = of_job()
-    number: Mapped[int]
-    """Within the job, from 0; that of one that was deleted isn't given again."""
-    rules: Mapped[dict[str, Any]]
-    """shared.parameters.Choosing; `read_rules` reads them."""
-    limit: Mapped[float | None]
-    """Of the spread, eV: as asked for, or as the calibration said; null where a calibrated one was asked for and couldn't be had."""
-    calibration_id: Mapped[int | None] = mapped_column(ForeignKey("calibrations.id"))
-    """Where the limit comes from, if from one."""
-    reference: Mapped[str]
-    """Of all its energies, in words."""
-    n_candidates: Mapped[int]
-    n_passing: Mapped[int]
-    """The filter."""
-    low_confidence: Mapped[bool]
-    """Nothing passed, and the one chosen is the lowest all the same."""
-    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
-    created_at: Mapped[Now]
-
-    __table_args__ = (
-        UniqueConstraint("job_id", "number"),
-        Index("ix_selections_asked", "user_id", postgresql_where=text("number > 0")),
-    )
-
-    def read_rules(self) -> Choosing:
-        """How was chosen; the document is read anew by every call."""
-        return Choosing.model_validate(self.rules)
-
-
-def _selection() -> Mapped[int]:
-    return mapped_column(ForeignKey("selections.id", ondelete="CASCADE"), primary_key=True)
-
-
-class Score(Base):
-    """What the ensemble says of one candidate, and the verdict."""
-
-    __tablename__ = "scores"
-
-    selection_id: Mapped[int] = _selection()
-    candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id", ondelete="CASCADE"), primary_key=True)
-    mean: Mapped[float | None]
-    """Over n members, weighted where weights were asked for, eV."""
-    std: Mapped[float | None]
-    """Sample standard deviation over n members (ddof 1), eV; null for fewer than two."""
-    range: Mapped[float | None]
-    """max - min over n members, eV; null for fewer than two."""
-    n: Mapped[int]
-    """Members that have an energy of it."""
-    passes: Mapped[bool]
-    """The filter."""
-    reason: Mapped[str]
-    """Why it doesn't pass the filter; empty where it does."""
-    same_as: Mapped[int | None] = mapped_column(BigInteger)
-    """The candidate that stands for this one's minimum, if it isn't this one: of the same job, and gone with it."""
-    verdict: Mapped[str]
-    """Why it was chosen, or why not."""
-
-    __table_args__ = (Index("ix_scores_candidate", "candidate_id"),)
-
-
-class Minimum(Base):
-    """A chosen candidate; rank 0 is the putative global minimum."""
-
-    __tablename__ = "minima"
-
-    id: Mapped[Key]
-    selection_id: Mapped[int] = mapped_column(ForeignKey("selections.id", ondelete="CASCADE"))
-    job_id: Mapped[UUID] = of_job()
-    rank: Mapped[int]
-    candidate_id: Mapped[int] = mapped_column(ForeignKey("candidates.id", ondelete="CASCADE"))
-    low_confidence: Mapped[bool]
-    """As in its selection."""
-    reason: Mapped[str]
-    """Why it was chosen."""
-
-    __table_args__ = (
-        UniqueConstraint("selection_id", "rank"),
-        UniqueConstraint("selection_id", "candidate_id"),
-        Index("ix_minima_job", "job_id"),
-        Index("ix_minima_candidate", "candidate_id"),
-    )
+    @stated.inplace.expression
+    @classmethod
+    def _stated(cls) -> ColumnElement[str | None]:
+        whole: ColumnElement[str | None] = func.concat_ws(", ", cls.reference, func.nullif(cls.scale, ""))
+        return case((cls.reference.is_not(None), whole))
 
 
 class ReferenceEnergy(Base):
@@ -259,6 +185,8 @@ class Calibration(Base):
     """Of the reference energies it was learned from."""
     spread: Mapped[str]
     """shared.parameters.Spread."""
+    scale: Mapped[str] = mapped_column(default="", server_default="")
+    """Of the members' energies, in words; what was learned on one scale holds on no other. Empty for one of unlike scales."""
     limit: Mapped[float | None]
     """eV; null where no limit reaches the target with the confidence asked for."""
     report: Mapped[dict[str, Any]]
@@ -283,13 +211,14 @@ class Calibration(Base):
         one_of("spread", [spread.value for spread in Spread], "spread"),
         CheckConstraint('published_at IS NULL OR "limit" IS NOT NULL', name="published_has_limit"),
         CheckConstraint("withdrawn_at IS NULL OR published_at IS NOT NULL", name="withdrawn_was_published"),
-        Index("ix_calibrations_members", "members", "functional", "spread"),
+        Index("ix_calibrations_members", "members", "functional", "spread", "scale"),
         Index("ix_calibrations_author", "user_id"),
         Index(
             "uq_calibrations_in_force",
             "members",
             "functional",
             "spread",
+            "scale",
             unique=True,
             postgresql_where=text("published_at IS NOT NULL AND withdrawn_at IS NULL"),
         ),

@@ -81,6 +81,8 @@ def add_reference(session: Session, job: Job, *, state: State = State.QUEUED, me
     return reference
 
 
+OWN = "by each member's own molecules"
+"""The scale of members of total energies that nothing else is known of."""
 SLAB_C = "relaxed clean slab + CO(g) + H2(g) - H2O(g)"
 
 
@@ -123,6 +125,7 @@ def add_candidates(
                     energy=-100.0 if done else None,
                     adsorption_energy=energy,
                     reference=reference if done else None,
+                    scale=OWN if done else None,
                     failure_kind=None if done else "diverged",
                     failure_reason=None if done else "ran away",
                 )

@@ -13,7 +13,7 @@ from shared.database.session import sessions
 from shared.database.tables import Calibration, Job, ReferenceEnergy, User
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.parameters import Choosing, Spread
-from tests.shared.database.jobs import SLAB_C, add_candidates, add_job
+from tests.shared.database.jobs import OWN, SLAB_C, add_candidates, add_job
 
 MEMBERS = ("a", "b", "c")
 RULES = Choosing(members=MEMBERS, limit="calibrated")
@@ -27,12 +27,12 @@ def user(session, name: str, role: Role = Role.SUBMIT) -> Identity:
 
 
 def proposed(session, author: Identity, limit: float | None = 0.2, members=MEMBERS) -> Calibration:
-    new = NewCalibration(members, "RPBE", Spread.STD, limit, {})
+    new = NewCalibration(members, "RPBE", Spread.STD, limit, {}, scale=OWN)
     return calibrations.propose(session, new, author.user_id, most=50)[0]
 
 
 def limit(session, who: Identity, **rules: object) -> selections.SpreadLimit:
-    return selections.limit_of(session, RULES.model_copy(update=rules), who)
+    return selections.limit_of(session, RULES.model_copy(update=rules), who, OWN)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_what_can_not_be_chosen_by_is_refused_with_the_reason(session, lab):
         calibrations.publish(session, none.id, chief.user_id)
     with pytest.raises(InvalidInput, match="no limit reached the target"):
         limit(session, author, calibration=none.id)
-    with pytest.raises(InvalidInput, match=r"is for a, b \(std, against RPBE\), not for a, b, c"):
+    with pytest.raises(InvalidInput, match=r"is for a, b \(std, against RPBE, by each member's own molecules\), not for a, b, c"):
         limit(session, author, calibration=two.id)
     with pytest.raises(Conflict, match="never published"):
         calibrations.withdraw(session, two.id, chief.user_id)
@@ -96,7 +96,7 @@ def test_what_can_not_be_chosen_by_is_refused_with_the_reason(session, lab):
 def test_proposals_are_limited_and_deleted_while_nothing_rests_on_them(session, lab):
     chief, author, other = lab
     first, second = proposed(session, author), proposed(session, author)
-    new = NewCalibration(MEMBERS, "RPBE", Spread.STD, 0.1, {})
+    new = NewCalibration(MEMBERS, "RPBE", Spread.STD, 0.1, {}, scale=OWN)
     with pytest.raises(Conflict, match="2 calibrations that you proposed are kept, and 2 are allowed"):
         calibrations.propose(session, new, author.user_id, most=2)
     with pytest.raises(NotFound):
@@ -164,10 +164,10 @@ def test_what_was_learned_from_is_counted_also_when_it_is_deleted(session, lab):
         labels.feed_back(session, row, author.user_id, labels.Most(20, 3))
     with pytest.raises(Conflict, match="has 1 reference energies, and 1 are allowed"):
         labels.feed_back(session, row, author.user_id, labels.Most(1, 30))
-    found = labels.labelled(session, MEMBERS, "RPBE")
+    found = labels.labelled(session, MEMBERS, "RPBE", OWN)
     assert found.sources([0, 1, 2]) == {"codes": {"VASP 6": 3}, "users": {"author": 3}}
     new = NewCalibration(
-        MEMBERS, "RPBE", Spread.STD, 0.2, {"count": 3, "target": {"share": 0.9}}, found.ids, found.sources([0, 1, 2])
+        MEMBERS, "RPBE", Spread.STD, 0.2, {"count": 3, "target": {"share": 0.9}}, found.ids, found.sources([0, 1, 2]), scale=OWN
     )
     learned, made_now = calibrations.propose(session, new, author.user_id, most=5)
     assert (made_now, calibrations.propose(session, new, author.user_id, most=5)) == (True, (learned, False))
@@ -179,5 +179,5 @@ def test_what_was_learned_from_is_counted_also_when_it_is_deleted(session, lab):
         labels.delete(session, job, made[0].id, found.ids[1], author)  # another candidate's
     job.deleted_at = session.scalar(select(func.now()))
     session.flush()
-    assert labels.labelled(session, MEMBERS, "RPBE").ids == []  # nobody sees a deleted job any more
+    assert labels.labelled(session, MEMBERS, "RPBE", OWN).ids == []  # nobody sees a deleted job any more
     assert session.scalar(select(func.count()).select_from(Job)) == 1

@@ -12,7 +12,7 @@ from shared.database.tables import Candidate, Job, MemberEnergy, Minimum, Select
 from shared.parameters import JobParameters, Spread
 from shared.settings import Settings
 from shared.states import Stage, State, Work
-from tests.shared.database.jobs import add_candidates, add_job
+from tests.shared.database.jobs import OWN, add_candidates, add_job
 from tests.worker.tasks.comparison_traps import DEADLY, ENDLESS
 from worker.lifecycle import shutdown
 from worker.lifecycle.lease_keeper import LeaseKeeper
@@ -60,7 +60,7 @@ def own(session, job: Job) -> Selection:
 
 
 def calibration(session, job: Job, limit: float | None) -> int:
-    new = NewCalibration(MEMBERS, "RPBE", Spread.STD, limit, {})
+    new = NewCalibration(MEMBERS, "RPBE", Spread.STD, limit, {}, scale=OWN)
     return calibrations.propose(session, new, job.user_id, most=9)[0].id
 
 
@@ -120,7 +120,7 @@ def test_energies_with_another_reference_are_left_out(session):
     add_candidates(session, job, [dict.fromkeys(MEMBERS, -900.0)], reference="something else")
     choose(session, job)
     assert (job.state, chosen(session, job)) == (State.SUCCEEDED, [0, 1])
-    assert "those relative to something else were left out" in job.warnings[0]
+    assert "those relative to something else, by each member's own molecules were left out" in job.warnings[0]
 
 
 @pytest.mark.parametrize("missing", [("c",), ("b", "c")])
