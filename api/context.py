@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
+from api.jobs.settled import Settled
 from api.learning.pool import Learners
 from api.notifications import BackgroundNotifier
 from api.parsing.pool import Parsers
@@ -30,6 +31,7 @@ class Context:
     placers: Placers
     learners: Learners
     notifier: BackgroundNotifier
+    settled: Settled = field(default_factory=Settled)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 from uuid import UUID
 
@@ -16,8 +17,7 @@ from api.jobs.acceptance import accept, calibration_of
 from api.jobs.cancelling import CancelledJobs, CancelRequest
 from api.jobs.requests import JobChange, JobRequest
 from api.jobs.responses import JobPage, JobView
-from api.jobs.shown import shown
-from api.jobs.views import view_of, views, views_of
+from api.jobs.views import views
 from api.members.choice import KnownMember
 from api.members.fleet import known_members
 from api.paging import Cursor, Limit, job_cursor, job_position
@@ -124,17 +124,18 @@ def list_jobs(
     after = job_position(cursor)
     with context.readings() as session:
         found, position = jobs.page(session, caller, state=state, shared=shared, limit=limit, after=after)
-        listed = views_of(session, found)
-    return answer(JobPage(jobs=listed, next=job_cursor(position)), if_none_match)
+        documents = [told.document for told in context.settled.told(session, found)]
+    after_these = json.dumps(job_cursor(position)).encode()
+    return answer(b'{"jobs":[%b],"next":%b}' % (b",".join(documents), after_these), if_none_match)
 
 
 @router.get("/{job_id}", response_model=JobView, responses=UNCHANGED | responses(401, 404, 422))
 def get_job(job_id: UUID, caller: Caller, context: UseContext, if_none_match: IfNoneMatch = None) -> Response:
     """A job: its state, how far it is, and what it waits for."""
     with context.readings() as session:
-        row = next(iter(shown(session, [job_id])), None)
-        view = view_of(access.readable(session, row, caller, job_id))
-    return answer(view, if_none_match)
+        told = context.settled.told(session, [job_id])
+        access.readable(session, told[0].job if told else None, caller, job_id)
+    return answer(told[0].document, if_none_match)
 
 
 @router.patch("/{job_id}", responses=responses(*BODY, 401, 403, 404, 422))

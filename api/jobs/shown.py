@@ -43,6 +43,8 @@ _SHOWN = _statement()
 def shown(connection: Session | Connection, ids: Sequence[UUID]) -> list[Row[Any]]:
     """A row for each of these jobs that there is, in the order given: its columns, its owner's and its group's names, and what
     api.jobs.counted counts."""
+    if not ids:
+        return []
     asked = connection.connection() if isinstance(connection, Session) else connection
     found = {row.id: row for row in asked.execute(_SHOWN, {"ids": list(ids)})}
     return [found[job_id] for job_id in ids if job_id in found]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
@@ -19,12 +18,7 @@ from shared.database.tables import Job
 def views(session: Session, found: Sequence[Job]) -> list[JobView]:
     """What is known of each, in the order given."""
     session.flush()
-    return views_of(session, [job.id for job in found])
-
-
-def views_of(session: Session, ids: Sequence[UUID]) -> list[JobView]:
-    """The same by their ids, of those that there are."""
-    return [view_of(row) for row in shown(session, ids)]
+    return [view_of(row) for row in shown(session, [job.id for job in found])]
 
 
 def view_of(row: Row[Any]) -> JobView:
