@@ -44,7 +44,7 @@ def _snapshot(context: UseContext) -> Iterator[Session]:
 
 
 UseSnapshot = Annotated[Session, Depends(_snapshot, scope="function")]
-"""For answers that are read by several statements: all of them see the database as it was at the first, and so nothing half removed."""
+"""For answers read by several statements: all of them see the database as it was at the first, and so nothing half removed."""
 
 _bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer adhop_…`")
 

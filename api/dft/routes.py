@@ -12,7 +12,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from api.dependencies import Caller, Submitter, UseActor, UseContext, UseSession
+from api.dependencies import Caller, Submitter, UseActor, UseContext, UseSession, UseSnapshot
 from api.dft.requests import ReferenceEnergyRequest
 from api.jobs import access
 from api.problems import BODY, responses
@@ -23,7 +23,7 @@ from services.scoring import handoff, references
 from shared.database.repositories import labels, selections
 from shared.database.repositories.audit import record
 from shared.database.repositories.references import clean_slab
-from shared.database.repositories.users import Identity
+from shared.database.repositories.users import Identity, lock_user
 from shared.database.tables import Candidate, Job, ReferenceEnergy
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.references import GAS
@@ -51,7 +51,7 @@ class ReferenceEnergies(BaseModel):
 def dft_inputs(
     job_id: UUID,
     caller: Caller,
-    session: UseSession,
+    session: UseSnapshot,
     code: Annotated[handoff.Code, Query(description="vasp, espresso, or structures alone")] = handoff.Code.VASP,
     selection: SelectionNumber = 0,
 ) -> Response:
@@ -93,7 +93,8 @@ def feed_back(
 ) -> ReferenceEnergyView:
     """Store an energy that you computed for a candidate, beside those of the members. The newest one of a functional counts; none is
     overwritten, and 409 says where as many are kept as may be."""
-    candidate, job = _candidate(session, caller, candidate_id, access.get_own)
+    lock_user(session, caller.user_id)
+    candidate, job = _candidate(session, caller, candidate_id, access.hold_own)
     structure = results.one(session, candidate).structure
     counts = _coefficients(job, structure)
     row = ReferenceEnergy(
@@ -114,7 +115,7 @@ def feed_back(
 
 
 @router.get("/v1/candidates/{candidate_id}/reference-energies", responses=responses(401, 404, 422))
-def list_fed_back(candidate_id: CandidateId, caller: Caller, session: UseSession) -> ReferenceEnergies:
+def list_fed_back(candidate_id: CandidateId, caller: Caller, session: UseSnapshot) -> ReferenceEnergies:
     """What was fed back for a candidate."""
     candidate, _ = _candidate(session, caller, candidate_id, access.get)
     return ReferenceEnergies(reference_energies=_views(session, candidate))

@@ -21,9 +21,9 @@ def every(session: Session, *, of_user: int | None = None) -> Sequence[Group]:
     return session.scalars(query).all()
 
 
-def get(session: Session, group_id: int) -> Group:
-    """A group. Raises NotFound."""
-    found = session.get(Group, group_id)
+def get(session: Session, group_id: int, *, ending: bool = False) -> Group:
+    """A group, which nobody else ends meanwhile. Raises NotFound."""
+    found = session.get(Group, group_id, with_for_update=True if ending else {"read": True, "key_share": True})
     if found is None:
         raise NotFound(f"there is no group {group_id}")
     return found
@@ -56,7 +56,7 @@ def create(session: Session, actor: Actor, name: str) -> Group:
 
 def remove(session: Session, actor: Actor, group_id: int) -> None:
     """End a group; the jobs that were shared with it are their owners' alone again. Raises NotFound."""
-    group = get(session, group_id)
+    group = get(session, group_id, ending=True)
     record(session, actor, "group.delete", subject=group.name)
     session.execute(delete(Group).where(Group.id == group_id))
 

@@ -57,8 +57,8 @@ def _may_read(session: Session, job: Job | Row[Any], identity: Identity) -> bool
 
 
 def joined(session: Session, user_id: int, name: str) -> Group:
-    """The group of that name, which the user is in; nobody ends it meanwhile. Raises InvalidInput, which doesn't tell other groups from
-    none."""
+    """The group of that name, which the user is in; nobody ends it meanwhile. Raises InvalidInput, which doesn't tell other groups
+    from none."""
     query = select(Group).join(Membership).where(Membership.user_id == user_id).order_by(Group.name)
     mine = session.scalars(query.with_for_update(of=Group, read=True, key_share=True)).all()
     for group in mine:
