@@ -8,7 +8,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 
-from api.answers import UNCHANGED, IfNoneMatch, answer
 from api.context import Context
 from api.dependencies import Caller, Submitter, UseActor, UseContext, UseSession
 from api.jobs import access, cancelling, limits
@@ -22,6 +21,7 @@ from api.members.choice import KnownMember
 from api.members.fleet import known_members
 from api.paging import Cursor, Limit, job_cursor, job_position
 from api.problems import BODY, responses
+from api.unchanged import UNCHANGED, IfNoneMatch, answer
 from shared.states import State
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
