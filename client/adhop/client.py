@@ -25,6 +25,9 @@ class Client(Lab, Accounts):
         self,
         *,
         adslab: StructureLike | None = None,
+        structures: StructureLike | Iterable[StructureLike] | None = None,
+        labels: Iterable[str] | None = None,
+        relax: str | None = None,
         slab: StructureLike | None = None,
         bulk: str | StructureLike | None = None,
         adsorbate: str | StructureLike | None = None,
@@ -57,11 +60,20 @@ class Client(Lab, Accounts):
         text such as "111", of the cell given unless conventional; termination, counted from 0; top, False for the other side;
         min_depth, min_width and vacuum, Å.
         group: one of yours, whose members may then read the job.
+
+        Or many structures of one system, to be scored without any search: a file whose frames are all read, or a list, with the same
+        atoms in the same order. labels: what each is called (without them, what atoms.info or the file says as `label`, or numbers);
+        candidates have them as `label`. relax: "none", "score" or "search", as the server's documentation has it. slab: the clean
+        slab, which their energies are relative to.
+
         parameters: as in the server's JobParameters, such as {"hopping": {"hops": 20}, "seed": 3}. What the server ignored or
         simplified is printed to standard error, and is in the job's `warnings`. Raises RequestRefused with what to change.
         """
         request = submission.body(
             adslab=adslab,
+            structures=structures,
+            labels=labels,
+            relax=relax,
             slab=slab,
             bulk=bulk,
             adsorbate=adsorbate,

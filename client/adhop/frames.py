@@ -30,6 +30,7 @@ def atoms(finding: Mapping[str, Any], *, job: str, reference: str, unit: str = "
         "job": job,
         "candidate": finding["id"],
         "rank": finding.get("rank"),
+        **({"label": finding["label"]} if finding.get("label") is not None else {}),
         "site": finding["site"],
         "verdict": tables.verdict(finding),
         "anomalies": list(finding["anomalies"]),

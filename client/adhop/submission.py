@@ -1,4 +1,4 @@
-"""What is submitted, as the server reads it: one of adslab, slab and bulk, with what belongs to it and nothing else."""
+"""What is submitted, as the server reads it: one of adslab, structures, slab and bulk, with what belongs to it and nothing else."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from adhop import inputs
+from adhop import inputs, many
 from adhop.errors import AdhopError
 from adhop.inputs import StructureLike
 
@@ -16,6 +16,9 @@ _CUT = ("conventional", "termination", "top", "min_depth", "min_width", "vacuum"
 def body(
     *,
     adslab: StructureLike | None = None,
+    structures: StructureLike | Iterable[StructureLike] | None = None,
+    labels: Iterable[str] | None = None,
+    relax: str | None = None,
     slab: StructureLike | None = None,
     bulk: str | StructureLike | None = None,
     adsorbate: str | StructureLike | None = None,
@@ -45,11 +48,19 @@ def body(
     bulks = {"miller": miller, "conventional": conventional} | crystals | cut
     if bulk is not None and prototype is not None:
         raise AdhopError("a prototype is a bulk: give one of the two")
-    if sum(kind is not None for kind in (adslab, slab, bulk, prototype)) != 1:
-        raise AdhopError("give exactly one of adslab, slab and bulk (or a prototype)")
+    kinds = (adslab, structures, slab if structures is None else None, bulk, prototype)
+    if sum(kind is not None for kind in kinds) != 1:
+        raise AdhopError("give exactly one of adslab, structures, slab and bulk (or a prototype)")
     if bulk is None and prototype is None:
         _refuse(bulks, "is of the cut of a bulk, and no bulk is given")
-    if adslab is not None:
+    if structures is None:
+        _refuse({"labels": labels, "relax": relax}, "is of structures to be scored, and none are given")
+    if structures is not None:
+        _refuse({"adsorbate": adsorbate, "binding": binding}, "is of a search, and structures are scored as they are")
+        made = _structures(structures, labels, adsorbate_indices) | present(
+            slab=None if slab is None else inputs.structure(slab), relax=relax
+        )
+    elif adslab is not None:
         _refuse({"adsorbate": adsorbate}, "is in the adslab already: give adsorbate_indices, or OC20 tags")
         made = _adslab(adslab, adsorbate_indices, binding)
     else:
@@ -72,6 +83,18 @@ def _adslab(
     for what, atoms in (("adsorbate_indices", adsorbate_indices), ("binding", binding)):
         made |= {} if atoms is None else {what: inputs.indices(atoms, what, whole)}
     return made
+
+
+def _structures(
+    given: StructureLike | Iterable[StructureLike],
+    labels: Iterable[str] | None,
+    adsorbate_indices: Iterable[int] | None,
+) -> dict[str, Any]:
+    bodies, called = many.structures(given)
+    made: dict[str, Any] = {"kind": "structures", "structures": bodies}
+    if adsorbate_indices is not None:
+        made["adsorbate_indices"] = inputs.indices(adsorbate_indices, "adsorbate_indices")
+    return made | present(labels=called if labels is None else [str(label) for label in labels])
 
 
 def _slab(given: StructureLike) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from adhop import submit_options as options
 from adhop import terminal, words
 
 _AS_THEY_ARE = (
-    "adslab", "slab", "bulk", "prototype", "elements", "crystal", "a", "c", "u", "adsorbate",
+    "adslab", "structures", "relax", "slab", "bulk", "prototype", "elements", "crystal", "a", "c", "u", "adsorbate",
     "miller", "conventional", "termination", "top", "min_depth", "min_width", "vacuum",
 )  # fmt: skip
 """Options that the client takes by the same name and value."""
@@ -22,6 +22,8 @@ def submit(
     adsorbate: options.Adsorbate = None,
     slab: options.Slab = None,
     adslab: options.Adslab = None,
+    structures: options.Structures = None,
+    relax: options.Relax = None,
     bulk: options.Bulk = None,
     prototype: options.Prototype = None,
     elements: options.Elements = None,
@@ -56,7 +58,8 @@ def submit(
     group: options.Group = None,
     wait: options.Wait = False,
 ) -> None:
-    """Submit a job: --slab and --adsorbate, or --bulk (or --prototype), --miller and --adsorbate, or --adslab.
+    """Submit a job: --slab and --adsorbate, or --bulk (or --prototype), --miller and --adsorbate, or --adslab; or --structures, to be
+    scored without a search.
 
     Parameters come from --parameters, then from the options here, then from --set: what comes later counts.
     """

@@ -23,6 +23,22 @@ Adslab = Annotated[
     Path | None,
     typer.Option(help="File with adsorbate and slab: OC20 tags, or --adsorbate-indices.", rich_help_panel=STRUCTURES),
 ]
+Structures = Annotated[
+    Path | None,
+    typer.Option(
+        help="File with many adslabs of one system (extxyz: all frames, called by their `label`), to be scored without a search; "
+        "--slab is their clean slab.",
+        rich_help_panel=STRUCTURES,
+    ),
+]
+Relax = Annotated[
+    Literal["none", "score", "search"] | None,
+    typer.Option(
+        help="What is done to --structures first: nothing, a few steps by each scoring member, or a relaxation by the search "
+        "members.",
+        rich_help_panel=STRUCTURES,
+    ),
+]
 Bulk = Annotated[str | None, typer.Option(help="Element, or file with the crystal.", rich_help_panel=STRUCTURES)]
 Prototype = Annotated[
     str | None,

@@ -110,7 +110,8 @@ class StageTask:
     def _placement(self, lease: claims.Lease, row: StageRow) -> None:
         with self._sessions() as session:
             job = session.get_one(Job, row.job_id)
-        system, placed = self._process.find_placements(job, self._still_wanted(lease))
+            given = stages.given(session, job)
+        system, placed = self._process.find_placements(job, self._still_wanted(lease), given)
         members = {*job.search_members, *job.refine_members, *job.score_members}
         self._store(lease, row, lambda session, job: stages.store_placements(session, lease, job, system, placed))
         with self._sessions.begin() as session:
