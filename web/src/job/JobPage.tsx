@@ -1,0 +1,89 @@
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLive } from "../api/live";
+import type { JobView, MeView, Overview, Preview } from "../api/schema";
+import { useEvery, useGet } from "../hooks";
+import { Failed, Warnings } from "../parts/basics";
+import { isOpen } from "../words";
+import { Attempts } from "./Attempts";
+import { Choice } from "./Choice";
+import { Downloads } from "./Downloads";
+import { JobHead } from "./JobHead";
+import { LiveChart } from "./LiveChart";
+import { Minima } from "./Minima";
+import { Placements } from "./Placements";
+import { Side } from "./Side";
+import { StripPlot } from "./StripPlot";
+import { usePreview } from "./preview";
+
+const LOOK_AGAIN_MS = 4000;
+
+export function JobPage({ id, me }: { id: string; me: MeView }) {
+  const found = useGet<JobView>(`v1/jobs/${id}`);
+  const overview = useGet<Overview>(`v1/jobs/${id}/overview`);
+  useLive([id], (job) => found.set(() => job));
+  const job = found.data;
+  const stale = useRef(0);
+  const ended = job !== null && !isOpen(job);
+  useEvery(LOOK_AGAIN_MS, () => {
+    const marks = (job?.progress.candidates.total ?? 0) + (job?.progress.evaluations.done ?? 0);
+    if (job && !ended && marks !== stale.current) {
+      stale.current = marks;
+      void overview.reload();
+    }
+  });
+  useEffect(() => {
+    if (ended) void overview.reload();
+  }, [ended]);
+  const change = useCallback((next: JobView) => found.set(() => next), [found.set]);
+  if (!job) return <Failed error={found.error} />;
+  return (
+    <>
+      <JobHead job={job} me={me} onChange={change} />
+      <Warnings title="What was ignored, simplified or decided for you" all={job.warnings} />
+      <Body job={job} me={me} overview={overview.data} reload={overview.reload} />
+      <Attempts job={job} />
+    </>
+  );
+}
+
+interface BodyProps {
+  job: JobView;
+  me: MeView;
+  overview: Overview | null;
+  reload: () => Promise<void>;
+}
+
+function Body({ job, me, overview, reload }: BodyProps) {
+  const candidates = overview?.candidates ?? [];
+  const chosen = job.state === "succeeded";
+  const { preview, asked, ask, error } = usePreview(job.id, chosen);
+  const ranked = useMemo(() => byRank(preview), [preview]);
+  const [shown, show] = useState<number[]>([]);
+  const first = ranked[0];
+  useEffect(() => {
+    if (first !== undefined) show((before) => (before.length ? before : [first]));
+  }, [first]);
+  const lines = useMemo(() => [...new Set([...ranked, ...shown])], [ranked, shown]);
+  return (
+    <div class="split">
+      <div class="wide">
+        {candidates.length > 0 && <LiveChart job={job} candidates={candidates} />}
+        {chosen && preview && (
+          <>
+            <Choice job={job} me={me} preview={preview} asked={asked} ask={ask} error={error} candidates={candidates} />
+            <Minima job={job} preview={preview} candidates={candidates} shown={shown} show={show} />
+            <StripPlot job={job} preview={preview} candidates={candidates} lines={lines} shown={shown} show={show} />
+          </>
+        )}
+        {!chosen && <Placements job={job} />}
+        {(chosen || candidates.length > 0) && <Downloads job={job} candidates={candidates} preview={preview} />}
+      </div>
+      <Side job={job} me={me} shown={shown} show={show} preview={preview} onFedBack={reload} />
+    </div>
+  );
+}
+
+function byRank(preview: Preview | null): number[] {
+  const chosen = (preview?.outcomes ?? []).filter((one) => one.rank !== null);
+  return chosen.sort((one, other) => one.rank! - other.rank!).map((one) => one.candidate);
+}

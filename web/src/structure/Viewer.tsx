@@ -1,0 +1,125 @@
+// A structure in 3-D, by 3Dmol, which is loaded when the first one is shown.
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { StructureView } from "../api/schema";
+import { atomsOf, elements, type Shown } from "./atoms";
+
+type Mol = typeof import("3dmol");
+type Viewer3D = ReturnType<Mol["createViewer"]>;
+
+interface Props {
+  structure: StructureView;
+  label: string;
+  /** Atoms that are marked: those that bind, say. */
+  marked?: number[];
+}
+
+export function Viewer({ structure, label, marked = [] }: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const viewer = useRef<Viewer3D | null>(null);
+  const [repeated, repeat] = useState(false);
+  const [side, lookFromSide] = useState(true);
+  const [problem, setProblem] = useState("");
+  const known = JSON.stringify([structure.positions, structure.cell, marked, repeated]);
+  useEffect(() => {
+    let gone = false;
+    void import("3dmol").then((mol) => {
+      if (gone || !box.current) return;
+      try {
+        viewer.current ??= made(mol, box.current);
+        draw(mol, viewer.current, atomsOf(structure, marked, repeated), structure);
+        turn(viewer.current, side);
+      } catch {
+        setProblem("This browser can't draw in 3-D (WebGL is off).");
+      }
+    }, () => setProblem("The 3-D view can't be loaded just now."));
+    return () => {
+      gone = true;
+    };
+  }, [known]);
+  useEffect(() => {
+    const seen = new ResizeObserver(() => {
+      viewer.current?.resize();
+      viewer.current?.render();
+    });
+    if (box.current) seen.observe(box.current);
+    return () => seen.disconnect();
+  }, []);
+  const look = (fromSide: boolean) => {
+    lookFromSide(fromSide);
+    if (viewer.current) turn(viewer.current, fromSide);
+  };
+  const move = (act: (view: Viewer3D) => void) => () => {
+    if (!viewer.current) return;
+    act(viewer.current);
+    viewer.current.render();
+  };
+  return (
+    <figure class="viewer">
+      <div class="canvas" ref={box} role="img" aria-label={`${label}: ${described(structure)}`}>{problem && <p class="empty">{problem}</p>}</div>
+      <figcaption>
+        <div class="tabs" role="group" aria-label="How to look at it">
+          <button aria-pressed={side} onClick={() => look(true)}>side</button>
+          <button aria-pressed={!side} onClick={() => look(false)}>top</button>
+          <button aria-label="Turn left" onClick={move((view) => view.rotate(-15, "vy"))}>↺</button>
+          <button aria-label="Turn right" onClick={move((view) => view.rotate(15, "vy"))}>↻</button>
+          <button aria-label="Nearer" onClick={move((view) => view.zoom(1.2))}>+</button>
+          <button aria-label="Further" onClick={move((view) => view.zoom(1 / 1.2))}>−</button>
+          <button aria-pressed={repeated} onClick={() => repeat(!repeated)} title="Show the neighbouring cells">2×2</button>
+        </div>
+        <ul class="legend">
+          {elements(structure).map(({ symbol, color, n }) => (
+            <li key={symbol}><svg width="10" height="10" aria-hidden="true"><circle cx="5" cy="5" r="4.5" fill={color} class="ball" /></svg> {symbol}<small>{n}</small></li>
+          ))}
+          {structure.fixed.some(Boolean) && <li class="muted">faint: fixed</li>}
+        </ul>
+      </figcaption>
+    </figure>
+  );
+}
+
+function made(mol: Mol, element: HTMLElement): Viewer3D {
+  return mol.createViewer(element, { backgroundAlpha: 0, antialias: true, disableFog: true, orthographic: true });
+}
+
+function draw(mol: Mol, view: Viewer3D, atoms: Shown[], structure: StructureView): void {
+  view.removeAllModels();
+  view.removeAllShapes();
+  const model = view.addModel();
+  model.addAtoms(
+    atoms.map((atom, serial) => ({ ...atom, serial, bondOrder: atom.bonds.map(() => 1), hetflag: true })) as Parameters<typeof model.addAtoms>[0],
+  );
+  atoms.forEach((atom, serial) => {
+    const style = { color: atom.color, opacity: atom.faint ? 0.45 : 1 };
+    const stick = atom.bonds.length ? { stick: { ...style, radius: 0.14 } } : {};
+    model.setStyle({ serial }, { sphere: { ...style, radius: atom.radius }, ...stick });
+    if (atom.marked) view.addSphere({ center: new mol.Vector3(atom.x, atom.y, atom.z), radius: atom.radius + 0.12, color: "#d97706", wireframe: true });
+  });
+  for (const [from, to] of edges(structure.cell))
+    view.addLine({ start: new mol.Vector3(...from), end: new mol.Vector3(...to), color: "#8a94a0" });
+  view.zoomTo();
+}
+
+function turn(view: Viewer3D, side: boolean): void {
+  view.setView([0, 0, 0, 0, 0, 0, 0, 1]);
+  if (side) {
+    view.rotate(-78, "x");
+    view.rotate(12, "vy");
+  }
+  view.zoomTo();
+  view.render();
+}
+
+type Point = [number, number, number];
+
+function edges(cell: number[][]): [Point, Point][] {
+  const at = (i: number, j: number, k: number): Point =>
+    [0, 1, 2].map((axis) => i * cell[0]![axis]! + j * cell[1]![axis]! + k * cell[2]![axis]!) as Point;
+  const found: [Point, Point][] = [];
+  for (const a of [0, 1]) for (const b of [0, 1]) found.push([at(0, a, b), at(1, a, b)], [at(a, 0, b), at(a, 1, b)], [at(a, b, 0), at(a, b, 1)]);
+  return found;
+}
+
+function described(structure: StructureView): string {
+  const parts = elements(structure).map(({ symbol, n }) => `${n} ${symbol}`);
+  return `${parts.join(", ")}; ${structure.fixed.filter(Boolean).length} of them fixed`;
+}
