@@ -85,7 +85,8 @@ class Structure:
     def normal(self) -> Floats:
         """Unit vector out of the surface, perpendicular to the first two lattice vectors: to the side where the marked surface
         layer lies, or else the third lattice vector [3]."""
-        normal = np.cross(self.cell[0], self.cell[1])
+        (a, b, c), (d, e, f) = self.cell[:2].tolist()
+        normal = np.array([b * f - c * e, c * d - a * f, a * e - b * d])  # np.cross is slow, and this is asked often
         if normal @ self.cell[2] < 0:
             normal = -normal
         normal = normal / np.linalg.norm(normal)

@@ -6,6 +6,8 @@ heaviest first: both of a bridge (`Pt-Pt`, `Pd-Cu`), those of a hollow with thei
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from ase.data import chemical_symbols
 
@@ -66,10 +68,10 @@ def site_name(slab: Structure, numbers: Integers, partners: Floats) -> str:
 
 
 def _elements(numbers: Integers) -> str:
-    kinds, counts = np.unique(numbers, return_counts=True)
+    heaviest_first = sorted(numbers.tolist(), reverse=True)
     if len(numbers) == 2:
-        return "-".join(chemical_symbols[number] for number in sorted(numbers.tolist(), reverse=True))
-    pairs = zip(kinds[::-1].tolist(), counts[::-1].tolist(), strict=True)
+        return "-".join(chemical_symbols[number] for number in heaviest_first)
+    pairs = Counter(heaviest_first).items()
     return "".join(f"{chemical_symbols[number]}{count if count > 1 else ''}" for number, count in pairs)
 
 
@@ -88,16 +90,17 @@ def _stacking(slab: Structure, partners: Floats) -> str:
     Layers of touching spheres of diameter d are √(2/3) d apart. Nothing is said where the three partners make no even,
     level triangle (bcc(110), steps) or there is no second layer.
     """
-    sides = np.linalg.norm(partners - np.roll(partners, 1, axis=0), axis=1)
-    levels = partners @ slab.normal
+    normal = slab.normal
+    sides = np.linalg.norm(partners - partners[[2, 0, 1]], axis=1)
+    levels = partners @ normal
     if np.ptp(sides) > _EVEN * sides.min() or np.ptp(levels) > _EVEN * sides.mean():
         return ""
     spacing = np.sqrt(2 / 3) * sides.mean()
     reach = 1.5 * spacing
     _, _, vectors = neighbours(partners.mean(axis=0)[None], slab.positions, slab.cell, slab.pbc, float(reach))
-    depths = -vectors @ slab.normal
+    depths = -vectors @ normal
     second = vectors[depths > 0.5 * spacing]
     if not len(second):
         return ""
-    lateral = np.linalg.norm(second - np.outer(second @ slab.normal, slab.normal), axis=1)
+    lateral = np.linalg.norm(second - np.outer(second @ normal, normal), axis=1)
     return "hcp " if lateral.min() < _STRAIGHT_BELOW * sides.mean() else "fcc "

@@ -82,6 +82,8 @@ class _Ground:
     normal: Floats
     contact: Floats
     """Distance of each pair in contact, Å [n_molecule, n_slab]."""
+    to_cells: Floats
+    """From Å to fractions of the surface cell [3, 2]."""
     images: Floats
     """Lattice vectors along the surface that may bring a pair into contact once it is wrapped, Å [n_images, 3]."""
 
@@ -92,7 +94,7 @@ class _Ground:
         widths = float(np.linalg.norm(np.cross(a, b))) / np.array([np.linalg.norm(b), np.linalg.norm(a)])
         i, j = (np.arange(-most, most + 1) for most in np.ceil(contact.max() / widths + 0.5).astype(int))
         images = (i[:, None, None] * a + j[None, :, None] * b).reshape(-1, 3)
-        return cls(slab, slab.normal, contact, images)
+        return cls(slab, slab.normal, contact, np.linalg.pinv(slab.cell[:2]), images)
 
     def rise(self, positions: Floats) -> tuple[float, int]:
         """How far along the normal, Å, the molecule must move for its first contact with the slab from above to be at the sum of
@@ -100,7 +102,7 @@ class _Ground:
         it then touches. positions: Å [n_molecule, 3]. Raises InvalidInput where there is none."""
         vectors = positions[:, None] - self.slab.positions
         along = vectors @ self.normal
-        turns = np.rint(vectors @ np.linalg.pinv(self.slab.cell[:2]))  # however far away the two were written down
+        turns = np.rint(vectors @ self.to_cells)  # however far away the two were written down
         aside = (vectors - along[..., None] * self.normal - turns @ self.slab.cell[:2])[:, :, None] + self.images
         room = self.contact[..., None] ** 2 - np.einsum("abix,abix->abi", aside, aside)
         rises = np.where(room > 0, np.sqrt(np.maximum(room, 0.0)) - along[..., None], -np.inf).max(axis=2)

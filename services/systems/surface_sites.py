@@ -211,8 +211,11 @@ def _distinct(centres: Floats, operations: tuple[Floats, Floats], axes: Floats) 
     steps = np.floor((centres[:, :2] + _OFF_GRID) / _GRID)
     tree = cKDTree(_wrapped(centres[:, :2]), boxsize=np.ones(2))
     rotations, translations = operations
+    order = np.lexsort((steps[:, 1], steps[:, 0]))
+    if len(rotations) == 1:  # the identity: no two are equivalent
+        return [int(index) for index in order]
     free, chosen = np.ones(len(centres), dtype=bool), []
-    for index in np.lexsort((steps[:, 1], steps[:, 0])):
+    for index in order:
         if not free[index]:
             continue
         chosen.append(int(index))
