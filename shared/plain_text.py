@@ -34,8 +34,6 @@ def shown(text: str) -> str:
 
 OneLine = Annotated[str, AfterValidator(check_line)]
 Lines = Annotated[str, AfterValidator(check_lines)]
-Shown = Annotated[str, AfterValidator(shown)]
-"""Of an answer."""
 
 
 def _checked(text: str, allowed: str) -> str:

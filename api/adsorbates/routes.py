@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from ase.data import chemical_symbols
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.dependencies import Caller
 from api.problems import responses
+from api.view import View
 from shared import adsorbates
 
 router = APIRouter(prefix="/v1/adsorbates", tags=["systems"])
 
 
-class NamedAdsorbate(BaseModel):
+class NamedAdsorbate(View):
     """A molecule that a job may name."""
 
     name: str = Field(description="as a job gives it, such as `*CO`")
@@ -22,7 +23,7 @@ class NamedAdsorbate(BaseModel):
     binding: list[int] = Field(description="indices of the atoms that point at the surface")
 
 
-class Adsorbates(BaseModel):
+class Adsorbates(View):
     """All of them."""
 
     adsorbates: list[NamedAdsorbate] = Field(description="in OC20's order")

@@ -6,20 +6,20 @@ from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.attempts import queries as attempts
 from api.dependencies import Caller, UseSession
 from api.jobs import access
 from api.paging import Cursor, Limit, id_cursor, id_position
 from api.problems import responses
-from shared.plain_text import Shown
+from api.view import View
 from shared.states import Work
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/attempts", tags=["jobs"])
 
 
-class AttemptView(BaseModel):
+class AttemptView(View):
     """A claim that did not end well."""
 
     work: Work
@@ -27,11 +27,11 @@ class AttemptView(BaseModel):
     number: int = Field(description="of that piece of work's attempts, from 1; a result starts the count again")
     worker: str | None
     kind: str
-    reason: Shown
+    reason: str
     at: datetime
 
 
-class AttemptPage(BaseModel):
+class AttemptPage(View):
     """A page of attempts."""
 
     attempts: list[AttemptView] = Field(description="oldest first")

@@ -7,18 +7,19 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, Field
 
 from api.audit import queries
 from api.dependencies import Caller, UseSession
 from api.paging import Cursor, Limit, id_cursor, id_position
 from api.problems import responses
+from api.view import View
 from shared.database.tables import AuditEntry
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
 
-class AuditView(BaseModel):
+class AuditView(View):
     """An act."""
 
     at: datetime
@@ -32,7 +33,7 @@ class AuditView(BaseModel):
     detail: dict[str, Any] = Field(description="what changed")
 
 
-class AuditPage(BaseModel):
+class AuditPage(View):
     """A page of acts."""
 
     entries: list[AuditView] = Field(description="the newest first")

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 
+from api.view import View
 from shared.database.repositories import calibrations
 from shared.database.repositories.calibrations import Standing
 from shared.database.repositories.users import Identity
@@ -16,7 +17,7 @@ from shared.database.tables import Calibration
 from shared.parameters import Spread
 
 
-class LearnedFrom(BaseModel):
+class LearnedFrom(View):
     """The reference energies behind a limit, as they were when it was learned."""
 
     candidates: int
@@ -26,7 +27,7 @@ class LearnedFrom(BaseModel):
     deleted_since: int = Field(description="how many of them are gone; the limit and its figures are still theirs")
 
 
-class CalibrationView(BaseModel):
+class CalibrationView(View):
     """A limit that was learned, by whom, and what became of it."""
 
     number: int
@@ -52,7 +53,7 @@ class CalibrationView(BaseModel):
     successor: int | None = Field(description="the calibration that took its place, if it was withdrawn by that")
 
 
-class CalibrationList(BaseModel):
+class CalibrationList(View):
     """The newest first; those of others that were never published are left out."""
 
     calibrations: list[CalibrationView]

@@ -9,7 +9,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from api.dependencies import Caller, Submitter, UseActor, UseContext, UseSession, UseSnapshot
@@ -19,6 +19,7 @@ from api.problems import BODY, responses
 from api.results import queries as results
 from api.results.responses import ReferenceEnergyView, candidate_view
 from api.results.routes import SelectionNumber
+from api.view import View
 from services.scoring import handoff, references
 from shared.database.repositories import labels, selections
 from shared.database.repositories.audit import record
@@ -37,7 +38,7 @@ Judge = Callable[[Session, Identity, UUID], Job]
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-class ReferenceEnergies(BaseModel):
+class ReferenceEnergies(View):
     """What was fed back for a candidate."""
 
     reference_energies: list[ReferenceEnergyView] = Field(description="the newest first")

@@ -15,6 +15,7 @@ from api.problems import BODY, responses
 from api.users import repository as users
 from api.users.requests import PersonName
 from api.users.routes import UserId
+from api.view import View
 from shared.database.tables import Group
 
 router = APIRouter(prefix="/v1/groups", tags=["users"])
@@ -30,7 +31,7 @@ class GroupRequest(BaseModel):
     name: PersonName
 
 
-class GroupView(BaseModel):
+class GroupView(View):
     """A group."""
 
     id: int
@@ -39,7 +40,7 @@ class GroupView(BaseModel):
     members: list[str] = Field(description="names of its users: they may read what is shared with it")
 
 
-class GroupList(BaseModel):
+class GroupList(View):
     """Groups by name."""
 
     groups: list[GroupView]

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import redis
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.context import Context
 from api.members.fleet import Fleet, fleet
+from api.view import View
 from shared.database import revision
 
 BROKER_TIMEOUT_S = 1.0
 _CANARY = "adhop:ready"
 
 
-class Check(BaseModel):
+class Check(View):
     """One thing that is needed."""
 
     name: str

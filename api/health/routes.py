@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import Literal
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel
 
 from api.dependencies import UseContext
 from api.health.checks import Check, checks
+from api.view import View
 
 router = APIRouter(tags=["health"])
 
 
-class Alive(BaseModel):
+class Alive(View):
     """This process answers."""
 
     status: Literal["alive"] = "alive"
 
 
-class Readiness(BaseModel):
+class Readiness(View):
     """Whether a job submitted now would be worked on."""
 
     ready: bool

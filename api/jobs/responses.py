@@ -6,31 +6,31 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy import Row
 
 from api.jobs.progress import Progress
-from shared.plain_text import Shown
+from api.view import View
 from shared.states import Stage, State
 
 
-class FailureView(BaseModel):
+class FailureView(View):
     """Why a job failed."""
 
     kind: str = Field(
         description="keeps science (`diverged`, `no_minimum`, `too_costly`) and machinery (`poison`, `out_of_memory`) apart"
     )
-    reason: Shown
+    reason: str
 
 
-class Count(BaseModel):
+class Count(View):
     """How much of something is done."""
 
     done: int
     total: int
 
 
-class WalkerCounts(BaseModel):
+class WalkerCounts(View):
     """Walkers by state; the rest of the total is queued or cancelled."""
 
     total: int
@@ -39,21 +39,21 @@ class WalkerCounts(BaseModel):
     failed: int
 
 
-class HopCounts(BaseModel):
+class HopCounts(View):
     """Hops of all walkers, relaxations of the placements included."""
 
     done: int
     most: int = Field(description="where no walker stops early")
 
 
-class CandidateCounts(BaseModel):
+class CandidateCounts(View):
     """Relaxed local minima."""
 
     total: int
     distinct: int = Field(description="not known to be another one again")
 
 
-class EvaluationCounts(BaseModel):
+class EvaluationCounts(View):
     """Candidate x member evaluations."""
 
     done: int
@@ -61,7 +61,7 @@ class EvaluationCounts(BaseModel):
     total: int
 
 
-class BestView(BaseModel):
+class BestView(View):
     """Lowest adsorption energy so far."""
 
     adsorption_energy: float = Field(description="eV per adslab")
@@ -70,7 +70,7 @@ class BestView(BaseModel):
     reference: str
 
 
-class ProgressView(BaseModel):
+class ProgressView(View):
     """How far a job is."""
 
     placements: int
@@ -83,21 +83,21 @@ class ProgressView(BaseModel):
     best: BestView | None
 
 
-class TroubleView(BaseModel):
+class TroubleView(View):
     """Work of a job that failed alike; a job whose candidates partly failed succeeds all the same."""
 
     work: str
     kind: str
-    reason: Shown
+    reason: str
     count: int
 
 
-class JobView(BaseModel):
+class JobView(View):
     """A job."""
 
     id: UUID
-    name: Shown
-    user: Shown
+    name: str
+    user: str
     group: str | None = Field(description="whose members may read it")
     state: State
     stage: Stage
@@ -112,7 +112,7 @@ class JobView(BaseModel):
     )
     estimated_force_calls: int | None = Field(description="of its search, when it was submitted")
     stored_bytes: int | None = Field(description="what is stored for it; likely to be, until it is measured")
-    waiting_for: Shown | None = Field(description="why an open job isn't moving; null while a worker holds some of it")
+    waiting_for: str | None = Field(description="why an open job isn't moving; null while a worker holds some of it")
     failure: FailureView | None
     parameters: dict[str, Any]
     search_members: list[str]
@@ -123,12 +123,12 @@ class JobView(BaseModel):
     )
     progress: ProgressView
     failures: list[TroubleView]
-    warnings: list[Shown] = Field(
+    warnings: list[str] = Field(
         description="what was ignored, simplified or decided for you: in reading the request, then in the search"
     )
 
 
-class JobPage(BaseModel):
+class JobPage(View):
     """A page of jobs."""
 
     jobs: list[JobView] = Field(description="newest first")

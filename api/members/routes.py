@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from ase.data import chemical_symbols
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from api.dependencies import Caller, UseContext, UseSession
 from api.members import fleet
 from api.problems import responses
+from api.view import View
 from api.workers.routes import Hosted, hosted
 from shared.cautions import Caution
 from shared.database.repositories.workers import fresh_workers
@@ -25,7 +26,7 @@ class Host(Hosted):
     device: str
 
 
-class ModelView(BaseModel):
+class ModelView(View):
     """A member."""
 
     name: str
@@ -45,7 +46,7 @@ class ModelView(BaseModel):
     hosts: list[Host]
 
 
-class Models(BaseModel):
+class Models(View):
     """All members that workers have registered."""
 
     models: list[ModelView]

@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,7 @@ from api.jobs import access
 from api.problems import responses
 from api.results import queries as results
 from api.results.responses import CandidateView, candidate_view
+from api.view import View
 from shared.database.tables import Candidate, MemberEnergy, ReferenceEnergy
 from shared.errors import NotFound
 from shared.states import State
@@ -24,7 +25,7 @@ router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["results"])
 CandidateId = Annotated[int, Path(ge=1, lt=2**63)]
 
 
-class CandidateLine(BaseModel):
+class CandidateLine(View):
     """A relaxed local minimum in one line. Energies in eV."""
 
     id: int
@@ -44,7 +45,7 @@ class CandidateLine(BaseModel):
     n_labels: int = Field(description="reference energies that were fed back for it")
 
 
-class Overview(BaseModel):
+class Overview(View):
     """All candidates that a job has so far."""
 
     candidates: list[CandidateLine] = Field(description="in the order they were stored")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.dependencies import Caller, UseActor, UseContext, UseSession
 from api.door.credentials import COOKIE, cookie_of, key_of
 from api.problems import responses
+from api.view import View
 from shared.database.repositories import page_tokens
 from shared.database.repositories.audit import record
 from shared.errors import Forbidden, Unauthorised
@@ -17,14 +18,14 @@ from shared.errors import Forbidden, Unauthorised
 router = APIRouter(tags=["page"])
 
 
-class SessionView(BaseModel):
+class SessionView(View):
     """Who signed in."""
 
     user: str
     expires_in_s: float = Field(description="s; the session ends sooner where its key does")
 
 
-class LinkView(BaseModel):
+class LinkView(View):
     """A link that signs its user in, once."""
 
     path: str = Field(description="to be added to the server's address")

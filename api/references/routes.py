@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from api.dependencies import Caller, Submitter, UseActor, UseSession
@@ -15,6 +15,7 @@ from api.jobs.responses import FailureView
 from api.paging import Cursor, Limit, id_cursor, id_position
 from api.problems import responses
 from api.references import queries as references
+from api.view import View
 from shared.database.repositories.audit import record
 from shared.database.repositories.users import Identity
 from shared.database.tables import Reference
@@ -28,7 +29,7 @@ router = APIRouter(prefix="/v1/references", tags=["references"])
 Number = Annotated[int, Path(ge=1, lt=2**63)]
 
 
-class ReferenceView(BaseModel):
+class ReferenceView(View):
     """A clean slab or a gas molecule, relaxed by one member once for all jobs that rest on it."""
 
     id: int
@@ -45,7 +46,7 @@ class ReferenceView(BaseModel):
     jobs: int = Field(description="yours that rest on it; everybody's for an administrator")
 
 
-class ReferencePage(BaseModel):
+class ReferencePage(View):
     """A page of references."""
 
     references: list[ReferenceView] = Field(description="the newest first")

@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, cast
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.results.queries import Chosen, Finding
+from api.view import View
 from shared import scales
 from shared.database.tables import Job, Score, Selection
-from shared.plain_text import Shown
 from shared.states import State
 
 DROPPED = "when the server's rules on what is kept removed all but the minima, if they did"
 EnergyKind = Literal["total", "adsorption"]
 
 
-class MemberEnergyView(BaseModel):
+class MemberEnergyView(View):
     """One member's energy of a candidate."""
 
     member: str
@@ -47,7 +47,7 @@ class MemberEnergyView(BaseModel):
     )
 
 
-class ScoreView(BaseModel):
+class ScoreView(View):
     """What the ensemble says."""
 
     mean: float | None = Field(description="over n members, eV")
@@ -69,7 +69,7 @@ class ScoreView(BaseModel):
     )
 
 
-class ReferenceEnergyView(BaseModel):
+class ReferenceEnergyView(View):
     """An adsorption energy that was fed back."""
 
     id: int
@@ -82,7 +82,7 @@ class ReferenceEnergyView(BaseModel):
     created_at: datetime
 
 
-class StructureView(BaseModel):
+class StructureView(View):
     """An adslab. Atoms are in the order of the adslab that was submitted; where none was, the slab's come first and the adsorbate's
     last, each in the order given."""
 
@@ -94,7 +94,7 @@ class StructureView(BaseModel):
     fixed: list[bool]
 
 
-class CandidateView(BaseModel):
+class CandidateView(View):
     """A relaxed local minimum."""
 
     id: int
@@ -126,7 +126,7 @@ class MinimumView(CandidateView):
     reason: str
 
 
-class CandidatePage(BaseModel):
+class CandidatePage(View):
     """Candidates in the order they were stored."""
 
     candidates: list[CandidateView]
@@ -134,7 +134,7 @@ class CandidatePage(BaseModel):
     next: str | None
 
 
-class Minima(BaseModel):
+class Minima(View):
     """The minima of a job."""
 
     minima: list[MinimumView] = Field(description="by rank")
@@ -151,7 +151,7 @@ class Minima(BaseModel):
         "minimum; null where it can't be told",
     )
     n_offsets: int = Field(default=0, description="distinct sound candidates that the offsets are from")
-    cautions: list[Shown] = Field(default=[], description="what is known to be wrong with the members on this system")
+    cautions: list[str] = Field(default=[], description="what is known to be wrong with the members on this system")
     unit: str = "eV"
     selection: int = Field(default=0, description="by whose rules")
     candidates_dropped_at: datetime | None = Field(default=None, description=DROPPED)

@@ -7,20 +7,21 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.dependencies import Caller, UseSession
 from api.jobs import access
 from api.problems import BODY, responses
 from api.selections.requests import SelectionRequest, rules
 from api.selections.routes import limit_for
+from api.view import View
 from services.scoring.selection import choose
 from shared.database.repositories import selections
 
 router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["selections"])
 
 
-class OutcomeView(BaseModel):
+class OutcomeView(View):
     """What these rules say of one candidate. Energies in eV."""
 
     candidate: int
@@ -36,7 +37,7 @@ class OutcomeView(BaseModel):
     verdict: str = Field(description="why it would be chosen, or why not")
 
 
-class Preview(BaseModel):
+class Preview(View):
     """How these rules would choose."""
 
     rules: dict[str, Any]

@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.results.responses import Minima
+from api.view import View
 from shared.database.tables import Selection
 
 
-class SelectionView(BaseModel):
+class SelectionView(View):
     """How candidates were chosen, and how that went."""
 
     job: UUID
@@ -29,7 +30,7 @@ class SelectionView(BaseModel):
     created_at: datetime
 
 
-class SelectionList(BaseModel):
+class SelectionList(View):
     """All selections of a job; number 0 is its own."""
 
     selections: list[SelectionView]

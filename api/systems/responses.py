@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.results.responses import StructureView
-from shared.plain_text import Shown
+from api.view import View
 from shared.scales import ScaleKind
 
 
-class CellView(BaseModel):
+class CellView(View):
     """The cell."""
 
     lengths: list[float] = Field(description="of the lattice vectors, Å [3]")
@@ -21,7 +21,7 @@ class CellView(BaseModel):
     vacuum: float = Field(description="the part of `height` that the clean slab leaves empty, Å")
 
 
-class SlabView(BaseModel):
+class SlabView(View):
     """The clean slab. Indices count its own atoms, as `structure` lists them."""
 
     formula: str
@@ -34,7 +34,7 @@ class SlabView(BaseModel):
     structure: StructureView
 
 
-class AdsorbateView(BaseModel):
+class AdsorbateView(View):
     """The molecule, before it is placed. Indices count its own atoms."""
 
     name: str
@@ -45,14 +45,14 @@ class AdsorbateView(BaseModel):
     fixed: list[int] = Field(description="atoms that never move, in the first placement")
 
 
-class OrderView(BaseModel):
+class OrderView(View):
     """Which atom as given each atom inside is: the slab's atoms stand first inside, then the adsorbate's."""
 
     slab: list[int] | None = Field(description="index as given of each slab atom; null for a slab that was cut here")
     adsorbate: list[int] = Field(description="index as given of each adsorbate atom; of an adslab's, within the adslab")
 
 
-class PlacementView(BaseModel):
+class PlacementView(View):
     """One starting geometry."""
 
     index: int
@@ -61,7 +61,7 @@ class PlacementView(BaseModel):
     structure: StructureView
 
 
-class ReferenceView(BaseModel):
+class ReferenceView(View):
     """What adsorption energies of some of the members that score are relative to."""
 
     energies: str = Field(
@@ -74,7 +74,7 @@ class ReferenceView(BaseModel):
     accuracy: str = Field(description="how far these members are off on the labels that constants were fitted to")
 
 
-class MembersView(BaseModel):
+class MembersView(View):
     """Members that will be used, or were."""
 
     search: list[str]
@@ -82,7 +82,7 @@ class MembersView(BaseModel):
     score: list[str]
 
 
-class CostView(BaseModel):
+class CostView(View):
     """What the search is likely to cost."""
 
     walkers: int
@@ -92,7 +92,7 @@ class CostView(BaseModel):
     how: str = Field(description="how force calls and seconds were estimated, and what they leave out")
 
 
-class SystemView(BaseModel):
+class SystemView(View):
     """What was understood of a submission."""
 
     job: UUID | None = Field(description="null where nothing was queued")
@@ -111,4 +111,4 @@ class SystemView(BaseModel):
     members: MembersView
     cost: CostView
     digest: str = Field(description="SHA-256 of the submission: the same for the same content, however it was sent")
-    warnings: list[Shown] = Field(description="what was ignored, simplified or decided for you")
+    warnings: list[str] = Field(description="what was ignored, simplified or decided for you")

@@ -6,18 +6,19 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.dependencies import Caller, UseSession
 from api.jobs.limits import use_of_each
 from api.problems import responses
 from api.usage import queries
+from api.view import View
 from shared.errors import Forbidden, InvalidInput
 
 router = APIRouter(prefix="/v1/usage", tags=["users"])
 
 
-class UsageView(BaseModel):
+class UsageView(View):
     """What one user used in one month."""
 
     user: str
@@ -28,7 +29,7 @@ class UsageView(BaseModel):
     stored_bytes: int = Field(description="what is stored for all of the user's jobs now, whatever the month")
 
 
-class UsageList(BaseModel):
+class UsageList(View):
     """By month and user."""
 
     usage: list[UsageView] = Field(description="the newest month first, then by name")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.jobs.limits import Limits, Use
+from api.view import View
 from shared.database.repositories.users import Role
 from shared.database.tables import ApiKey, User
 
 
-class LimitsView(BaseModel):
+class LimitsView(View):
     """How much is allowed; null: without a limit."""
 
     open_jobs: int
@@ -21,7 +22,7 @@ class LimitsView(BaseModel):
     own: list[str] = Field(description="which of them are this user's own; the others are the server's")
 
 
-class UseView(BaseModel):
+class UseView(View):
     """How much is taken up now."""
 
     open_jobs: int
@@ -29,7 +30,7 @@ class UseView(BaseModel):
     stored_bytes: int = Field(description="as last measured; of jobs that were not measured yet, as estimated")
 
 
-class UserView(BaseModel):
+class UserView(View):
     """A user."""
 
     id: int
@@ -43,14 +44,14 @@ class UserView(BaseModel):
     use: UseView
 
 
-class UserPage(BaseModel):
+class UserPage(View):
     """A page of users."""
 
     users: list[UserView] = Field(description="in the order they were created")
     next: str | None = Field(description="the cursor of the next page")
 
 
-class KeyView(BaseModel):
+class KeyView(View):
     """A key, without its secret."""
 
     prefix: str = Field(description="the part between its underscores, which names it")
@@ -62,7 +63,7 @@ class KeyView(BaseModel):
     revoked_at: datetime | None
 
 
-class KeyList(BaseModel):
+class KeyList(View):
     """A user's keys."""
 
     keys: list[KeyView] = Field(description="the newest first")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.dependencies import Caller, UseSession
 from api.problems import responses
+from api.view import View
 from shared.database.repositories.workers import fresh_workers
 from shared.database.tables import Worker
 from shared.states import MemberState
@@ -16,7 +17,7 @@ from shared.states import MemberState
 router = APIRouter(prefix="/v1/workers", tags=["workers"])
 
 
-class Hosted(BaseModel):
+class Hosted(View):
     """A member in a worker process."""
 
     member: str
@@ -32,7 +33,7 @@ class Hosted(BaseModel):
     evaluations: int = Field(description="structures that it evaluated in this process")
 
 
-class WorkerView(BaseModel):
+class WorkerView(View):
     """A worker process, as it last reported."""
 
     name: str
@@ -48,7 +49,7 @@ class WorkerView(BaseModel):
     members: list[Hosted]
 
 
-class Workers(BaseModel):
+class Workers(View):
     """The workers with a heartbeat within the last minute."""
 
     workers: list[WorkerView]
