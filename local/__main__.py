@@ -1,4 +1,4 @@
-"""`python -m local up | down | remove | status | demo | serve`: Adhop on this machine, without a container engine."""
+"""`python -m local up | down | remove | status | page | demo | serve`: Adhop on this machine, without a container engine."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from local import demo as demonstration
 from local import hosting, service
 from local.ownership import own_folder
+from local.page import sign_in_link
 from shared import private_files
 from shared.child import StartError
 from shared.command_line import ended
@@ -45,6 +46,22 @@ def up(folder: Folder = service.FOLDER, port: Port = None) -> None:
     print(f"Adhop is up at {found.url}")
     print(f"  export ADHOP_URL={found.url} ADHOP_KEY_FILE={found.key_file}")
     print(f"  logs in {found.logs}; `make down` stops it")
+    _tell_page(found)
+
+
+@app.command()
+def page(folder: Folder = service.FOLDER) -> None:
+    """The address of the page, with a sign-in link that works once."""
+    found = service.running(folder)
+    if found is None:
+        raise StartError("nothing is running: `make up` starts the service")
+    _tell_page(found)
+
+
+def _tell_page(found: service.Running) -> None:
+    print(
+        f"the page, signed in (the link works once, within 15 minutes; `make page` prints another):\n  {sign_in_link(found)}"
+    )
 
 
 @app.command()
@@ -88,9 +105,14 @@ def serve(folder: Folder = service.FOLDER, port: Port = None) -> None:
 def demo(
     folder: Folder = service.FOLDER,
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("demo-output"),
+    keep: Annotated[bool, typer.Option(help="Leave the service up, as `up` does, and say where its page is.")] = False,
 ) -> None:
     """A real job from start to end: CO on Pt(111). Uses the service that is up, or one of its own that it stops again."""
+    if keep:
+        up(folder)
     demonstration.run(folder, output)
+    if keep:
+        page(folder)
 
 
 def _wait_for(folder: Path, server: subprocess.Popen[bytes], log: Path) -> service.Running:

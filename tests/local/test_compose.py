@@ -256,7 +256,7 @@ def test_no_image_floats_and_the_servers_are_those_that_the_tests_run_on(postgre
     assert set(sources) == {"${PYTHON_IMAGE}"}
 
 
-@pytest.mark.parametrize("name", ["base", "potentials", "uma", "mace", "dev", "uv"])
+@pytest.mark.parametrize("name", ["base", "potentials", "uma", "mace", "dev", "uv", "node"])
 def test_every_pinned_package_has_the_hashes_of_its_files_and_names_no_host(name):
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     entries = re.split(r"\n(?=\S)", text.strip())

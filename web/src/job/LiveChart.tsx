@@ -3,7 +3,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { CandidateLine, JobView } from "../api/schema";
 import { eV } from "../words";
-import { isDark, memberColor, membersOf } from "./colors";
+import { memberColorNow, membersOf } from "./colors";
 import { traces, type Trace } from "./trace";
 
 const HEIGHT = 220;
@@ -23,9 +23,12 @@ export function LiveChart({ job, candidates }: { job: JobView; candidates: Candi
     seen.observe(element);
     const theme = new MutationObserver(again);
     theme.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+    const scheme = window.matchMedia("(prefers-color-scheme: dark)");
+    scheme.addEventListener("change", again);
     return () => {
       seen.disconnect();
       theme.disconnect();
+      scheme.removeEventListener("change", again);
       plot.destroy();
     };
   }, [all]);
@@ -61,8 +64,8 @@ function made(element: HTMLElement, job: JobView, all: Trace[]): uPlot {
         { label: "force calls" },
         ...all.map((one) => ({
           label: one.member,
-          stroke: memberColor(members, one.member),
-          width: isDark() ? 1.75 : 1.5,
+          stroke: memberColorNow(members, one.member),
+          width: 1.75,
           paths: uPlot.paths.stepped!({ align: 1 }),
           points: { show: false },
           value: (_: uPlot, value: number | null) => `${eV(value)} eV`,

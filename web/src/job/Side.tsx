@@ -1,4 +1,5 @@
 // What is looked at more closely: one candidate, or two side by side.
+import { useEffect, useRef } from "preact/hooks";
 import type { CandidateView, JobView, MeView, OutcomeView, Preview } from "../api/schema";
 import { useGet } from "../hooks";
 import { Fact, Failed } from "../parts/basics";
@@ -16,9 +17,13 @@ interface Props {
 }
 
 export function Side({ job, me, shown, show, preview, onFedBack }: Props) {
+  const box = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (shown.length > 1) box.current?.scrollIntoView({ block: "nearest" });
+  }, [shown.length]);
   if (!shown.length) return null;
   return (
-    <aside class={shown.length > 1 ? "side two" : "side"} aria-label="Chosen candidates in 3-D">
+    <aside ref={box} class={shown.length > 1 ? "side two" : "side"} aria-label="Chosen candidates in 3-D">
       {shown.map((id) => (
         <Candidate key={id} job={job} me={me} id={id} onFedBack={onFedBack}
           outcome={preview?.outcomes.find((one) => one.candidate === id)}
@@ -101,8 +106,8 @@ function Difference({ preview, shown }: { preview: Preview; shown: number[] }) {
   const apart = other.mean - one.mean;
   return (
     <p class="callout">
-      #{other.candidate} is <b>{eV(Math.abs(apart), 3, true)}</b> {apart >= 0 ? "above" : "below"} #{one.candidate} in the mean;
-      the members' spreads are {eV(one.std)} and {eV(other.std)} eV.
+      #{other.candidate} is <b>{eV(Math.abs(apart), 3, true)}</b> {apart >= 0 ? "above" : "below"} #{one.candidate} in the mean{one.std !== null && other.std !== null ? "; " : "."}
+      {one.std !== null && other.std !== null && <>the members' spreads are {eV(one.std)} and {eV(other.std)} eV.</>}
     </p>
   );
 }

@@ -41,7 +41,7 @@ export function NewJobPage({ me }: { me: MeView }) {
           <section class="card" aria-labelledby="naming-title">
             <h2 id="naming-title">Name</h2>
             <div class="fields">
-              <label>Name<input value={draft.name} maxLength={200} placeholder="made of molecule and surface" onInput={(event) => change({ name: event.currentTarget.value })} /></label>
+              <label class="wide-field">Name<input value={draft.name} maxLength={200} placeholder="of the molecule and the surface" onInput={(event) => change({ name: event.currentTarget.value })} /></label>
               <label>Priority among your jobs<input type="number" min={-100} max={100} value={draft.priority} onInput={(event) => change({ priority: event.currentTarget.value })} /></label>
               {me.groups.length > 0 && (
                 <label>Shared with

@@ -1,6 +1,6 @@
 // Parameters in three depths: the defaults, the common ones, all of them.
 import { useState } from "preact/hooks";
-import type { Models } from "../api/schema";
+import type { ModelView, Models } from "../api/schema";
 import { useGet } from "../hooks";
 import { AllParameters } from "./AllParameters";
 import type { Draft, Parameters as Values } from "./draft";
@@ -36,7 +36,7 @@ export type SetValue = (group: string | null, name: string, value: unknown) => v
 
 function Common({ values, set }: { values: Values; set: SetValue }) {
   const models = useGet<Models>("v1/models");
-  const names = models.data?.models.map((one) => one.name) ?? [];
+  const known = [...(models.data?.models ?? [])].sort((one, other) => other.workers - one.workers);
   const number = (group: string | null, name: string, label: string, standard: string, step = 1) => (
     <label>{label}
       <input type="number" min={0} step={step} placeholder={standard} value={String(valueOf(values, group, name) ?? "")}
@@ -55,22 +55,26 @@ function Common({ values, set }: { values: Values; set: SetValue }) {
         {number(null, "max_force_calls", "Force calls, at most", "no limit")}
         {number(null, "seed", "Seed", "0")}
       </div>
-      <Members title="Search" names={names} chosen={valueOf(values, "ensemble", "search_members")} set={(value) => set("ensemble", "search_members", value)} />
-      <Members title="Score" names={names} chosen={valueOf(values, "ensemble", "score_members")} set={(value) => set("ensemble", "score_members", value)} />
+      <Members title="Search" known={known} chosen={valueOf(values, "ensemble", "search_members")} set={(value) => set("ensemble", "search_members", value)} />
+      <Members title="Score" known={known} chosen={valueOf(values, "ensemble", "score_members")} set={(value) => set("ensemble", "score_members", value)} />
     </>
   );
 }
 
-function Members({ title, names, chosen, set }: { title: string; names: string[]; chosen: unknown; set: (value: string[] | undefined) => void }) {
+function Members({ title, known, chosen, set }: { title: string; known: ModelView[]; chosen: unknown; set: (value: string[] | undefined) => void }) {
   const own = Array.isArray(chosen) ? (chosen as string[]) : [];
   const turn = (name: string) => {
     const next = own.includes(name) ? own.filter((one) => one !== name) : [...own, name];
     set(next.length ? next : undefined);
   };
   return (
-    <fieldset class="radios">
+    <fieldset>
       <legend>{title} with <small class="muted">{own.length ? "" : "the server's default members"}</small></legend>
-      {names.map((name) => <label key={name} class="check"><input type="checkbox" checked={own.includes(name)} onChange={() => turn(name)} /> {name}</label>)}
+      <div class="columns">
+        {known.map(({ name, workers }) => (
+          <label key={name} class="check"><input type="checkbox" checked={own.includes(name)} onChange={() => turn(name)} /> {name} {workers === 0 && <small class="muted">no worker hosts it</small>}</label>
+        ))}
+      </div>
     </fieldset>
   );
 }

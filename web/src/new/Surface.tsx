@@ -97,7 +97,7 @@ function FromFile({ draft, change }: Props) {
         <p>
           {draft.file ? <b>{draft.file.name}</b> : <>Drop a POSCAR, a CIF or an extended XYZ here</>}
           {draft.file && (
-            <label class="inline"> read as
+            <label class="inline spaced">read as
               <select value={draft.file.format} onChange={(event) => change({ file: { ...draft.file!, format: event.currentTarget.value } })}>
                 {Object.entries(FORMATS).map(([one, words]) => <option key={one} value={one}>{words}</option>)}
               </select>

@@ -3,6 +3,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { StructureView } from "../api/schema";
 import { atomsOf, elements, type Shown } from "./atoms";
 
+const NEARER = 1.7;
+const NARROW = 7; // Å
 type Mol = typeof import("3dmol");
 type Viewer3D = ReturnType<Mol["createViewer"]>;
 
@@ -16,7 +18,7 @@ interface Props {
 export function Viewer({ structure, label, marked = [] }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const viewer = useRef<Viewer3D | null>(null);
-  const [repeated, repeat] = useState(false);
+  const [repeated, repeat] = useState(() => isSmall(structure));
   const [side, lookFromSide] = useState(true);
   const [problem, setProblem] = useState("");
   const known = JSON.stringify([structure.positions, structure.cell, marked, repeated]);
@@ -70,7 +72,7 @@ export function Viewer({ structure, label, marked = [] }: Props) {
           {elements(structure).map(({ symbol, color, n }) => (
             <li key={symbol}><svg width="10" height="10" aria-hidden="true"><circle cx="5" cy="5" r="4.5" fill={color} class="ball" /></svg> {symbol}<small>{n}</small></li>
           ))}
-          {structure.fixed.some(Boolean) && <li class="muted">faint: fixed</li>}
+          {structure.fixed.some(Boolean) && <li class="muted">pale: fixed</li>}
         </ul>
       </figcaption>
     </figure>
@@ -89,24 +91,26 @@ function draw(mol: Mol, view: Viewer3D, atoms: Shown[], structure: StructureView
     atoms.map((atom, serial) => ({ ...atom, serial, bondOrder: atom.bonds.map(() => 1), hetflag: true })) as Parameters<typeof model.addAtoms>[0],
   );
   atoms.forEach((atom, serial) => {
-    const style = { color: atom.color, opacity: atom.faint ? 0.45 : 1 };
-    const stick = atom.bonds.length ? { stick: { ...style, radius: 0.14 } } : {};
-    model.setStyle({ serial }, { sphere: { ...style, radius: atom.radius }, ...stick });
+    const stick = atom.bonds.length ? { stick: { color: atom.color, radius: 0.14 } } : {};
+    model.setStyle({ serial }, { sphere: { color: atom.color, radius: atom.radius }, ...stick });
     if (atom.marked) view.addSphere({ center: new mol.Vector3(atom.x, atom.y, atom.z), radius: atom.radius + 0.12, color: "#d97706", wireframe: true });
   });
   for (const [from, to] of edges(structure.cell))
     view.addLine({ start: new mol.Vector3(...from), end: new mol.Vector3(...to), color: "#8a94a0" });
-  view.zoomTo();
 }
 
+/** From the side or from above, as near as all atoms, without the vacuum, allow. */
 function turn(view: Viewer3D, side: boolean): void {
   view.setView([0, 0, 0, 0, 0, 0, 0, 1]);
-  if (side) {
-    view.rotate(-78, "x");
-    view.rotate(12, "vy");
-  }
-  view.zoomTo();
+  if (side) view.rotate(-80, "x");
+  view.zoomTo({});
+  view.zoom(NEARER);
   view.render();
+}
+
+/** Whether a cell is so narrow that a molecule is only understood beside its images. */
+function isSmall(structure: StructureView): boolean {
+  return structure.cell.slice(0, 2).some((vector) => Math.hypot(...vector) < NARROW);
 }
 
 type Point = [number, number, number];

@@ -11,11 +11,11 @@ export interface Shown {
   bonds: number[];
   color: string;
   radius: number;
-  faint: boolean;
   marked: boolean;
 }
 
 const TOUCH = 1.2;
+const GREY = 150;
 
 export function symbol(number: number): string {
   return SYMBOLS[number] ?? "X";
@@ -35,6 +35,12 @@ export function elements(structure: StructureView): { symbol: string; color: str
   return [...counted].map(([number, n]) => ({ symbol: symbol(number), color: color(number), n }));
 }
 
+/** Of an atom that never moves: a third of its colour, the rest grey. */
+function pale(hex: string): string {
+  const part = (at: number) => Math.round((Number.parseInt(hex.slice(at, at + 2), 16) + 2 * GREY) / 3);
+  return `rgb(${part(1)}, ${part(3)}, ${part(5)})`;
+}
+
 /** The atoms, with the neighbouring cells' where they are asked for. Bonds are drawn within the adsorbate. */
 export function atomsOf(structure: StructureView, marked: number[], repeated: boolean): Shown[] {
   const [a, b] = structure.cell as [number[], number[]];
@@ -50,9 +56,8 @@ export function atomsOf(structure: StructureView, marked: number[], repeated: bo
         y: place(1),
         z: place(2),
         bonds: molecule ? bondsOf(structure, index).map((other) => other + first) : [],
-        color: color(number),
-        radius: radius(number) * (molecule ? 0.5 : 0.85),
-        faint: Boolean(structure.fixed[index]),
+        color: structure.fixed[index] ? pale(color(number)) : color(number),
+        radius: radius(number) * (molecule ? 0.55 : 0.85),
         marked: image === 0 && marked.includes(index),
       };
     });
