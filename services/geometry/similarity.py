@@ -18,11 +18,11 @@ from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from services.geometry.contacts import lattice_vectors, minimum_image
+from services.geometry.kept import by_content
 from shared.errors import InvalidInput
 from shared.parameters import Similarity
 from shared.structures import Floats, Integers, Mask, Structure
@@ -34,7 +34,8 @@ NEIGHBOURS = 16
 TOGETHER = 32
 """Structures whose distances are held in memory at once."""
 
-_kept: WeakKeyDictionary[Structure, Floats] = WeakKeyDictionary()
+KEPT = 512
+"""Structures whose fingerprints are kept: a job's walkers are compared with the same minima at each hop."""
 
 
 class MinimumLike(Protocol):
@@ -47,17 +48,15 @@ class MinimumLike(Protocol):
     def energy(self) -> float: ...
 
 
+@by_content(KEPT)
 def fingerprint(structure: Structure) -> Floats:
-    """Å [n_entries]; the length depends only on the composition of slab and adsorbate. Kept while the structure lives.
+    """Å [n_entries]; the length depends only on the composition of slab and adsorbate.
 
     The largest difference between the entries of two fingerprints is what `Similarity.distance` limits.
     """
-    known = _kept.get(structure)
-    if known is None:
-        known = _fingerprints(structure, structure.positions[None])[0]
-        known.flags.writeable = False
-        _kept[structure] = known
-    return known
+    found: Floats = _fingerprints(structure, structure.positions[None])[0]
+    found.flags.writeable = False
+    return found
 
 
 def _all_fingerprints(structures: Sequence[Structure]) -> Floats:
