@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from shared.child import StartError
 from shared.settings import Settings, reason, variable
 
-MEMBERS = ("chgnet-0.3.0", "sevennet-0", "chgnet-r2scan")
+MEMBERS = ("chgnet-0.3.0", "sevennet-mf-0-pbe", "sevennet-l3i5")
 """Where ADHOP_MEMBERS names none."""
 _GIB = 1024**3
 _MEMORY_PER_WORKER = 3 * _GIB

@@ -40,11 +40,14 @@ class Settings(BaseSettings):
     # Work
     members: Annotated[tuple[str, ...], NoDecode] = ()
     """Members that this worker hosts, separated by commas."""
-    default_search_members: Annotated[tuple[str, ...], NoDecode, Field(max_length=10)] = ("chgnet-0.3.0", "sevennet-0")
+    default_search_members: Annotated[tuple[str, ...], NoDecode, Field(max_length=10)] = (
+        "chgnet-0.3.0",
+        "sevennet-mf-0-pbe",
+    )
     default_score_members: Annotated[tuple[str, ...], NoDecode, Field(max_length=10)] = (
         "chgnet-0.3.0",
-        "sevennet-0",
-        "chgnet-r2scan",
+        "sevennet-mf-0-pbe",
+        "sevennet-l3i5",
     )
     device: str = "cpu"
     """"cpu" or "cuda"; which CUDA device is decided by CUDA_VISIBLE_DEVICES."""

@@ -30,7 +30,7 @@ class SelectionRequest(BaseModel):
         frozen=True,
         allow_inf_nan=False,
         json_schema_extra={
-            "examples": [{"limit": 0.15}, {"members": ["chgnet-0.3.0", "sevennet-0"], "spread": "range"}]
+            "examples": [{"limit": 0.15}, {"members": ["chgnet-0.3.0", "sevennet-mf-0-pbe"], "spread": "range"}]
         },
     )
 

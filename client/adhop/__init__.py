@@ -1,5 +1,11 @@
 """Client of an Adhop server: submit a molecule and a surface, get the lowest adsorption minima."""
 
+import signal as _signal
+import sys as _sys
+
+if _sys.argv[0].endswith("/adhop"):  # the command: until all is imported, Ctrl-C just ends it (adhop.cli.main)
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
 from adhop.client import Client
 from adhop.errors import AdhopError, JobCancelled, JobFailed, RequestRefused, ServerUnreachable
 from adhop.job import Job

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -119,7 +120,7 @@ def select(
     job_id: JobId,
     members: Annotated[str | None, typer.Option(help="Some of the members that scored it: a,b")] = None,
     weight: Annotated[list[str] | None, typer.Option(help="For a weighted mean: member=2; may be repeated.")] = None,
-    spread: Annotated[str | None, typer.Option(help="std or range.")] = None,
+    spread: Annotated[str | None, typer.Option(help="std, range, or relative (docs/scoring.md).")] = None,
     limit: Annotated[str | None, typer.Option(help="Largest spread that is trusted, eV, or 'calibrated'.")] = None,
     functional: Annotated[str | None, typer.Option(help="Of the calibration.")] = None,
     calibration: Annotated[int | None, typer.Option(help="By its number: published, or proposed by you.")] = None,
@@ -182,12 +183,14 @@ def cancel(
 @app.command()
 def models(context: typer.Context) -> None:
     """List the members that the server has."""
-    table = terminal.table("member", "family", "version", "energy", "elements", "trained on", "workers now")
+    table = terminal.table(
+        "member", "family", "version", "energy", "gas molecules", "elements", "trained on", "workers now"
+    )
     with terminal.connected(context) as client:
         for model in client.models():
             table.add_row(
-                model["name"], model["family"], model["version"], model["energy_kind"], str(len(model["elements"])),
-                model["trained_on"], str(model["workers"]),
+                model["name"], model["family"], model["version"], model["energy_kind"], model["scale"]["kind"],
+                str(len(model["elements"])), model["trained_on"], str(model["workers"]),
             )  # fmt: skip
     terminal.console.print(table)
 
@@ -204,6 +207,7 @@ def _write(job: Job, output: Path, rest: bool, selection: int) -> None:
 
 def main() -> None:
     """Entry point: expected trouble is one line, not a traceback."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # after the imports
     try:
         sys.exit(app(standalone_mode=False))
     except _MISUSED as error:

@@ -54,7 +54,7 @@ def calibrate(
     context: typer.Context,
     members: Annotated[str, typer.Option(help="The members that the limit is for: a,b,c")],
     functional: Annotated[str, typer.Option(help="Of the reference energies.")] = "RPBE",
-    spread: Annotated[str, typer.Option(help="std or range.")] = "std",
+    spread: Annotated[str, typer.Option(help="std, range, or relative (docs/scoring.md).")] = "std",
     share: Annotated[float, typer.Option(help="Share of what is kept that lies within the error.")] = 0.9,
     error: Annotated[float, typer.Option(help="eV.")] = 0.1,
 ) -> None:

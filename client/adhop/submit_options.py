@@ -112,7 +112,11 @@ ScoreMembers = Annotated[
     str | None, typer.Option(help="Members that score every candidate: a,b", rich_help_panel=SCORING)
 ]
 Spread = Annotated[
-    Literal["std", "range"] | None, typer.Option(help="How disagreement is measured.", rich_help_panel=SCORING)
+    Literal["std", "range", "relative"] | None,
+    typer.Option(
+        help="How disagreement is measured: of the energies, or, relative, of where a minimum stands among the others.",
+        rich_help_panel=SCORING,
+    ),
 ]
 Limit = Annotated[
     str | None,

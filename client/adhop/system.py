@@ -118,10 +118,7 @@ def _facts(body: Mapping[str, Any]) -> list[tuple[str, str]]:
         whole = [*order["slab"], *order["adsorbate"]]
         if whole != sorted(whole):
             found.append(("order inside", f"slab first: atoms {_ranges(whole)} as given"))
-    found += [
-        (f"reference ({', '.join(one['members'])})", f"{one['statement']}; each relaxes {', '.join(one['relaxed'])}")
-        for one in body["references"]
-    ]
+    found += [(f"reference ({', '.join(one['members'])})", _reference(one)) for one in body["references"]]
     roles = [f"{role} {', '.join(names)}" for role, names in members.items() if names]
     seconds = "" if cost["seconds"] is None else f", about {_duration(cost['seconds'])}"
     found += [
@@ -135,6 +132,11 @@ def _facts(body: Mapping[str, Any]) -> list[tuple[str, str]]:
     found += [("warning", text) for text in body["warnings"]]
     placements = "stored with the job" if body["stored"] else "as a job would get them"
     return [*found, ("placements", f"{len(body['placements'])}, {placements}")]
+
+
+def _reference(one: Mapping[str, Any]) -> str:
+    told = f"{one['statement']}; each relaxes {', '.join(one['relaxed'])}"
+    return f"{told}; {one['accuracy']}" if one.get("accuracy") else told
 
 
 def _some(names: Sequence[int], which: Sequence[int]) -> str:

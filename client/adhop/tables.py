@@ -11,23 +11,30 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from adhop import geometries, plain
+from adhop import geometries, notes, plain
 
-SUMMARY = ("mean", "std", "range")
+SUMMARY = ("mean", "std", "range", "relative")
 
 
 def table(title: str, body: dict[str, Any], others: Sequence[dict[str, Any]] = ()) -> Table:
     """One row for each minimum, lowest first, then one for each of `others` that no other one stands for."""
-    distinct = [candidate for candidate in others if not _is_duplicate(candidate)]
+    labelled = _labelled([*body["minima"], *others])
+    distinct = [candidate for candidate in others if labelled or not _is_duplicate(candidate)]
     members = _members([*body["minima"], *distinct])
-    caption = f"adsorption energies in {body['unit']} per adslab, relative to {body['reference']}"
+    caption = notes.lines(body)
     if whose := geometries.caption([*body["minima"], *distinct]):
-        caption += f"; {whose}"
+        caption[0] += f"; {whose}"
     if len(others) > len(distinct):
-        caption += f"; {len(others) - len(distinct)} duplicates are left out here, the CSV of all candidates has them"
-    made = Table(title=Text(title), caption=Text(caption), box=box.SIMPLE_HEAD, pad_edge=False)
+        caption[0] += (
+            f"; {len(others) - len(distinct)} duplicates are left out here, the CSV of all candidates has them"
+        )
+    made = Table(
+        title=Text(title), caption=Text("\n".join(caption), justify="left"), box=box.SIMPLE_HEAD, pad_edge=False
+    )
     made.add_column("rank", justify="right", no_wrap=True, min_width=4)
     made.add_column("#", justify="right", no_wrap=True, min_width=3)
+    if labelled:
+        made.add_column("label", overflow="fold")
     made.add_column("site", no_wrap=True)
     for heading in (*members, *SUMMARY):
         # a narrow terminal shortens names, never numbers
@@ -37,6 +44,7 @@ def table(title: str, body: dict[str, Any], others: Sequence[dict[str, Any]] = (
         made.add_row(
             str(minimum["rank"]),
             str(minimum["id"]),
+            *([Text(minimum["label"] or "")] if labelled else ()),
             Text(minimum["site"]),
             *_marked(minimum, members),
             Text(verdict(minimum)),
@@ -47,6 +55,7 @@ def table(title: str, body: dict[str, Any], others: Sequence[dict[str, Any]] = (
         made.add_row(
             "-",
             str(candidate["id"]),
+            *([Text(candidate["label"] or "")] if labelled else ()),
             Text(candidate["site"]),
             *_marked(candidate, members),
             Text(verdict(candidate)),
@@ -61,8 +70,10 @@ def csv_text(body: dict[str, Any], others: Sequence[dict[str, Any]] = ()) -> str
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     energies = [f"{heading} (eV)" for heading in (*members, *SUMMARY)]
+    labelled = _labelled([*body["minima"], *others])
     columns = [
         "rank",
+        *(["label"] if labelled else ()),
         "site",
         *energies,
         "verdict",
@@ -70,8 +81,14 @@ def csv_text(body: dict[str, Any], others: Sequence[dict[str, Any]] = ()) -> str
         "candidate",
         "found by",
         *geometries.headings(members),
+        "offset spread (eV)",
+        "accuracy",
+        "to mind",
     ]
     writer.writerow([plain.cell(column) for column in columns])
+    spread = body.get("offset_spread")
+    told = [plain.cell(one) for one in (body.get("accuracy", ""), " ".join(body.get("cautions", ())))]
+    of_all = ["-" if spread is None else f"{spread:.6f}", *told]
     for finding in (*body["minima"], *others):
         numbers = _energies(finding, members, digits=6)
         said = [
@@ -80,9 +97,15 @@ def csv_text(body: dict[str, Any], others: Sequence[dict[str, Any]] = ()) -> str
             finding["id"],
             plain.cell(finding["member"]),
         ]
-        whose = geometries.cells(finding, members)
-        writer.writerow([finding.get("rank", "-"), plain.cell(finding["site"]), *numbers, *said, *whose])
+        whose = [*geometries.cells(finding, members), *of_all]
+        called = [plain.cell(finding["label"] or "")] if labelled else []
+        writer.writerow([finding.get("rank", "-"), *called, plain.cell(finding["site"]), *numbers, *said, *whose])
     return text.getvalue()
+
+
+def _labelled(findings: Sequence[dict[str, Any]]) -> bool:
+    """Whether they are structures that were given: each is then shown, whichever it is the same minimum as."""
+    return any(finding.get("label") is not None for finding in findings)
 
 
 def others(candidates: Sequence[dict[str, Any]], minima: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

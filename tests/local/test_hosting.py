@@ -34,9 +34,9 @@ def test_named_members_are_hosted_and_become_the_defaults_of_jobs():
 
 
 def test_of_the_usual_members_those_search_that_usually_do():
-    found = asked({"ADHOP_MEMBERS": "chgnet-r2scan, sevennet-0"}).settings
-    assert found["ADHOP_DEFAULT_SEARCH_MEMBERS"] == "sevennet-0"
-    assert found["ADHOP_DEFAULT_SCORE_MEMBERS"] == "chgnet-r2scan,sevennet-0"
+    found = asked({"ADHOP_MEMBERS": "sevennet-l3i5, sevennet-mf-0-pbe"}).settings
+    assert found["ADHOP_DEFAULT_SEARCH_MEMBERS"] == "sevennet-mf-0-pbe"
+    assert found["ADHOP_DEFAULT_SCORE_MEMBERS"] == "sevennet-l3i5,sevennet-mf-0-pbe"
 
 
 def test_defaults_that_are_set_stay():

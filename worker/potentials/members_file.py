@@ -12,7 +12,7 @@ trained_on = "OC20 S2EF All+MD"
 license = "CC-BY-4.0"
 options = {}                      # what the family understands
 limits = { devices = ["cuda"], memory_gib = 6, batch_atoms = 4000 }
-cautions = [{ says = "no dispersion" }, { says = "…", elements = ["O"], meeting = ["Ni"] }]  # shared/cautions.py
+cautions = ["spin", { says = "…", elements = ["O"], meeting = ["Ni"] }]  # names of cautions.toml, or as shared/cautions.py has them
 
 Whose gas molecules the energies are relative to stands in a file beside it, references.toml (worker/potentials/references_file.py).
 """
@@ -21,9 +21,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -76,6 +77,16 @@ class MemberTable(BaseModel):
             raise ValueError(f"{value!r} is no family; known are {', '.join(FAMILIES)}")
         return value
 
+    @field_validator("cautions", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
+        known = _cautions()
+        if unknown := [one for one in value if isinstance(one, str) and one not in known]:
+            raise ValueError(f"{', '.join(unknown)}: no such caution; named ones are {', '.join(known)}")
+        return [known[one] if isinstance(one, str) else one for one in value]
+
     @field_validator("elements")
     @classmethod
     def _symbols(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -115,6 +126,12 @@ class MemberTable(BaseModel):
             license=self.license,
             cautions=self.cautions,
         )
+
+
+@lru_cache(maxsize=1)
+def _cautions() -> dict[str, Any]:
+    """Those that come with Adhop, by name."""
+    return tomllib.loads(Path(__file__).with_name("cautions.toml").read_text(encoding="utf-8"))
 
 
 def read(file: Path) -> list[MemberTable]:

@@ -5,10 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from services.scoring.references import adsorption_energy, coefficients, gas_start, own_energies, statement
+from services.scoring.references import (
+    adsorption_energy,
+    coefficients,
+    gas_energy,
+    gas_start,
+    molecules,
+    own_energies,
+    statement,
+    words,
+)
 from shared.errors import InvalidInput
 from shared.parameters import OwnReference
 from shared.references import GAS
+from shared.scales import OC20, OWN_GAS, Scale
+from tests.shared.test_scales import GIVEN, fitted
 
 # adsorbate atoms, molecules they are worth (worked by balancing the formation reaction), and the words for it
 CASES = [
@@ -99,3 +110,38 @@ def test_gas_starts_near_its_geometry(name: str, bond: float) -> None:
 def test_unknown_gas_is_refused() -> None:
     with pytest.raises(InvalidInput, match="CO, H2, H2O, N2"):
         gas_start("O2", (True, True, True))
+
+
+RELAXED = {"CO": -15.0, "H2": -7.0, "H2O": -14.0, "N2": -17.0}
+FITTED = fitted()  # H -3.5, C -8, O -7
+
+
+@pytest.mark.parametrize(
+    ("numbers", "scale", "energy", "asked"),
+    [
+        # worked by hand: E(CO); then one half of E(H2) and E(H2O) - E(H2) for OH
+        ([6, 8], OWN_GAS, -15.0, ["CO"]),
+        ([8, 1], OWN_GAS, -14.0 + 3.5, ["H2", "H2O"]),
+        ([7, 1, 1], OWN_GAS, -8.5 - 7.0, ["H2", "N2"]),
+        ([6, 8], OC20, -7.282 - 7.204, []),
+        ([7, 1, 1], OC20, -8.083 - 2 * 3.477, []),
+        ([6, 8], FITTED, -15.0, []),
+        ([6, 1, 1, 1], FITTED, -8.0 - 3 * 3.5, []),
+        ([7, 1, 1], FITTED, -8.5 - 2 * 3.5, ["N2"]),
+        ([8, 1], GIVEN, -7.0 - 3.0, []),
+    ],
+)
+def test_the_gas_is_worth_what_the_kind_says(numbers: list[int], scale: Scale, energy: float, asked: list[str]):
+    assert molecules(numbers, scale) == asked
+    relaxed = {name: RELAXED[name] for name in asked}
+    assert gas_energy(numbers, scale, relaxed, {}, "m") == pytest.approx(energy)
+
+
+def test_references_of_the_job_come_before_all_others():
+    own = {"O": OwnReference(label="O2(g)", atoms=2, energies={"m": -10.0})}
+    assert molecules([8, 1], OWN_GAS, own) == ["H2"]
+    assert gas_energy([8, 1], OWN_GAS, {"H2": -7.0}, own, "m") == pytest.approx(-5.0 - 3.5)
+    assert gas_energy([8, 1], FITTED, {}, own, "m") == pytest.approx(-5.0 - 3.5)
+    assert statement(coefficients([8, 1], own)) == "relaxed clean slab + 0.5 H2(g) + 0.5 O2(g)"
+    assert words([8, 1], FITTED, own) == "by constants fitted to Set (BEEF-vdW)"
+    assert words([8], FITTED, own) == ""

@@ -92,6 +92,37 @@ def test_the_limit_itself_passes_and_the_kind_of_spread_counts() -> None:
     assert list(refused.reasons) == ["range 0.50 eV exceeds the limit of 0.25 eV"]
 
 
+def test_a_filter_by_the_relative_spread_forgives_what_members_say_of_all_alike() -> None:
+    # the members are 2 eV apart and agree to the last digit which minimum is lowest
+    apart = [scored(1, -1.0, 1.0), scored(2, -1.5, 0.5), scored(3, -0.7, 1.3)]
+    found, outcome = chosen(*apart, limit=0.1, spread=Spread.RELATIVE)
+    assert found == [2, 1, 3]
+    assert not outcome.low_confidence
+    assert outcome.std == pytest.approx(np.full(3, np.sqrt(2)))
+    assert outcome.relative == pytest.approx(np.zeros(3), abs=1e-12)
+    assert (outcome.offset[:2].tolist(), outcome.offset_spread, outcome.n_offsets) == (
+        pytest.approx([-1.0, 1.0]), pytest.approx(np.sqrt(2)), 3,
+    )  # fmt: skip
+    assert np.isnan(outcome.offset[2])
+    assert chosen(*apart, limit=0.1)[1].low_confidence  # by std nothing passes
+    # worked by hand: rests of ±0.2 about offsets of ∓0; std of (-0.2, 0.2) is 0.283, times sqrt(2) for two candidates
+    crossed = [scored(1, -1.2, -0.8), scored(2, -0.8, -1.2)]
+    _, refused = chosen(*crossed, limit=0.3, spread=Spread.RELATIVE)
+    assert refused.relative == pytest.approx(np.full(2, 0.4))
+    assert list(refused.reasons) == ["relative spread 0.40 eV exceeds the limit of 0.30 eV"] * 2
+
+
+def test_one_minimum_has_no_relative_spread_and_says_so() -> None:
+    again = scored(2, -1.0, -1.1, same_as=1)
+    broken = scored(3, -9.0, -2.0, anomalies="dissociated")
+    _, outcome = chosen(scored(1, -1.0, -1.1), again, broken, spread=Spread.RELATIVE)
+    assert outcome.n_offsets == 1
+    assert not outcome.passes.any()
+    assert outcome.reasons[0] == (
+        "no relative spread: it needs two distinct sound minima that members share, and there is 1"
+    )
+
+
 def test_mixed_references_are_an_error() -> None:
     mixed = pool(scored(1, -1.0, -1.0), references=("relaxed clean slab", "relaxed clean slab + CO(g)"))
     with pytest.raises(InvalidInput, match="different references"):

@@ -12,12 +12,15 @@ from shared.database.tables import Candidate, Job, JobReference, MemberEnergy, P
 from shared.database.workflow import lanes
 from shared.parameters import Ensemble, JobParameters
 from shared.references import EnergyKind
+from shared.scales import OC20, OWN_GAS, Scale
 from shared.states import State
 from tests.services.search.test_own_geometry import carbon_monoxide
 from tests.shared.database.jobs import add_job
+from tests.shared.test_scales import GIVEN, fitted
 from worker.potentials import registry
 from worker.queue import claims, eligible
 from worker.tasks.evaluation import EvaluationItem
+from worker.tasks.reading import Reading
 
 EMT_MEMBER: Potential = registry.load("emt")
 GAS = {"CO": -1.0, "H2": -2.0, "H2O": -4.0}
@@ -49,12 +52,21 @@ def add_references(session: Session, job: Job, member: str) -> None:
         session.add(JobReference(job_id=job.id, reference_id=row.id))
 
 
-def scored_by(session: Session, member: str, steps: int, *, refined_by: str | None = None) -> MemberEnergy:
+def scored_by(
+    session: Session,
+    member: str,
+    steps: int,
+    *,
+    refined_by: str | None = None,
+    scale: Scale | None = None,
+    gas: float = GAS["CO"],
+) -> MemberEnergy:
     """One candidate that `emt` found, or `refined_by` relaxed again, evaluated by this member as a worker does it. All members are
     EMT by another name."""
     ensemble = Ensemble(score_steps=steps)
     job = add_job(session, walkers=0)
     job.score_members = [member]
+    job.scales = {} if scale is None else {member: scale.document()}
     job.parameters = JobParameters(ensemble=ensemble).model_dump(mode="json")
     placed = {"structure_id": keep(session, FOUND), "positions": FOUND.positions}
     placement = Placement(job_id=job.id, index=0, site="fcc", method="test", **placed)
@@ -75,7 +87,7 @@ def scored_by(session: Session, member: str, steps: int, *, refined_by: str | No
     lanes.refresh(session, [job.id])
     session.commit()
     (row,) = claims.claim(session, MemberEnergy, eligible.evaluations(member), owner="here:1", lease_s=60, limit=1)
-    item = EvaluationItem.load(session, row, EnergyKind.TOTAL)
+    item = EvaluationItem.load(Reading(session), row, EnergyKind.TOTAL)
     engine = Engine(EMT_MEMBER)
     engine.add(item.lease, item.walk())
     ended: list = []
@@ -88,7 +100,7 @@ def scored_by(session: Session, member: str, steps: int, *, refined_by: str | No
     stored = session.scalars(select(MemberEnergy).where(MemberEnergy.candidate_id == candidate.id)).one()
     assert stored.state == State.SUCCEEDED
     assert engine.force_calls == 1 + stored.relaxation_steps
-    assert stored.adsorption_energy == pytest.approx(stored.energy - SLAB_ENERGY - GAS["CO"])
+    assert stored.adsorption_energy == pytest.approx(stored.energy - SLAB_ENERGY - gas)
     return stored
 
 
@@ -109,6 +121,21 @@ def test_the_member_that_found_or_refined_it_has_it_as_a_minimum_of_its_own(sess
         assert (own.relaxation_steps, own.displacement) == (0, None)
     # the one that found what another one refined is as any other
     assert scored_by(session, "emt", 50, refined_by="other").relaxation_steps > 0
+
+
+@pytest.mark.parametrize(
+    ("scale", "gas", "words"),
+    [
+        (OC20, -7.282 - 7.204, "on the scale of OC20 (RPBE)"),
+        (fitted(), -15.0, "by constants fitted to Set (BEEF-vdW)"),
+        (GIVEN, -15.0, "by energies given as our RPBE"),
+        (OWN_GAS, GAS["CO"], "by each member's own molecules"),
+        (None, GAS["CO"], "by each member's own molecules"),
+    ],
+)
+def test_the_energy_is_on_the_scale_that_the_job_was_submitted_with(session: Session, scale, gas: float, words: str):
+    stored = scored_by(session, "other", 0, scale=scale, gas=gas)
+    assert (stored.reference, stored.scale) == ("relaxed clean slab + CO(g)", words)
 
 
 def test_the_same_evaluation_gives_the_same_bits(session: Session):
