@@ -29,6 +29,8 @@ from shared.structures import Floats, Integers, Mask, Structure
 
 KEPT = 32
 """Clean slabs whose springs are kept."""
+_SLACK = 0.05
+"""Share of a length by which a threshold lies beyond it, where the start or the walker's minimum has passed the usual one."""
 _MARGIN = 0.5
 """Å beyond its threshold to which a spring that pulls still sees the right periodic image."""
 _TYPICAL = 2.0
@@ -81,6 +83,22 @@ class Restraints:
                 images=_images(start, reach),
             ),
         )
+
+    def following(self, minimum: Structure) -> Restraints:
+        """As they hold a walker at a minimum: a threshold that it has passed, or nearly so, lies beyond it, as beyond the start. None
+        acts there: an escape would be a kick along the springs."""
+        springs = self.springs
+        lengths = Pass([springs]).lengths([minimum.positions])
+        stretched, pressed = (1 + _SLACK) * lengths, (1 - _SLACK) * lengths
+        threshold = np.where(
+            springs.side > 0, np.maximum(springs.threshold, stretched), np.minimum(springs.threshold, pressed)
+        )
+        scaled = lengths[len(lengths) - len(springs.sums) :] / springs.sums
+        contact = max(springs.contact, (1 + _SLACK) * float(scaled.min())) if len(scaled) else springs.contact
+        near = springs.kind != RECONSTRUCTION
+        reach = float((threshold + _MARGIN * (springs.side > 0))[near].max(initial=0.0))
+        images = _images(self.start, reach)
+        return Restraints(self.start, replace(springs, threshold=threshold, contact=contact, images=images))
 
     def evaluate(self, positions: Floats) -> tuple[float, Floats]:
         """Energy, eV, and forces, eV/Å [n_atoms, 3], zero on fixed atoms; positions: Å [n_atoms, 3], wrapped or not."""
@@ -151,8 +169,8 @@ def _molecule_pairs(start: Structure, molecule: Integers, settings: parameters.R
     bonded = length < settings.bonded * sums
     threshold = np.where(
         bonded,
-        np.maximum(settings.stretch * sums, 1.05 * length),
-        np.minimum(sums + settings.gap, 0.95 * distance),
+        np.maximum(settings.stretch * sums, (1 + _SLACK) * length),
+        np.minimum(sums + settings.gap, (1 - _SLACK) * distance),
     )
     return _Pairs(first, second, np.zeros((len(first), 3)), threshold, np.where(bonded, 1.0, -1.0))
 
@@ -168,7 +186,7 @@ def _contact_pairs(
     apart = np.tile(before, len(molecule))
     if apart.any():
         here = distances(start.positions[molecule], start.positions[slab], start.cell, start.pbc).ravel()
-        threshold = np.where(apart, np.minimum(sums + settings.gap, 0.95 * here), threshold)
+        threshold = np.where(apart, np.minimum(sums + settings.gap, (1 - _SLACK) * here), threshold)
     return _Pairs(first, second, np.zeros((len(first), 3)), threshold, np.full(len(first), -1.0))
 
 
@@ -188,6 +206,6 @@ def _slab_pairs(clean: Structure, settings: parameters.Restraints) -> _Pairs:
     chosen = bonded | (distance > cushioned[i, j])
     i, j, vectors, distance, bonded = (part[chosen] for part in (i, j, vectors, distance, bonded))
     threshold = np.where(
-        bonded, (1 + settings.slab_slack) * distance, np.minimum(sums[i, j] + settings.gap, 0.95 * distance)
+        bonded, (1 + settings.slab_slack) * distance, np.minimum(sums[i, j] + settings.gap, (1 - _SLACK) * distance)
     )
     return _Pairs(i, j, vectors, threshold, np.where(bonded, 1.0, -1.0))

@@ -123,6 +123,10 @@ class Pass:
             forces[:, axis] = _summed(first, pull, n_atoms) - _summed(second, pull, n_atoms)
         return energies, np.split(forces, self._first_atoms[1:-1])
 
+    def lengths(self, positions: Sequence[Floats]) -> Floats:
+        """Of every pair, Å [n of all], one structure after the other. positions: of each, Å [n_atoms, 3]."""
+        return np.asarray(np.sqrt(_squares(self._vectors(np.concatenate(positions).T.copy()))), dtype=np.float64)
+
     def _vectors(self, where: Floats) -> Floats:
         """From first to second of every pair, Å [3, n]; where: Å [3, n_atoms of all]."""
         first, second = self._atoms

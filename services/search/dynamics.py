@@ -18,7 +18,7 @@ from shared.parameters import Hopping
 from shared.structures import Floats, Structure
 
 LONGEST_MOVE = 0.5
-"""Å in one time step: beyond it the trajectory no longer follows the potential."""
+"""Å in one time step: beyond it the trajectory no longer follows the potential, and the step is shortened."""
 _PROBE = 0.1
 """Å: how far along a direction its curvature is felt out, as the norm of the whole move."""
 
@@ -28,7 +28,6 @@ class EscapeEnd(StrEnum):
 
     MINIMA = "minima"  # the potential energy has passed `mdmin` minima
     STEPS = "steps"  # `max_md_steps` used up
-    RUNAWAY = "runaway"  # an atom would have moved too far in one step
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +66,12 @@ def escape(
     energies = [here.energy]
     minima = 0
     for steps in range(1, parameters.max_md_steps + 1):
-        velocities = velocities + 0.5 * timestep * moving.acceleration(here.forces)
-        move = timestep * velocities
-        if (move * move).sum(axis=1).max() > LONGEST_MOVE**2:
-            return Escape(structure, here.evaluation, steps - 1, before + steps - 1, EscapeEnd.RUNAWAY)
-        structure = structure.moved(structure.positions + move)
+        pull = moving.acceleration(here.forces)
+        step = _shortened(timestep, velocities, pull)
+        velocities = velocities + 0.5 * step * pull
+        structure = structure.moved(structure.positions + step * velocities)
         here = yield Request(structure, restraints)
-        velocities = velocities + 0.5 * timestep * moving.acceleration(here.forces)
+        velocities = velocities + 0.5 * step * moving.acceleration(here.forces)
         energies.append(here.energy)
         if len(energies) > 2 and energies[-3] > energies[-2] < energies[-1]:
             minima += 1
@@ -81,6 +79,15 @@ def escape(
                 return Escape(structure, here.evaluation, steps, before + steps, EscapeEnd.MINIMA)
     spent = before + parameters.max_md_steps
     return Escape(structure, here.evaluation, parameters.max_md_steps, spent, EscapeEnd.STEPS)
+
+
+def _shortened(timestep: float, velocities: Floats, acceleration: Floats) -> float:
+    """The time step, halved until no atom goes too far in it."""
+    while True:
+        move = timestep * (velocities + 0.5 * timestep * acceleration)
+        if float((move * move).sum(axis=1).max()) <= LONGEST_MOVE**2:
+            return timestep
+        timestep *= 0.5
 
 
 def _softened(

@@ -10,8 +10,11 @@ energy window:
     new, E < E_last + E_diff    T *= beta3, accepted, E_diff *= alpha1
     new, otherwise              T *= beta3, return,   E_diff *= alpha2
 
-Unsound is what did not converge, or has an anomaly: the escape was too violent. Restraints steer, and never rank: what is compared,
-accepted and returned is the minimum of the bare potential, relaxed at last without restraints.
+Unsound is what did not converge, or has an anomaly: the escape was too violent. A walker that comes to nothing sound twice in a row
+hops from another minimum of the job, where it knows one.
+
+Restraints steer, and never rank: what is compared, accepted and returned is the minimum of the bare potential, relaxed at last
+without restraints. They follow the walker: none acts at the minimum where it stands.
 """
 
 from __future__ import annotations
@@ -23,16 +26,18 @@ from typing import TypeAlias
 
 import numpy as np
 
-from services.forces.potential import Evaluation, Restraining, Walk
+from services.forces.potential import Evaluation, Request, Restraining, Walk
+from services.forces.restraints import Restraints
 from services.geometry.similarity import same
 from services.search.curvature import model_hessian
-from services.search.dynamics import EscapeEnd, escape
+from services.search.dynamics import escape
+from services.search.elsewhere import elsewhere
 from services.search.minimisation import Relaxation, relax
 from services.search.walker import Found, Hop, Minimum, Walker
 from shared.errors import Diverged
 from shared.parameters import Hopping, JobParameters
 from shared.states import WalkerEnd
-from shared.structures import Structure
+from shared.structures import Floats, Structure
 
 RELEASE_STEP = 0.05
 """Å: the first move once restraints let go. What was learnt of the curvature holds their springs': a full step along a stretched bond
@@ -69,12 +74,11 @@ def hop(
 ) -> Walk[Hop]:
     """The walker's next hop. `known` are the minima it may know of, earliest first.
 
-    Raises Diverged where the placement itself can't be relaxed; later, an escape that runs away counts as rejected.
+    Raises Diverged where the placement itself can't be relaxed; later, a hop that diverges counts as rejected.
     """
-    if walker.energy is None or walker.forces is None:
+    if walker.energy is None:
         return (yield from _first(walker, restraints, parameters, judge))
-    attempt = _attempt(walker, Evaluation(walker.energy, walker.forces), known, restraints, parameters, judge)
-    return (yield from _counted(attempt, walker, parameters.hopping))
+    return (yield from _counted(_attempt(walker, known, restraints, parameters, judge), walker, parameters.hopping))
 
 
 def _first(walker: Walker, restraints: Restraining | None, parameters: JobParameters, judge: Judge) -> Walk[Hop]:
@@ -102,25 +106,31 @@ def _counted(attempt: Walk[Hop], walker: Walker, parameters: Hopping) -> Walk[Ho
 
 def _attempt(
     walker: Walker,
-    here: Evaluation,
     known: Sequence[Minimum],
     restraints: Restraining | None,
     parameters: JobParameters,
     judge: Judge,
 ) -> Walk[Hop]:
-    hopping = parameters.hopping
+    hopping, calls = parameters.hopping, 0
+    rng = np.random.default_rng([*walker.seed, walker.hop])
+    other = elsewhere(walker, known, rng, parameters, judge)
+    if other is not None:
+        structure, calls = walker.structure.moved(other.structure.positions), 1
+        there = (yield Request(structure)).evaluation
+        walker = replace(walker, structure=structure, energy=there.energy, forces=there.forces, failures=0)
+    here = Evaluation(_energy(walker), _forces(walker))
+    if isinstance(restraints, Restraints) and _at_rest(walker, hopping):
+        restraints = restraints.following(walker.structure)
     escaped = yield from escape(
         walker.structure,
         here,
         temperature_k=walker.temperature_k,
-        rng=np.random.default_rng([*walker.seed, walker.hop]),
+        rng=rng,
         parameters=hopping,
         restraints=restraints,
     )
-    if escaped.end is EscapeEnd.RUNAWAY:
-        return Hop(_cooled(walker, hopping, escaped.force_calls), None)
     steered, final = yield from _relax_twice(escaped.structure, escaped.evaluation, restraints, hopping)
-    calls = escaped.force_calls + steered.force_calls + final.force_calls
+    calls += escaped.force_calls + steered.force_calls + final.force_calls
     found = _found(final, judge(final.structure), accepted=False, temperature_k=walker.temperature_k, force_calls=calls)
     return _feedback(walker, known, final, found, parameters)
 
@@ -130,8 +140,8 @@ def _feedback(
 ) -> Hop:
     hopping, tolerances = parameters.hopping, parameters.similarity
     here, last = Minimum(found.structure, found.energy), Minimum(walker.structure, _energy(walker))
-    accepted = False
-    if not found.sound(parameters.selection):
+    accepted, sound = False, found.sound(parameters.selection)
+    if not sound:
         factor, window = hopping.beta3, 1.0
     elif same(here, last, tolerances):
         factor, window = hopping.beta1, 1.0
@@ -144,6 +154,7 @@ def _feedback(
         walker,
         temperature_k=min(walker.temperature_k * factor, hopping.max_temperature_k),
         energy_window=walker.energy_window * window,
+        failures=0 if sound else walker.failures + 1,
     )
     moved = _moved_on(heated, found.force_calls, final if accepted else None)
     return Hop(moved, replace(found, accepted=accepted))
@@ -217,17 +228,30 @@ def _moved_on(walker: Walker, calls: int, to: Relaxation | None) -> Walker:
 
 
 def _cooled(walker: Walker, parameters: Hopping, calls: int) -> Walker:
-    """After an escape that ran away: cooler, with a wider window, at the same minimum."""
+    """After a hop that diverged: cooler, with a wider window, at the same minimum."""
     return replace(
         walker,
         hop=walker.hop + 1,
         temperature_k=walker.temperature_k * parameters.beta3,
         energy_window=walker.energy_window * parameters.alpha2,
         force_calls=walker.force_calls + calls,
+        failures=walker.failures + 1,
     )
+
+
+def _at_rest(walker: Walker, parameters: Hopping) -> bool:
+    """Whether it stands at a minimum of the bare potential: one that only restraints hold together has forces against theirs."""
+    free = _forces(walker)[walker.structure.free]
+    return float(np.linalg.norm(free, axis=1).max(initial=0.0)) < parameters.fmax
 
 
 def _energy(walker: Walker) -> float:
     if walker.energy is None:
         raise ValueError("a walker has no energy before its hop 0")
     return walker.energy
+
+
+def _forces(walker: Walker) -> Floats:
+    if walker.forces is None:
+        raise ValueError("a walker has no forces before its hop 0")
+    return walker.forces

@@ -41,6 +41,8 @@ class Walker:
     """With the number of the hop after it, what each hop draws from."""
     force_calls: int
     """Used so far."""
+    failures: int = 0
+    """Hops in a row, up to the last one, that came to nothing sound."""
 
     def to_document(self) -> dict[str, Any]:
         """Plain values for JSON, exact to the last bit; the topology is left out."""
@@ -53,6 +55,7 @@ class Walker:
             "energy_window": self.energy_window,
             "seed": list(self.seed),
             "force_calls": self.force_calls,
+            "failures": self.failures,
         }
 
     @classmethod
@@ -68,6 +71,7 @@ class Walker:
             energy_window=document["energy_window"],
             seed=tuple(document["seed"]),
             force_calls=document["force_calls"],
+            failures=document.get("failures", 0),  # documents of before this was counted
         )
 
 
@@ -102,4 +106,4 @@ class Hop:
     walker: Walker
     """After the hop."""
     found: Found | None
-    """None where the escape ran away."""
+    """None where it diverged."""

@@ -150,3 +150,35 @@ def test_bonds_are_the_molecules_own_and_not_those_to_its_image():
     held = {tuple(pair) for pair in (springs.atoms[:, mine & (springs.side > 0)].T - len(layers)).tolist()}
     assert held == {(0, 1), *((0, atom) for atom in (2, 3, 4)), *((1, atom) for atom in (5, 6, 7))}
     assert build(start).parts(start.positions)["dissociation"] == 0.0
+
+
+def test_thresholds_follow_a_minimum_and_nothing_acts_there():
+    start = adslab(WATER, height=2.3)
+    restraints = build(start)
+    torn = start.positions.copy()
+    torn[-1] += (-0.5, 0, 0.4)  # a bond longer than its spring allows
+    torn[-3:, 2] += 2.6  # off the surface
+    torn[10, 2] += 1.2  # an atom of the surface that comes out
+    minimum = start.moved(torn)
+    pulled = {kind for kind, energy in restraints.parts(torn).items() if energy > 0}
+    assert {"dissociation", "desorption", "reconstruction"} <= pulled
+    followed = restraints.following(minimum)
+    assert followed.evaluate(torn) == (0.0, pytest.approx(np.zeros_like(torn), abs=0.0))
+    # 5 % further everything that pulled before pulls again
+    apart = torn.copy()
+    apart[-1] += (-0.3, 0, 0.3)
+    apart[-3:, 2] += 1.5
+    apart[10, 2] += 0.6
+    assert pulled <= {kind for kind, energy in followed.parts(apart).items() if energy > 0}
+    # the base stays the placement's: nothing is left of where a walker was before
+    assert restraints.evaluate(torn)[0] > 0
+
+
+def test_thresholds_that_nothing_comes_near_stay():
+    start = adslab(CO)
+    restraints = build(start)
+    followed = restraints.following(start)
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        positions = start.positions + rng.normal(0, 0.5, start.positions.shape)
+        assert followed.evaluate(positions)[0] == pytest.approx(restraints.evaluate(positions)[0], rel=0.05, abs=0.02)

@@ -196,13 +196,39 @@ def test_on_a_real_surface_it_stops_one_step_past_the_second_minimum():
     assert ended.evaluation.energy == energies[-1]
 
 
-def test_atoms_that_would_fly_are_stopped_before_they_do():
+@pytest.mark.parametrize("temperature_k", [1e4, 1e7])
+def test_a_step_that_is_too_long_is_shortened(temperature_k):
     start = structure_of(slab_with_co())
-    ended, path, _ = follow(begin(start, ENDLESS, temperature_k=1e7), start)
-    assert (ended.end, ended.steps, len(path)) == (EscapeEnd.RUNAWAY, 0, 1)
-    assert ended.structure is start
-    moves = np.linalg.norm(AtomicMasses(start, 1.0).velocities(1e7, np.random.default_rng(3)), axis=1) * units.fs
-    assert moves.max() > LONGEST_MOVE
+    few = ENDLESS.model_copy(update={"max_md_steps": 4})
+    ended, path, _ = follow(begin(start, few, temperature_k=temperature_k), start)
+    assert (ended.end, ended.steps, len(path)) == (EscapeEnd.STEPS, 4, 5)
+    drawn = AtomicMasses(start, 1.0).velocities(temperature_k, np.random.default_rng(3))
+    planned = np.linalg.norm(drawn, axis=1).max() * units.fs
+    longest = np.linalg.norm(path[1] - path[0], axis=1).max()
+    assert all(np.linalg.norm(np.diff(path, axis=0), axis=2).max(axis=1) <= LONGEST_MOVE)
+    if planned > LONGEST_MOVE:
+        # halved until it fits, no further; the way is the one that was drawn
+        assert longest > LONGEST_MOVE / 2
+        halvings = np.log2(planned / longest)
+        assert halvings == pytest.approx(round(halvings), abs=0.01)
+    else:
+        assert longest == pytest.approx(planned, rel=0.01)
+
+
+def test_a_kick_at_the_start_shortens_the_first_step():
+    class Kick:
+        """500 eV/Å on the last atom, as from a spring that pulls far beyond its threshold."""
+
+        def evaluate(self, positions: Floats) -> tuple[float, Floats]:
+            forces = np.zeros_like(positions)
+            forces[-1, 2] = 500.0
+            return 10.0, forces
+
+    start = structure_of(slab_with_co())
+    parameters = Hopping(masses=Masses.CURVATURE, max_md_steps=1, mdmin=20)
+    ended, path, _ = follow(begin(start, parameters, restraints=Kick()), start)
+    assert (ended.end, ended.steps) == (EscapeEnd.STEPS, 1)
+    assert LONGEST_MOVE / 4 < np.linalg.norm(path[1] - path[0], axis=1).max() <= LONGEST_MOVE
 
 
 def test_an_answer_that_is_not_finite_is_refused():

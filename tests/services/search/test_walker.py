@@ -76,3 +76,23 @@ def test_a_walker_finds_minima_of_the_bare_potential_and_counts_what_they_cost(u
         assert found.fmax < 0.05
     assert undisturbed[-1][0]["force_calls"] == sum(found.force_calls for _, found in undisturbed)
     assert np.ptp([found.energy for _, found in undisturbed]) > ON_EMT.similarity.energy
+
+
+def test_a_document_of_before_failures_were_counted_still_loads(undisturbed):
+    document = dict(undisturbed[-1][0])
+    del document["failures"]
+    walker = Walker.from_document(document, co_on_copper())
+    assert walker.to_document() == {**document, "failures": 0}
+
+
+def test_a_walker_that_leaves_for_another_minimum_resumes_to_the_last_bit(undisturbed):
+    known = [Minimum(found.structure, found.energy) for _, found in undisturbed]
+    document, _ = undisturbed[1]
+    energy = max(one.energy for one in known)
+    stuck = Walker.from_document({**document, "failures": 2, "energy": energy}, co_on_copper())
+    again = Walker.from_document(json.loads(json.dumps(stuck.to_document())), co_on_copper())
+    hops = [engine.run(hopping.hop(one, known, RESTRAINTS, ON_EMT), EMT_MEMBER) for one in (stuck, again)]
+    first, second = ([(hop.walker.to_document(), hop.found)] for hop in hops if hop.found is not None)
+    assert bits(first) == bits(second)
+    left = next(hopping.hop(stuck, known, RESTRAINTS, ON_EMT)).structure
+    assert left.digest in {one.structure.digest for one in known} - {stuck.structure.digest}
