@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -82,8 +82,17 @@ def problem(
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
     """A response that says what went wrong."""
-    body = Problem(title=status.phrase, status=status, detail=_cut(detail), field=field, errors=errors)
-    sent = dict(headers or {})
+    return _response(_document(status, detail, field=field, errors=errors), headers)
+
+
+def _document(
+    status: HTTPStatus, detail: str, *, field: str | None = None, errors: list[FieldError] | None = None
+) -> Problem:
+    return Problem(title=status.phrase, status=status, detail=_cut(detail), field=field, errors=errors)
+
+
+def _response(body: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
+    status, sent = HTTPStatus(body.status), dict(headers or {})
     if status == HTTPStatus.SERVICE_UNAVAILABLE:  # no wait mends a limit on what is open or stored
         sent.setdefault("Retry-After", str(RETRY_AFTER_S))
     if status == HTTPStatus.UNAUTHORIZED:
@@ -144,23 +153,35 @@ def answer(request: Request, error: Exception) -> JSONResponse:
     return _database(request, error) if isinstance(error, _OF_THE_DATABASE) else _unexpected(request, error)
 
 
-def _domain(request: Request, error: Exception) -> JSONResponse:
+def of_error(error: AdhopError | DataError) -> Problem:
+    """What is told of a request that was refused with this error."""
+    if isinstance(error, DataError):
+        reason = str(error.orig if error.orig is not None else error).splitlines()[0]
+        return _document(HTTPStatus.UNPROCESSABLE_ENTITY, f"a value of the request can't be stored: {reason}")
     status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), HTTPStatus.INTERNAL_SERVER_ERROR)
-    return problem(status, str(error), field=getattr(error, "field", None))
+    return _document(status, str(error), field=getattr(error, "field", None))
 
 
-def _invalid(dotted: Callable[[Location], str], fields: Fields, request: Request, error: Exception) -> JSONResponse:
-    """A request that doesn't fit the model: which fields, and why. Values are not echoed."""
-    assert isinstance(error, RequestValidationError)
-    known = fields if request.url.path in _OF_JOBS else lambda location: ()
+def of_fields(errors: Sequence[Any], dotted: Callable[[Location], str], known: Fields = lambda location: ()) -> Problem:
+    """What is told of a request that doesn't fit the model, by pydantic's errors: which fields, and why. Values are not echoed."""
     found = [
-        FieldError(field=_cut(dotted(one["loc"])), message=_cut(plainly(one, known)))
-        for one in error.errors()[:_MOST_ERRORS]
+        FieldError(field=_cut(dotted(one["loc"])), message=_cut(plainly(one, known))) for one in errors[:_MOST_ERRORS]
     ]
     if found and found[0].message == "JSON decode error":
         found[0] = FieldError(field="body", message="the body is not JSON")
     detail = "; ".join(f"{one.field}: {one.message}" for one in found[:3])
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, field=found[0].field if found else None, errors=found)
+    return _document(HTTPStatus.UNPROCESSABLE_ENTITY, detail, field=found[0].field if found else None, errors=found)
+
+
+def _domain(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, AdhopError)
+    return _response(of_error(error))
+
+
+def _invalid(dotted: Callable[[Location], str], fields: Fields, request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    known = fields if request.url.path in _OF_JOBS else lambda location: ()
+    return _response(of_fields(error.errors(), dotted, known))
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:
@@ -189,8 +210,8 @@ def _database(request: Request, error: Exception) -> JSONResponse:
 
 def _unstorable(request: Request, error: Exception) -> JSONResponse:
     """NUL in a text, or a number beyond its column: fit for the models, not for the database."""
-    reason = str(error.orig if isinstance(error, DBAPIError) else error).splitlines()[0]
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"a value of the request can't be stored: {reason}")
+    assert isinstance(error, DataError)
+    return _response(of_error(error))
 
 
 def _unexpected(request: Request, error: Exception) -> JSONResponse:

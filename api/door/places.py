@@ -10,6 +10,7 @@ from api.door.turns import Turns
 
 _PATIENCE_S = 30.0
 _BUSY = "the server answers other requests of yours, or of others, just now; try again shortly"
+_SUBMITTING = (("POST", "/v1/jobs"), ("POST", "/v1/jobs:batch"))
 _SHOWN = re.compile(r"/v1/systems|/v1/jobs/[^/]+/system")
 _LARGE = re.compile(r"/v1/jobs/[^/]+/(candidates|minima|dft-inputs|selections.*)|/v1/calibrations.*")
 
@@ -36,7 +37,7 @@ class Places:
             return self.shown
         if _LARGE.fullmatch(path):
             return self.large
-        return self.submitted if (method, path) == ("POST", "/v1/jobs") else self.others
+        return self.submitted if (method, path) in _SUBMITTING else self.others
 
 
 class Recent:

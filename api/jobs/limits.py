@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import Text, bindparam, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from api.jobs.estimate import Cost
@@ -45,6 +45,10 @@ class Use:
     stored_bytes: int
     """As last measured; of jobs that were not measured yet, as estimated."""
 
+    def with_one_more(self, force_calls: int, stored_bytes: int) -> Use:
+        """What it is after one more job."""
+        return Use(self.open_jobs + 1, self.open_force_calls + force_calls, self.stored_bytes + stored_bytes)
+
 
 def limits_of(user: User, settings: Settings) -> Limits:
     """The user's own limits, and the server's where they have none."""
@@ -59,9 +63,17 @@ def limits_of(user: User, settings: Settings) -> Limits:
     )
 
 
-def use_of(session: Session, user_id: int) -> Use:
-    """What a user's jobs take up."""
-    return use_of_each(session, [user_id]).get(user_id, Use(0, 0, 0))
+def use_of(session: Session, user_id: int, against: Limits) -> Use:
+    """What a user's jobs take up of what is limited; what isn't stays uncounted, and is 0 here."""
+    if against.open_force_calls is not None or against.stored_bytes is not None:
+        return use_of_each(session, [user_id]).get(user_id, Use(0, 0, 0))
+    return Use(session.connection().execute(_OPEN_JOBS, {"user_id": user_id}).scalar_one(), 0, 0)
+
+
+_OPEN_JOBS = select(func.count()).where(
+    Job.user_id == bindparam("user_id"), Job.state.in_([literal_column(f"'{state}'", Text) for state in sorted(OPEN)])
+)
+"""States are written into it: the plan is made for any user, and the index is of open jobs alone."""
 
 
 def use_of_each(session: Session, user_ids: Sequence[int]) -> dict[int, Use]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
@@ -18,7 +18,7 @@ from shared.database.repositories.audit import Actor, record
 from shared.database.repositories.users import REFUSAL, Identity
 from shared.database.tables import Candidate, GivenStructures, Job, Membership, ReferenceEnergy, StageRow, User
 from shared.database.workflow import transitions
-from shared.errors import Conflict, Unauthorised
+from shared.errors import AdhopError, Conflict, Unauthorised
 from shared.given import Given
 from shared.settings import Settings
 from shared.states import State, Work
@@ -55,54 +55,117 @@ class NewJob:
     """Tells two requests with the same idempotency key apart."""
     given: Given | None = None
     """The structures, where many were given."""
+    group: str | None = None
+    """Whose members may read it."""
 
 
 def submitted(session: Session, user_id: int, idempotency_key: str, request_digest: str) -> Job | None:
     """The job that this user made with this key before. Raises Conflict when it was for another request."""
-    job = session.scalars(
-        select(Job).where(Job.user_id == user_id, Job.idempotency_key == idempotency_key)
-    ).one_or_none()
-    if job is not None and job.request_digest != request_digest:
-        raise Conflict(f"Idempotency-Key {idempotency_key!r} was used for another request (job {job.id})")
+    job = made_with(session, user_id, [idempotency_key]).get(idempotency_key)
+    if job is not None:
+        check_same(job, request_digest)
     return job
 
 
-def submit(
-    session: Session, actor: Actor, user_id: int, new: NewJob, settings: Settings, *, group: str | None = None
-) -> tuple[Job, bool]:
-    """Insert a job and its first stage, or find the one that the same request made before. group: that may read it.
+def made_with(session: Session, user_id: int, keys: Sequence[str]) -> dict[str, Job]:
+    """This user's jobs by the idempotency keys that they were made with."""
+    if not keys:
+        return {}
+    mine = select(Job).where(Job.user_id == user_id, Job.idempotency_key.in_(keys))
+    return {str(job.idempotency_key): job for job in session.scalars(mine)}
+
+
+def check_same(job: Job, request_digest: str | None) -> None:
+    """Raise Conflict where a job was made with its idempotency key by another request."""
+    if job.request_digest != request_digest:
+        raise Conflict(f"Idempotency-Key {job.idempotency_key!r} was used for another request (job {job.id})")
+
+
+def submit(session: Session, actor: Actor, user_id: int, new: NewJob, settings: Settings) -> tuple[Job, bool]:
+    """Insert a job and its first stage, or find the one that the same request made before.
 
     Returns the job and whether it is new. Raises Conflict (idempotency key of another request, a calibration that is no more),
-    LimitReached, and Unauthorised where the user was disabled meanwhile.
+    LimitReached, InvalidInput for a group that the user isn't in, and Unauthorised where the user was disabled meanwhile.
     """
+    (made,) = submit_all(session, actor, user_id, [new], settings)
+    if isinstance(made, AdhopError):
+        raise made
+    return made
+
+
+def submit_all(
+    session: Session, actor: Actor, user_id: int, news: Sequence[NewJob], settings: Settings
+) -> list[tuple[Job, bool] | AdhopError]:
+    """The same of several, in their order, each judged with those before it: the job and whether it is new, or why it isn't stored.
+    Raises Unauthorised where the user was disabled meanwhile."""
     # One submit per user at a time: without it, two equal requests could both pass the look-ups below.
     user = session.scalars(select(User).where(User.id == user_id).with_for_update(key_share=True)).one()
     if user.disabled_at is not None:
         raise Unauthorised(REFUSAL)
-    if new.idempotency_key is not None and new.request_digest is not None:
-        existing = submitted(session, user_id, new.idempotency_key, new.request_digest)
+    known = made_with(session, user_id, [new.idempotency_key for new in news if new.idempotency_key is not None])
+    desk = _Desk(session, user, limits.limits_of(user, settings), known)
+    made: list[tuple[Job, bool] | AdhopError] = []
+    for new in news:
+        try:
+            made.append(desk.take(new))
+        except AdhopError as refusal:
+            made.append(refusal)
+    session.flush()
+    for job in desk.fresh:
+        session.add(StageRow(job_id=job.id, work=Work.PLACEMENT))
+        record(session, actor, "job.submit", job_id=job.id, owner_id=user_id, subject=job.name)
+    session.flush()
+    return made
+
+
+class _Desk:
+    """Where one user's jobs are taken in, while nobody else takes in any of theirs."""
+
+    def __init__(self, session: Session, user: User, allowed: limits.Limits, known: dict[str, Job]) -> None:
+        """known: jobs by their idempotency key."""
+        self.fresh: list[Job] = []
+        self._session = session
+        self._user = user
+        self._limits = allowed
+        self._use: limits.Use | None = None
+        self._known = known
+        self._groups: dict[str, int] = {}
+
+    def take(self, new: NewJob) -> tuple[Job, bool]:
+        existing = None if new.idempotency_key is None else self._known.get(new.idempotency_key)
         if existing is not None:
+            check_same(existing, new.request_digest)
             return existing, False
-    limits.check(
-        limits.limits_of(user, settings),
-        limits.use_of(session, user_id),
-        force_calls=new.estimated_force_calls,
-        stored_bytes=new.stored_bytes,
-    )
-    calibrations.keep(session, new.calibration_id)
-    shared_with = None if group is None else joined(session, user_id, group).id
-    columns = asdict(replace(new, given=None)) | {"warnings": list(new.warnings)}
-    del columns["given"]
-    job = Job(user_id=user_id, group_id=shared_with, **columns)
-    session.add(job)
-    session.flush()
-    if new.given is not None:
-        session.add(GivenStructures(job_id=job.id, labels=list(new.given.labels), positions=new.given.packed()))
-    session.add(StageRow(job_id=job.id, work=Work.PLACEMENT))
-    record(session, actor, "job.submit", job_id=job.id, owner_id=user_id, subject=job.name)
-    session.flush()
-    session.refresh(job)
-    return job, True
+        use = self._use or limits.use_of(self._session, self._user.id, self._limits)
+        limits.check(self._limits, use, force_calls=new.estimated_force_calls, stored_bytes=new.stored_bytes)
+        calibrations.keep(self._session, new.calibration_id)
+        job = Job(id=uuid4(), user_id=self._user.id, group_id=self._group(new.group), **_columns(new))
+        self._session.add(job)
+        if new.given is not None:
+            self._session.flush()
+            self._session.add(
+                GivenStructures(job_id=job.id, labels=list(new.given.labels), positions=new.given.packed())
+            )
+        self._use = use.with_one_more(new.estimated_force_calls, new.stored_bytes)
+        self.fresh.append(job)
+        if new.idempotency_key is not None:
+            self._known[new.idempotency_key] = job
+        return job, True
+
+    def _group(self, name: str | None) -> int | None:
+        if name is None:
+            return None
+        if name not in self._groups:
+            self._groups[name] = joined(self._session, self._user.id, name).id
+        return self._groups[name]
+
+
+_NO_COLUMNS = frozenset({"given", "group", "warnings"})
+
+
+def _columns(new: NewJob) -> dict[str, Any]:
+    named = {one.name: getattr(new, one.name) for one in fields(new) if one.name not in _NO_COLUMNS}
+    return named | {"warnings": list(new.warnings)}
 
 
 def page(

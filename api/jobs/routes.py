@@ -8,16 +8,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 
-from api.context import Context
 from api.dependencies import Caller, Submitter, UseActor, UseContext, UseSession
-from api.jobs import access, cancelling, limits
+from api.jobs import access, cancelling
 from api.jobs import repository as jobs
-from api.jobs.acceptance import accept, calibration_of
+from api.jobs.acceptance import calibration_of
+from api.jobs.batch import BatchRequest, BatchView, submit_batch
 from api.jobs.cancelling import CancelledJobs, CancelRequest
+from api.jobs.preparation import prepare
 from api.jobs.requests import JobChange, JobRequest
 from api.jobs.responses import JobPage, JobView
 from api.jobs.views import views
-from api.members.choice import KnownMember
 from api.members.fleet import known_members
 from api.paging import Cursor, Limit, job_cursor, job_position
 from api.problems import BODY, responses
@@ -54,18 +54,17 @@ def submit_job(
     idempotency_key: IdempotencyKey = None,
 ) -> JobView:
     """Queue a job. It is stored before this answers; a broker that is away delays its start, nothing else."""
-    digest = request.digest
-    with context.sessions.begin() as session:
+    with context.readings() as session:
         if idempotency_key is not None:
-            existing = jobs.submitted(session, caller.user_id, idempotency_key, digest)
+            existing = jobs.submitted(session, caller.user_id, idempotency_key, request.digest)
             if existing is not None:
                 response.status_code = 200
                 return views(session, [existing])[0]
         known = known_members(session)
         calibration_id = calibration_of(session, request, context, caller)
-    new = _new_job(request, context, known, calibration_id, idempotency_key, digest)
+    new = prepare(request, context, known, calibration_id, idempotency_key)
     with context.sessions.begin() as session:
-        job, created = jobs.submit(session, actor, caller.user_id, new, context.settings, group=request.group)
+        job, created = jobs.submit(session, actor, caller.user_id, new, context.settings)
         view = views(session, [job])[0]
     if created:
         context.notifier.notify_cpu()
@@ -75,39 +74,11 @@ def submit_job(
     return view
 
 
-def _new_job(
-    request: JobRequest,
-    context: Context,
-    known: dict[str, KnownMember],
-    calibration_id: int | None,
-    idempotency_key: str | None,
-    digest: str,
-) -> jobs.NewJob:
-    """The job to store, or a refusal that says what to change. No database connection is held here."""
-    accepted = accept(request, context, known)
-    interpreted, members = accepted.interpreted, accepted.members
-    n_atoms = limits.likely_atoms(interpreted.submission)
-    cost = accepted.cost(n_atoms, None)
-    return jobs.NewJob(
-        name=request.name or f"{interpreted.adsorbate} on {interpreted.surface}",
-        adsorbate=interpreted.adsorbate,
-        surface=interpreted.surface,
-        submission=interpreted.submission.model_dump(mode="json"),
-        parameters=accepted.parameters.model_dump(mode="json"),
-        search_members=[member.name for member in members.search],
-        refine_members=[member.name for member in members.refine],
-        score_members=[member.name for member in members.score],
-        calibration_id=calibration_id,
-        estimated_force_calls=cost.force_calls,
-        stored_bytes=limits.estimated_bytes(cost, n_atoms, len(members.score)),
-        priority=request.priority,
-        idempotency_key=idempotency_key,
-        request_digest=digest,
-        warnings=accepted.warnings,
-        scales={name: scale.document() for name, scale in accepted.scales.items()},
-        cautions=list(accepted.cautions),
-        given=interpreted.given,
-    )
+@router.post(":batch", responses=responses(*BODY, 401, 403, 422))
+def submit_jobs(asked: BatchRequest, caller: Submitter, actor: UseActor, context: UseContext) -> BatchView:
+    """Queue many jobs, up to 1,000. Each is judged by itself, your limits by all together and in their order: what can't be queued is
+    refused with its reason, and the others are queued. Those that are accepted are stored before this answers."""
+    return submit_batch(context, caller, actor, asked)
 
 
 @router.get("", response_model=JobPage, responses=UNCHANGED | responses(401, 422))

@@ -114,6 +114,8 @@ class Job(Base):
         Index("ix_jobs_unmeasured", "ended_at", postgresql_where=text("ended_at IS NOT NULL AND measured_at IS NULL")),
         Index("ix_jobs_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
         Index("ix_jobs_open", "state", "stage", postgresql_where=text("state IN ('queued', 'running')")),
+        Index("ix_jobs_line", "created_at", "id", postgresql_where=text("state IN ('queued', 'running')")),
+        Index("ix_jobs_open_of_user", "user_id", postgresql_where=text("state IN ('queued', 'running')")),
         Index(
             "ix_jobs_staged",
             "user_id",
