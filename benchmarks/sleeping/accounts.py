@@ -10,16 +10,19 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 PARTS = {
-    "engine": [("services.forces.engine", "Engine.step")],
+    "engine": [("services.forces.engine", f"Engine.{name}") for name in ("step", "begin", "take", "answer")],
     "restraints": [("services.forces.restraints", "Restraints.build")],
     "anomalies": [("services.geometry.anomalies", "find")],
-    "queries": [("worker.tasks.claiming", f"Claiming.{name}") for name in ("claim", "last_attempts", "anything_open")],
-    "commits": [("worker.tasks.member_task", "MemberTask._commit")],
+    "queries": [
+        ("worker.tasks.claiming", f"Claiming.{name}") for name in ("take", "claim", "last_attempts", "anything_open")
+    ],
+    "commits": [("worker.tasks.member_task", "MemberTask._commit"), ("worker.tasks.storing", "Storing.store")],
 }
-"""Where each part's work stands."""
+"""Where each part's work stands, or stood before."""
 _seconds: dict[int, Counter[str]] = {}
 _open = threading.local()
 
@@ -31,6 +34,8 @@ def open_all() -> None:
     _seconds[threading.get_ident()] = Counter()
     for name, places in PARTS.items():
         for module, where in places:
+            if find_spec(module) is None:
+                continue
             *above, last = where.split(".")
             owner = functools.reduce(getattr, above, import_module(module))
             if last in vars(owner):

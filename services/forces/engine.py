@@ -1,25 +1,30 @@
 """Many walks, one potential: gathers what they want, evaluates it in batches, hands the answers back.
 
-Walks may be added and dropped between steps, so a batch never waits for its slowest member. An error of one walk ends that walk.
+Walks may be added and dropped at any time, so a batch never waits for its slowest member. An error of one walk ends that walk.
 Where walks have several owners these take turns by device time: a small system is not evaluated at the pace of a large one. Which
 walks share a forward changes no result; each walk's own evaluations come in their order.
+
+`step` does all of it in one call. Whoever wants the device to go on while walks think calls its parts: `begin`, `take` a batch,
+`evaluate` it, on another thread if need be, and `answer` it; several batches may be on their way, each with walks of its own.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from math import inf
 from typing import Any, TypeVar
 
 from numpy.linalg import LinAlgError
 
 from services.forces.answers import answers, reply
+from services.forces.batch import Batch, Evaluated
 from services.forces.batch_limit import BatchLimit
-from services.forces.potential import Answer, Potential, Request, Walk
+from services.forces.pace import Pace
+from services.forces.potential import Answer, Evaluation, Potential, Request, Walk
 from services.forces.shares import Shares
 from shared.errors import Diverged, Failure, OutOfMemory
+from shared.structures import Structure
 
 T = TypeVar("T")
 
@@ -54,10 +59,13 @@ class _Running:
     walk: Walk[Any]
     owner: Hashable
     wants: Request | None = None
+    """None before it has begun, and while a batch with its request is on its way."""
+    asked: Request | None = None
+    """Of the batch on its way."""
     started: bool = False
     cost: Cost = Cost()
     served: int = 0
-    """The step that it was last evaluated in."""
+    """How many batches had been taken when it was last in one."""
 
     @property
     def atoms(self) -> int:
@@ -66,7 +74,7 @@ class _Running:
 
 class Engine:
     """Drives walks on one potential. batch_atoms: most atoms of one forward at first; None leaves batches whole.
-    most_batch_atoms: what that may grow to. shares: of the owners, where
+    most_batch_atoms: what that may grow to. batch_walks: most walks of one forward. shares: of the owners, where
     several engines use one device. clock: seconds, by which forwards are measured; without one they count as nothing."""
 
     def __init__(
@@ -75,16 +83,17 @@ class Engine:
         *,
         batch_atoms: int | None = None,
         most_batch_atoms: int | None = None,
+        batch_walks: int | None = None,
         shares: Shares | None = None,
         clock: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._potential = potential
         self._limit = BatchLimit(batch_atoms, most_batch_atoms)
+        self._batch_walks = batch_walks
         self._shares = Shares() if shares is None else shares
         self._clock = clock
-        self._atom_s: float | None = None
-        """Of the last forward, and of what its walks did with it, for each atom."""
-        self._steps = 0
+        self._pace = Pace()
+        self._taken = 0
         self._walks: dict[Hashable, _Running] = {}
         self.force_calls = 0
 
@@ -126,29 +135,70 @@ class Engine:
     def step(self) -> list[Outcome]:
         """Evaluate what the walks want whose turn it is, once, and advance them; the walks that ended are returned and forgotten.
         While all are of one owner that is every walk."""
-        self._steps += 1
-        ended = [outcome for key in self.keys() if (outcome := self._start(key)) is not None]
-        for keys in self._batches(self._next()):
-            began, atoms = self._clock(), sum(self._walks[key].atoms for key in keys)
-            answered = self._evaluate(keys)
-            self._charge(keys, self._clock() - began)
-            for key, given in zip(keys, answered, strict=True):
-                outcome = self._resume(key, given)
-                if outcome is not None:
-                    ended.append(outcome)
-            self._atom_s = (self._clock() - began) / atoms
+        ended = self.begin()
+        keys = self._next()
+        while keys:
+            batch = self._batch(keys)
+            keys = keys[len(batch) :]
+            ended += self.answer(batch, self.evaluate(batch))
         return ended
 
+    def begin(self, most: int | None = None) -> list[Outcome]:
+        """Have new walks, so many at most, say what they want; those that ended at once are returned and forgotten."""
+        new = self._new()[:most]
+        return [outcome for key in new if (outcome := self._start(key)) is not None]
+
+    def new(self) -> int:
+        """Walks that have not begun."""
+        return len(self._new())
+
+    def _new(self) -> list[Hashable]:
+        return [key for key, running in self._walks.items() if not running.started]
+
+    def waiting(self) -> int:
+        """Walks that wait for a forward."""
+        return sum(running.wants is not None for running in self._walks.values())
+
+    def take(self) -> Batch | None:
+        """The next forward: of the walks that wait, those whose turn it is. They wait no more until it is answered."""
+        keys = self._next()
+        return self._batch(keys) if keys else None
+
+    def evaluate(self, batch: Batch) -> Evaluated:
+        """The potential's answer. Touches no walk: another thread may call this while walks are added, answered and dropped."""
+        began = self._clock()
+        evaluations = self._evaluate([request.structure for request in batch.requests])
+        return Evaluated(evaluations, self._clock() - began)
+
+    def answer(self, batch: Batch, given: Evaluated) -> list[Outcome]:
+        """Advance the walks of a batch; those that ended are returned and forgotten. One that was dropped meanwhile is left out."""
+        self._pace.learn(batch.atoms, given.took_s)
+        each_s = given.took_s / batch.atoms
+        came = list(zip(batch.keys, batch.requests, given.evaluations, strict=True))
+        there = [one for one in came if self._asked(one[0], one[1])]
+        sound = [(request, found) for _, request, found in there if not isinstance(found, OutOfMemory)]
+        replies = iter(answers([request for request, _ in sound], [found for _, found in sound]))
+        ended = []
+        for key, request, found in there:
+            self._spend(self._walks[key], each_s * len(request.structure), force_calls=1)
+            outcome = self._resume(key, found if isinstance(found, OutOfMemory) else next(replies))
+            if outcome is not None:
+                ended.append(outcome)
+        return ended
+
+    def _asked(self, key: Hashable, request: Request) -> bool:
+        """Whether the walk is still there that this was asked by."""
+        running = self._walks.get(key)
+        return running is not None and running.asked is request
+
     def _start(self, key: Hashable) -> Outcome | None:
-        running = self._walks[key]
-        if running.started:
-            return None
-        running.started = True
+        self._walks[key].started = True
         return self._resume(key, None)
 
     def _resume(self, key: Hashable, given: Answer | Failure | None) -> Outcome | None:
         """The device waits for a walk that thinks: that counts as its owner's time too."""
         running, began = self._walks[key], self._clock()
+        running.asked = None
         outcome = self._advance(key, running, given)
         self._spend(running, self._clock() - began)
         return None if outcome is None else self._end(key, replace(outcome, cost=running.cost))
@@ -178,60 +228,50 @@ class Engine:
         running.cost = Cost(running.cost.device_s + seconds, running.cost.force_calls + force_calls)
 
     def _next(self) -> list[Hashable]:
-        """Keys whose turn it is, in the order they came. With several owners: one forward of whoever had least time, and of the
-        others' walks those that fit in beside it without doubling it."""
+        """Keys whose turn it is, those first that have waited longest. With several owners: one forward of whoever had least time,
+        and of the others' walks those that fit in beside it without its taking twice as long."""
         waiting = [key for key, running in self._walks.items() if running.wants is not None]
+        waiting.sort(key=lambda key: self._walks[key].served)
         owners = self._shares.in_turn(dict.fromkeys(self._walks[key].owner for key in waiting))
         if len(owners) < 2:
             return waiting
-        most = self._forward_atoms()
-        first = self._cut([key for key in waiting if self._walks[key].owner == owners[0]], most, at_least=1)
+        first = self._cut([key for key in waiting if self._walks[key].owner == owners[0]], TURN_S, at_least=1)
         taken = sum(self._walks[key].atoms for key in first)
         others = [key for owner in owners[1:] for key in waiting if self._walks[key].owner == owner]
-        chosen = {*first, *self._cut(others, min(taken, most - taken), at_least=0)}
+        until_s = min(TURN_S, 2 * self._pace.seconds(taken)) if self._pace.known else 0.0
+        chosen = {*first, *self._cut(others, until_s, at_least=0, beside=taken)}
         return [key for key in waiting if key in chosen]
 
-    def _forward_atoms(self) -> float:
-        """Atoms of a forward of `TURN_S`, by how long the last one took; before the first, as few as can be."""
-        if self._atom_s is None:
-            return 0
-        in_time = TURN_S / self._atom_s if self._atom_s > 0 else inf
-        return in_time if self.batch_atoms is None else min(in_time, self.batch_atoms)
-
-    def _cut(self, keys: list[Hashable], most_atoms: float, *, at_least: int) -> list[Hashable]:
-        """As many as fit, those first that have waited longest."""
+    def _cut(self, keys: list[Hashable], until_s: float, *, at_least: int, beside: int = 0) -> list[Hashable]:
+        """As many as fit into a forward that takes so long, beside those atoms that are in it already; before the first forward, by
+        which it is known how long they take, as few as can be."""
+        most = self._pace.atoms_in(until_s)
+        left = (most if self.batch_atoms is None else min(most, self.batch_atoms)) - beside
         taken: list[Hashable] = []
-        left = most_atoms
-        for key in sorted(keys, key=lambda key: self._walks[key].served):
+        for key in keys:
             if self._walks[key].atoms <= left or len(taken) < at_least:
                 taken.append(key)
                 left -= self._walks[key].atoms
         return taken
 
-    def _charge(self, keys: list[Hashable], took_s: float) -> None:
-        """Share out the time of a forward by atoms."""
-        atoms = sum(self._walks[key].atoms for key in keys)
-        for running in (self._walks[key] for key in keys):
-            self._spend(running, took_s * running.atoms / atoms, force_calls=1)
-            running.served = self._steps
+    def _batch(self, keys: list[Hashable]) -> Batch:
+        """The first of these keys, as many as one forward holds; at least one."""
+        batch, atoms = Batch([], []), 0
+        self._taken += 1
+        for key in keys[: self._batch_walks]:
+            running = self._walks[key]
+            if running.wants is None or (batch.keys and self._exceeds(atoms + running.atoms)):
+                break
+            batch.keys.append(key)
+            batch.requests.append(running.wants)
+            atoms += running.atoms
+            running.asked, running.wants, running.served = running.wants, None, self._taken
+        return batch
 
-    def _batches(self, keys: list[Hashable]) -> Iterator[list[Hashable]]:
-        """Keys cut where the next structure would exceed the batch."""
-        batch: list[Hashable] = []
-        atoms = 0
-        for key in keys:
-            more = self._walks[key].atoms
-            if batch and self.batch_atoms is not None and atoms + more > self.batch_atoms:
-                yield batch
-                batch, atoms = [], 0
-            batch.append(key)
-            atoms += more
-        if batch:
-            yield batch
+    def _exceeds(self, atoms: int) -> bool:
+        return self.batch_atoms is not None and atoms > self.batch_atoms
 
-    def _evaluate(self, keys: list[Hashable]) -> Sequence[Answer | Failure]:
-        requests = [wants for key in keys if (wants := self._walks[key].wants) is not None]
-        structures = [request.structure for request in requests]
+    def _evaluate(self, structures: Sequence[Structure]) -> list[Evaluation | OutOfMemory]:
         try:
             evaluations = self._potential.evaluate(structures)
         except OutOfMemory as failure:
@@ -239,13 +279,13 @@ class Engine:
         else:
             self.force_calls += len(structures)
             self._limit.fits(sum(map(len, structures)))
-            return answers(requests, evaluations)
+            return list(evaluations)
         # A new failure, and outside the except block: the traceback would hold the tensors that there is no room for.
-        if len(keys) == 1:
+        if len(structures) == 1:
             return [shortage]
         self._limit.too_large(sum(map(len, structures)))
-        half = len(keys) // 2
-        return [*self._evaluate(keys[:half]), *self._evaluate(keys[half:])]
+        half = len(structures) // 2
+        return [*self._evaluate(structures[:half]), *self._evaluate(structures[half:])]
 
 
 def run(walk: Walk[T], potential: Potential) -> T:

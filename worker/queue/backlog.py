@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Select, exists, or_, select
+from sqlalchemy import Select, exists, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from shared.database.tables import JobReference, Lane, MemberEnergy, Reference, StageRow, Walker
+from shared.database.repositories.workers import is_fresh
+from shared.database.tables import JobReference, Lane, MemberEnergy, Reference, StageRow, Walker, Worker
 from shared.states import State, Work
 
 
@@ -38,6 +40,21 @@ def _waiting() -> Select[str]:
     )
     rows = {Work.WALKER: walker, Work.EVALUATION: evaluation, Work.REFERENCE: reference}
     return select(Lane.member).where(Lane.open, or_(*[(Lane.work == work) & there for work, there in rows.items()]))
+
+
+def lacking(session: Session, member: str, owner: str, most: int) -> int:
+    """Rows that the other workers which host this member would take to hold so many each."""
+    others = session.scalars(
+        select(Worker.name).where(Worker.ready, Worker.members.contains([member]), is_fresh(), Worker.name != owner)
+    ).all()
+    if not others:
+        return 0
+    runs = [
+        select(table.owner).where(table.state == State.RUNNING, table.owner.in_(others))
+        for table in (Reference, Walker, MemberEnergy)
+    ]
+    held = Counter(session.scalars(union_all(*runs)))
+    return sum(max(0, most - held[name]) for name in others)
 
 
 def stages(session: Session) -> bool:

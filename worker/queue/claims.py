@@ -76,13 +76,15 @@ def claim(
     trial: Trial | None = None,
     max_attempts: int = 1,
     besides: Sequence[int] = (),
+    leave: int = 0,
 ) -> Sequence[WorkRow]:
     """Take up to `limit` of the eligible rows. Rows that another worker is just taking are skipped, not waited for. trial: None
-    takes rows of either kind; max_attempts tells them apart. besides: users who are passed over."""
+    takes rows of either kind; max_attempts tells them apart. besides: users who are passed over. leave: rows that are left to
+    others."""
     chosen: list[Row[Any]] = []
-    for most in (2 * limit, _DEEP * limit):  # few are looked at, and where others are just taking those, more
-        chosen = _chosen(session, table, eligible(Look(most, trial, max_attempts, tuple(besides))), limit)
-        if len(chosen) == limit:
+    for most in (2 * (limit + leave), _DEEP * limit):  # few are looked at, and where others are just taking those, more
+        chosen = _chosen(session, table, eligible(Look(most, trial, max_attempts, tuple(besides))), limit, leave)
+        if len(chosen) == limit or leave:
             break
     if not chosen:
         return []
@@ -114,9 +116,12 @@ def _table(chosen: Sequence[Row[Any]]) -> Any:
     return named.render_derived()
 
 
-def _chosen(session: Session, table: type[WorkRow], eligible: Subquery, limit: int) -> list[Row[Any]]:
-    """The first of the eligible rows, locked. In two steps: as one, the plan may read every queued row."""
+def _chosen(session: Session, table: type[WorkRow], eligible: Subquery, limit: int, leave: int) -> list[Row[Any]]:
+    """The first of the eligible rows, all but so many, locked. In two steps: as one, the plan may read every queued row."""
     found = {row.id: row for row in session.execute(_in_order(eligible))}
+    limit = min(limit, len(found) - leave)
+    if limit <= 0:
+        return []
     ids = literal(list(found), ARRAY(BigInteger))
     locked = session.scalars(
         select(table.id)
@@ -169,6 +174,20 @@ def check(session: Session, lease: Lease) -> None:
     """Keep the row locked while its result is written. Raises LostLease."""
     if session.scalar(select(lease.table.id).where(_mine(lease)).with_for_update()) is None:
         raise _lost(lease)
+
+
+def locked(session: Session, leases: Sequence[Lease]) -> set[Lease]:
+    """Those of these leases that are still one's own, their rows locked while results are written. Rows that somebody else holds just
+    now are left out, not waited for: whoever holds some and waits for others may be waited for."""
+    kept: set[Lease] = set()
+    for table in {lease.table for lease in leases}:
+        some = {lease.id: lease for lease in leases if lease.table is table}
+        rows = select(table.id, table.token).where(
+            table.id.in_(some), table.state == State.RUNNING, table.lease_until > func.now()
+        )
+        found = session.execute(rows.order_by(table.id).with_for_update(of=table, skip_locked=True))
+        kept |= {some[row.id] for row in found if some[row.id].token == row.token}
+    return kept
 
 
 def _lost(lease: Lease) -> LostLease:

@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import OperationalError
 
 from shared.database import revision
 from shared.database.session import Sessions
 from shared.database.tables import MemberEnergy, Reference, Walker, WorkRow
+from shared.errors import OtherVersion
 from shared.settings import Settings
 from worker.lifecycle.heartbeat import worker_name
+from worker.lifecycle.lease_keeper import LeaseKeeper
 from worker.members.cache import MemberCache
-from worker.queue import claims, eligible
+from worker.queue import backlog, claims, eligible
 from worker.tasks.evaluation import EvaluationItem
 from worker.tasks.hop import HopItem
+from worker.tasks.reading import Minima, Reading
 from worker.tasks.reference import ReferenceItem
 from worker.tasks.work_item import WorkItem
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a worker looks for."""
+
+    members: Sequence[str]
+    """In this order."""
+    held: Mapping[str, Mapping[Hashable, int]]
+    """Of the members that are loaded: how many items of each user it holds."""
+    most: Mapping[str, int]
+    """Of these, how many items it would hold."""
+    idle: bool
+    """Whether it holds nothing at all."""
+
+
+@dataclass
+class Gained:
+    """What it found."""
+
+    items: list[tuple[str, WorkItem]] = field(default_factory=list)
+    """Each with its member."""
+    alone: bool = False
+    """Whether it is one on its last attempt, which has the worker for itself."""
+    to_load: list[str] = field(default_factory=list)
+    """Members with work that aren't loaded: nothing of theirs is claimed before they are."""
 
 
 def room(held: Mapping[Hashable, int], most: int) -> tuple[int, set[int]]:
@@ -37,13 +69,48 @@ class Claiming:
     settings: Settings
     sessions: Sessions
     cache: MemberCache
+    keeper: LeaseKeeper
+    minima: Minima = field(default_factory=Minima)
 
-    def claim(self, member: str, room: int, trial: claims.Trial, besides: Collection[int] = ()) -> list[WorkItem]:
+    def take(self, wanted: Wanted) -> Gained:
+        """New work. A row on its last attempt is taken by a worker that holds nothing, and nothing is taken beside it. Nor does a
+        worker take more while such a row waits: what it holds are single hops, so it soon holds nothing."""
+        gained = Gained()
+        try:
+            self._take(wanted, gained)
+        except (OperationalError, OtherVersion) as error:  # what is held goes on, and what was claimed before this
+            log.warning("no work claimed: %s", error)
+        return gained
+
+    def _take(self, wanted: Wanted, gained: Gained) -> None:
+        last = self.last_attempts(wanted.members)
+        gained.to_load.extend(one for one in wanted.members if one not in wanted.held and self.anything_open(one))
+        if last and not wanted.idle:
+            return
+        for member in last:
+            if member in wanted.held and (items := self.claim(member, 1, claims.Trial.ALONE)):
+                gained.items.extend((member, item) for item in items)
+                gained.alone = True
+                return
+        for member, held in wanted.held.items():
+            more, besides = room(held, wanted.most[member])
+            lacks = self.settings.walkers_per_worker - sum(held.values())
+            if more > 0:
+                wants = min(more, lacks) if lacks > 0 else more
+                items = self.claim(member, wants, claims.Trial.SHARED, besides, ahead=lacks <= 0 and not besides)
+                gained.items.extend((member, item) for item in items)
+
+    def claim(
+        self, member: str, room: int, trial: claims.Trial, besides: Collection[int] = (), *, ahead: bool = False
+    ) -> list[WorkItem]:
         """Up to `room` items, none of the users `besides`. References come before evaluations, evaluations before hops: what unblocks
-        others goes first. Raises OtherVersion where the tables are those of another version, and OperationalError."""
+        others goes first. ahead: more than one forward holds, so that other workers are left what they lack. Raises OtherVersion
+        where the tables are those of another version, and OperationalError."""
         items: list[WorkItem] = []
         with self.sessions.begin() as session:
             revision.check(session)
+            reading = Reading(session, self.minima)
+            leave = backlog.lacking(session, member, worker_name(), self.settings.walkers_per_worker) if ahead else 0
             for table, found in _SOURCES:
                 rows = claims.claim(
                     session,
@@ -55,10 +122,14 @@ class Claiming:
                     trial=trial,
                     max_attempts=self.settings.max_attempts,
                     besides=sorted(besides),
+                    leave=leave,
                 )
-                items += [self._item(session, member, row) for row in rows]
+                reading.prepare(rows)
+                items += [self._item(reading, member, row) for row in rows]
                 if len(items) >= room:
                     break
+        for item in items:
+            self.keeper.hold(item.lease)
         return items
 
     def last_attempts(self, members: Sequence[str]) -> list[str]:
@@ -79,13 +150,13 @@ class Claiming:
         with self.sessions() as session:
             return eligible.anything_open(session, member)
 
-    def _item(self, session: Session, member: str, row: WorkRow) -> WorkItem:
+    def _item(self, reading: Reading, member: str, row: WorkRow) -> WorkItem:
         if isinstance(row, Reference):
-            return ReferenceItem.load(session, row)
+            return ReferenceItem.load(reading.session, row)
         if isinstance(row, MemberEnergy):
-            return EvaluationItem.load(session, row, self.cache.entry(member).energy_kind)
+            return EvaluationItem.load(reading, row, self.cache.entry(member).energy_kind)
         if isinstance(row, Walker):
-            return HopItem.load(session, row)
+            return HopItem.load(reading, row)
         raise TypeError(f"no item for {row}")
 
 

@@ -13,7 +13,6 @@ from services.forces.potential import Walk
 from services.scoring import references
 from services.search.own_geometry import Scored, scored
 from shared import scales
-from shared.database.repositories.references import clean_slab, of_job
 from shared.database.repositories.structures import restore
 from shared.database.tables import Candidate, Job, MemberEnergy
 from shared.parameters import Hopping
@@ -22,6 +21,7 @@ from shared.states import State
 from shared.structures import Structure
 from shared.submissions import Relax, given_to
 from worker.queue import claims
+from worker.tasks.reading import Reading
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,17 +47,16 @@ class EvaluationItem:
     """On which scale, in words."""
 
     @classmethod
-    def load(cls, session: Session, row: MemberEnergy, kind: EnergyKind) -> EvaluationItem:
-        candidate = session.get_one(Candidate, row.candidate_id)
-        job = session.get_one(Job, row.job_id)
-        parameters = job.read_parameters()
+    def load(cls, reading: Reading, row: MemberEnergy, kind: EnergyKind) -> EvaluationItem:
+        candidate = reading.session.get_one(Candidate, row.candidate_id)
+        job, parameters = reading.job(row.job_id), reading.parameters(row.job_id)
         own = parameters.references
         structure = restore(candidate.structure, candidate.positions)
         numbers = structure.numbers[structure.adsorbate].tolist()
         scale = scales.read(job.scales, row.member, kind)
         slab, gas = None, 0.0
         if kind is EnergyKind.TOTAL:
-            known = of_job(session, row.job_id, row.member)
+            known = reading.references(row.job_id, row.member)
             slab = next(one.energy for one in known if one.kind == ReferenceKind.SLAB)
             relaxed = [one for one in known if one.kind == ReferenceKind.GAS]
             energies = {one.label: one.energy for one in relaxed if one.energy is not None}
@@ -68,7 +67,7 @@ class EvaluationItem:
             structure=structure,
             steps=_steps(job, row.member == candidate.member),
             hopping=parameters.hopping,
-            clean_slab=clean_slab(session, row.job_id, row.member),
+            clean_slab=reading.clean_slab(row.job_id, row.member),
             slab=slab,
             gas=gas,
             reference=references.statement(references.coefficients(numbers, own)),

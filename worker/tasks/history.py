@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session, aliased
 
 from shared.database.repositories.structures import restore
@@ -26,31 +28,26 @@ class KnownMinimum:
     anomalies: tuple[str, ...]
 
 
-def known_minima(session: Session, walker: Walker, lag: int) -> list[KnownMinimum]:
-    """Converged minima that this walker may know of at its next hop: its own, and those of the job's other walkers of the same
-    member up to `lag` hops before. Ordered by hop, then placement: never by who was first."""
-    rows = session.scalars(
-        select(Candidate)
+def minima_of(session: Session, job_id: UUID, member: str) -> Sequence[Any]:
+    """Rows of id, walker_id and hop of the distinct converged minima that a job's walkers of this member found, ordered by hop, then
+    placement: never by who was first."""
+    return session.execute(
+        select(Candidate.id, Candidate.walker_id, Candidate.hop)
         .join(Walker, Walker.id == Candidate.walker_id)
         .join(Placement, Placement.id == Walker.placement_id)
         .where(
-            Candidate.job_id == walker.job_id,
-            Candidate.member == walker.member,
+            Candidate.job_id == job_id,
+            Candidate.member == member,
             Walker.refines.is_(None),
             Candidate.converged,
             Candidate.duplicate_of.is_(None),
-            Candidate.hop < walker.hop,
-            or_(Candidate.walker_id == walker.id, Candidate.hop <= walker.hop - lag),
         )
         .order_by(Candidate.hop, Placement.index)
-    )
-    return [
-        KnownMinimum(row.id, restore(row.structure, row.positions), row.energy, tuple(row.anomalies)) for row in rows
-    ]
+    ).all()
 
 
-def best_by_round(session: Session, job_id: UUID, member: str, last: int) -> list[float]:
-    """Lowest bare energy (eV) of sound minima found by the job's walkers of this member in rounds 0..k, for k <= last."""
+def best_of(session: Session, job_id: UUID, member: str) -> dict[int, float]:
+    """Lowest bare energy, eV, of the sound minima that a job's walkers of this member found in each round."""
     rows = session.execute(
         select(Candidate.hop, func.min(Candidate.energy))
         .join(Walker, Walker.id == Candidate.walker_id)
@@ -58,17 +55,20 @@ def best_by_round(session: Session, job_id: UUID, member: str, last: int) -> lis
             Candidate.job_id == job_id,
             Candidate.member == member,
             Walker.refines.is_(None),
-            Candidate.hop <= last,
             Candidate.sound(),
         )
         .group_by(Candidate.hop)
     )
-    lowest = {hop: energy for hop, energy in rows}
-    best, history = float("inf"), []
+    return {hop: energy for hop, energy in rows}
+
+
+def best_so_far(lowest: Mapping[int, float], last: int) -> list[float]:
+    """Lowest energy of rounds 0..k, eV, for k <= last, from the lowest of each round."""
+    best, found = float("inf"), []
     for hop in range(last + 1):
         best = min(best, lowest.get(hop, float("inf")))
-        history.append(best)
-    return history
+        found.append(best)
+    return found
 
 
 def first_candidates(session: Session, job_id: UUID, member: str) -> list[Candidate | None]:

@@ -16,9 +16,8 @@ from services.search import as_given, hopping
 from services.search.allocation import First, promising, share
 from services.search.walker import Found, Hop, Minimum
 from services.search.walker import Walker as WalkerState
-from shared.database.repositories.references import clean_slab
-from shared.database.repositories.structures import keep, restore
-from shared.database.tables import Candidate, Job, Walker
+from shared.database.repositories.structures import restore
+from shared.database.tables import Candidate, Walker
 from shared.database.workflow.new_work import Recipients, pass_on
 from shared.parameters import JobParameters
 from shared.states import State, WalkerEnd
@@ -26,6 +25,7 @@ from shared.structures import Structure
 from shared.submissions import Relax, StructuresSubmission, given_to
 from worker.queue import claims
 from worker.tasks import history
+from worker.tasks.reading import Reading
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +39,8 @@ class HopItem:
     recipients: Recipients
     """Whom a new sound minimum goes to."""
     placement_id: int
+    structure_id: int
+    """Of the placement; what is found there differs from it in positions alone."""
     placement: Structure
     slab: Structure
     """The clean slab, as this member relaxed it."""
@@ -52,27 +54,26 @@ class HopItem:
     """Where the job was given its structures: each is a candidate then, and goes on whatever is found of it."""
 
     @classmethod
-    def load(cls, session: Session, row: Walker) -> HopItem:
-        job = session.get_one(Job, row.job_id)
-        parameters = job.read_parameters()
+    def load(cls, reading: Reading, row: Walker) -> HopItem:
+        job, parameters = reading.job(row.job_id), reading.parameters(row.job_id)
         if row.refines is not None:
             alone = parameters.hopping.model_copy(update={"hops": 0})
             parameters = parameters.model_copy(update={"hopping": alone})
         placement = restore(row.placement.structure, row.placement.positions)
         walker = (
-            hopping.begin(_start(session, row, placement), parameters.hopping, _seed(parameters, row))
+            hopping.begin(_start(reading.session, row, placement), parameters.hopping, _seed(parameters, row))
             if row.memory is None
             else WalkerState.from_document(row.memory, placement)
         )
         lag = parameters.hopping.lag
         # decided before the first escape; later hops ask again only to know their share of a budget
         asks = walker.hop == 1 or (walker.hop > 1 and parameters.max_force_calls is not None)
-        allotted = _allotted(session, row, parameters, len(job.search_members)) if asks else _Allotment()
+        allotted = _allotted(reading, row, parameters, len(job.search_members)) if asks else _Allotment()
         ended = allotted.ended
         in_time = row.refines is not None or (walker.hop == 0 and row.placement.index == 0)
-        if not in_time and history.out_of_time(session, job, parameters):
+        if not in_time and history.out_of_time(reading.session, job, parameters):
             ended = WalkerEnd.WALL_TIME
-        best = history.best_by_round(session, row.job_id, row.member, walker.hop - lag)
+        best = reading.best_by_round(row, walker.hop - lag)
         return cls(
             lease=claims.lease_of(row),
             job_ids=(row.job_id,),
@@ -82,10 +83,11 @@ class HopItem:
                 refine=() if row.refines is not None else job.refine_members, score=job.score_members
             ),
             placement_id=row.placement_id,
+            structure_id=row.placement.structure_id,
             placement=placement,
-            slab=clean_slab(session, row.job_id, row.member),
+            slab=reading.clean_slab(row.job_id, row.member),
             walker=walker,
-            known=history.known_minima(session, row, lag),
+            known=reading.known_minima(row, lag),
             share=allotted.force_calls,
             ended=ended or hopping.ended(walker, best, parameters, allotted.force_calls),
             given=given_to(job.submission),
@@ -102,12 +104,18 @@ class HopItem:
         known = [Minimum(one.structure, one.energy) for one in self.known]
         return (yield from hopping.hop(self.walker, known, restraints, self.parameters, judge))
 
-    def store(self, session: Session, result: Hop | None) -> None:
+    def found(self, result: Hop | None) -> Candidate | None:
+        """The candidate to store, if any; to be flushed before `store`."""
+        return None if result is None or result.found is None else self._candidate(result.found)
+
+    def store(self, session: Session, result: Hop | None, candidate: Candidate | None = None) -> None:
         if result is None:
             claims.finish(session, self.lease, State.SUCCEEDED, ended_because=self.ended)
             return
-        if result.found is not None:
-            self._store_candidate(session, result.found)
+        if candidate is not None and result.found is not None:
+            new = candidate.duplicate_of is None and result.found.sound(self.parameters.selection)
+            if self.given is not None or new:
+                pass_on(session, candidate, self.placement_id, self.recipients)
         reason = hopping.ended(result.walker, (), self.parameters, self.share)
         claims.finish(
             session,
@@ -119,14 +127,13 @@ class HopItem:
             ended_because=reason,
         )
 
-    def _store_candidate(self, session: Session, found: Found) -> None:
-        duplicate = self._known_as(found)
-        candidate = Candidate(
+    def _candidate(self, found: Found) -> Candidate:
+        return Candidate(
             job_id=self.job_ids[0],
             walker_id=self.lease.id,
             hop=self.walker.hop,
             member=self.member,
-            structure_id=keep(session, found.structure),
+            structure_id=self.structure_id,
             positions=found.structure.positions,
             energy=found.energy,
             fmax=found.fmax,
@@ -136,12 +143,8 @@ class HopItem:
             accepted=found.accepted,
             temperature_k=found.temperature_k,
             force_calls=found.force_calls,
-            duplicate_of=duplicate,
+            duplicate_of=self._known_as(found),
         )
-        session.add(candidate)
-        session.flush()
-        if self.given is not None or (duplicate is None and found.sound(self.parameters.selection)):
-            pass_on(session, candidate, self.placement_id, self.recipients)
 
     def _known_as(self, found: Found) -> int | None:
         """The earliest known candidate that is the same minimum, with the same anomalies: labels depend on the placement."""
@@ -167,11 +170,8 @@ class _Allotment:
     """Why it goes no further, if so."""
 
 
-def _allotted(session: Session, row: Walker, parameters: JobParameters, n_members: int) -> _Allotment:
-    firsts = [
-        None if one is None else _first(one, parameters)
-        for one in history.first_candidates(session, row.job_id, row.member)
-    ]
+def _allotted(reading: Reading, row: Walker, parameters: JobParameters, n_members: int) -> _Allotment:
+    firsts = [None if one is None else _first(one, parameters) for one in reading.first_candidates(row)]
     going, index = promising(firsts, parameters), row.placement.index
     budget = parameters.max_force_calls
     allotted = None if budget is None else share(budget, n_members, firsts, going, index)

@@ -77,8 +77,13 @@ def of_job(session: Session, job_id: UUID, member: str) -> list[Reference]:
 
 
 def clean_slab(session: Session, job_id: UUID, member: str) -> Structure:
-    """The job's clean slab as relaxed by this member."""
-    row = next(row for row in of_job(session, job_id, member) if row.kind == ReferenceKind.SLAB)
+    """The job's clean slab as relaxed by this member. Raises LookupError where it isn't there yet."""
+    return slab_among(of_job(session, job_id, member), member)
+
+
+def slab_among(references: Iterable[Reference], member: str) -> Structure:
+    """The clean slab among a job's references by this member, relaxed. Raises LookupError where it isn't there yet."""
+    row = next(row for row in references if row.kind == ReferenceKind.SLAB)
     if row.state != State.SUCCEEDED or row.positions is None:
         raise LookupError(f"the clean slab by {member} is not there yet")
     return restore(row.structure, row.positions)

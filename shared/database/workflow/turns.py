@@ -29,17 +29,21 @@ class Spent:
     force_calls: int = 0
     jobs: int = 0
     """Whose placements it found."""
+    pieces: int = 1
+    """Of work that it was."""
 
 
 def charge(session: Session, user_id: int, member: str, spent: Spent, *, by: str) -> None:
     """Count it as the user's. `by` names the worker. The last thing to do in a transaction, and in this order: others who count for
     the same user wait until it ends."""
     stripe = zlib.crc32(by.encode()) % STRIPES
-    turn = insert(Turn).values(user_id=user_id, member=member, stripe=stripe, device_s=spent.device_s, pieces=1)
+    turn = insert(Turn).values(
+        user_id=user_id, member=member, stripe=stripe, device_s=spent.device_s, pieces=spent.pieces
+    )
     session.execute(
         turn.on_conflict_do_update(
             index_elements=[Turn.user_id, Turn.member, Turn.stripe],
-            set_={"device_s": Turn.device_s + turn.excluded.device_s, "pieces": Turn.pieces + 1},
+            set_={"device_s": Turn.device_s + turn.excluded.device_s, "pieces": Turn.pieces + turn.excluded.pieces},
         )
     )
     month = cast(func.date_trunc("month", func.timezone("UTC", func.now())), Date)
@@ -55,12 +59,12 @@ def charge(session: Session, user_id: int, member: str, spent: Spent, *, by: str
     session.execute(used.on_conflict_do_update(index_elements=[Usage.user_id, Usage.month, Usage.stripe], set_=more))
 
 
-def learn_cost(session: Session, job_id: UUID, member: str, work: Work, device_s: float) -> None:
-    """Remember what one more of a job's pieces of work took: the next of them is expected to take as long."""
+def learn_cost(session: Session, job_id: UUID, member: str, work: Work, device_s: float, *, pieces: int = 1) -> None:
+    """Remember what more of a job's pieces of work took together: the next of them is expected to take as long as one."""
     session.execute(
         update(Lane)
         .where(Lane.job_id == job_id, Lane.member == member, Lane.work == work)
-        .values(device_s=Lane.device_s + device_s, pieces=Lane.pieces + 1)
+        .values(device_s=Lane.device_s + device_s, pieces=Lane.pieces + pieces)
         .execution_options(synchronize_session=False)
     )
 

@@ -24,46 +24,48 @@ def audit(claims: ModuleType) -> None:
     claims.finish, claims.end_attempt = telling(claims.finish), telling(claims.end_attempt)
 
 
-@over("worker.tasks.member_task")
-def around_commits(member_task: ModuleType) -> None:
-    """`kill-before-commit`, `freeze-in-transaction`: inside the transaction that stores a hop, with everything written.
-    `kill-after-commit`, `answer-lost`: when it has been applied. `freeze-before-store`: after the last look at the own leases."""
-    from worker.tasks.hop import HopItem
+@over("worker.tasks.storing")
+def around_commits(storing: ModuleType) -> None:
+    """`kill-before-commit`, `freeze-in-transaction`: inside the transaction that stores hops, with everything written.
+    `kill-after-commit`, `answer-lost`: when it has been applied. `freeze-before-store`: after the last look at the own leases. All of
+    them where hops are stored together, and where one is by itself."""
+    write, store, together = storing.Storing._write, storing.Storing._store, storing.Storing._commit_together
 
-    write = HopItem.store
-    store = member_task.MemberTask._store
+    def hops(finished: Any) -> bool:
+        return any(isinstance(one.item, storing.HopItem) and one.item.walker.hop >= 1 for one in finished)
 
-    def written(self: Any, session: Any, result: Any) -> None:
-        write(self, session, result)
-        if self.walker.hop >= 1:
+    def written(self: Any, session: Any, held: Any) -> None:
+        write(self, session, held)
+        if hops(held):
             session.flush()
             if strikes("kill-before-commit"):
                 die()
             if strikes("freeze-in-transaction"):
                 freeze()
 
-    def stored(self: Any, lease: Any, item: Any, outcome: Any) -> None:
-        if not isinstance(item, HopItem) or item.walker.hop < 1:
-            store(self, lease, item, outcome)
-            return
+    def around(commit: Any, finished: Any) -> Any:
+        if not hops(finished):
+            return commit()
         late = strikes("freeze-before-store")
         if late:
             freeze()
         try:
-            store(self, lease, item, outcome)
+            found = commit()
         except Exception as error:
             if late:
                 note("late-write", type(error).__name__)
             raise
         if late:
-            note("late-write", "accepted")
+            note("late-write", "accepted" if found is None or hops(found) else "LostLease")
         if strikes("kill-after-commit"):
             die()
         if strikes("answer-lost"):
-            raise member_task.OperationalError("COMMIT", None, Exception("the connection is lost"))
+            raise storing.OperationalError("COMMIT", None, Exception("the connection is lost"))
+        return found
 
-    HopItem.store = written
-    member_task.MemberTask._store = stored
+    storing.Storing._write = written
+    storing.Storing._store = lambda self, one: around(lambda: store(self, one), [one])
+    storing.Storing._commit_together = lambda self, some: around(lambda: together(self, some), some)
 
 
 @over("api.notifications")

@@ -13,6 +13,7 @@ from chaos_injection import die, mutant, strikes
 def no_fencing(claims: ModuleType) -> None:
     """Whoever has once held a row may write it."""
     claims._mine = lambda lease: lease.table.id == lease.id
+    claims.locked = lambda session, leases: set(leases)
 
 
 @mutant("worker.queue.claims")
@@ -71,16 +72,16 @@ def last_attempts_are_shared(claims: ModuleType) -> None:
     claims.claim = together
 
 
-@mutant("worker.tasks.member_task")
-def last_attempts_wait_for_idleness(member_task: ModuleType) -> None:
+@mutant("worker.tasks.claiming")
+def last_attempts_wait_for_idleness(claiming: ModuleType) -> None:
     """A worker takes more beside what it holds, so that it never comes to hold nothing."""
-    take, asked = member_task.MemberTask._take, member_task.Claiming.last_attempts
+    take, asked = claiming.Claiming._take, claiming.Claiming.last_attempts
 
-    def greedily(self: Any, members: list[str]) -> None:
-        member_task.Claiming.last_attempts = (lambda *_: []) if self._items else asked
-        take(self, members)
+    def greedily(self: Any, wanted: Any, gained: Any) -> None:
+        claiming.Claiming.last_attempts = asked if wanted.idle else (lambda *_: [])
+        take(self, wanted, gained)
 
-    member_task.MemberTask._take = greedily
+    claiming.Claiming._take = greedily
 
 
 @mutant("worker.queue.claims")
