@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 
 from local.service import Running
@@ -11,7 +13,7 @@ from shared.child import StartError
 
 def sign_in_link(found: Running) -> str:
     """Address of the page, with a token behind the `#`: it works once, within 15 minutes. Raises StartError."""
-    key = private_files.read_secret(found.key_file)
+    key = private_files.read_secret(Path(found.key_file))
     try:
         answer = httpx.post(
             f"{found.url}/v1/me/sign-in-link", headers={"Authorization": f"Bearer {key}"}, timeout=30

@@ -1,6 +1,6 @@
 """One look at the database for all open pages, told to each in the part that it may see.
 
-Nobody is asked of twice: however many pages show a job, it is read once a look. A look that took long is followed by a longer rest, so
+Nobody is asked of twice: however many pages show a job, it is read once a look. A look that took long is followed by a longer rest:
 looking never takes more than a tenth of a core, however many pages are open.
 """
 
