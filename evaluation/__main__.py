@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from adhop import AdhopError as ClientError
-from adhop import Client
+from adhop import Client, words
 
-from evaluation import figures, oc20dense, report, sources
+from evaluation import catbench, cathub, figures, oc20dense, report, scoring, sources, vasp
 from evaluation.page import page
 from evaluation.report import Report
 from services.evaluation.calibration import FEWEST, calibrate
@@ -27,6 +27,13 @@ Labelled sets:
   --table FILE          CSV or extxyz, with these columns:
 {chr(10).join("      " + line for line in sources.COLUMNS.splitlines())}
   --jobs ID ...         jobs of an Adhop server (ADHOP_URL, ADHOP_KEY) with reference energies fed back
+  --catbench FILE       a set in CatBench's JSON
+  --cathub FILE         a database of Catalysis-Hub
+  --vasp FOLDER ...     calculations by VASP: a folder for each system, in it one for each calculation: slab, gas-H2O, ..., adslabs
+                        (vasprun.xml or OUTCAR)
+      The structures of these three are scored by an Adhop server (ADHOP_URL, ADHOP_KEY) as they are; the same command again goes on
+      where it was stopped. --members a,b: by whom; --relax score or search: relaxed first; --set NAME=VALUE: any parameter of jobs,
+      such as ensemble.scale="own gas"
   --oc20dense FOLDER    the published labels of OC20-Dense; --predictions FILE adds your ML energies (CSV: system, candidate, energy)
 """
 
@@ -50,7 +57,13 @@ def _arguments(arguments: Sequence[str] | None) -> Namespace:
     source.add_argument("--table", type=Path)
     source.add_argument("--jobs", nargs="+", metavar="ID")
     source.add_argument("--oc20dense", type=Path, metavar="FOLDER")
+    source.add_argument("--catbench", type=Path, metavar="FILE")
+    source.add_argument("--cathub", type=Path, metavar="FILE")
+    source.add_argument("--vasp", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--predictions", type=Path, help="with --oc20dense")
+    parser.add_argument("--members", metavar="A,B", help="that score the structures; without it, the server's defaults")
+    parser.add_argument("--relax", choices=("none", "score", "search"), default="none", help="of the structures (none)")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the jobs")
     parser.add_argument("--stand-in", metavar="MEMBER", help="this member plays the reference; the report says so")
     parser.add_argument(
         "--reference", metavar="NAME", help="what the table's reference is, or the functional of the jobs'"
@@ -73,10 +86,29 @@ def _sets(given: Namespace) -> list[Labelled]:
     elif given.jobs is not None:
         with Client() as client:
             found = [sources.jobs(client, given.jobs, given.reference)]
+    elif given.oc20dense is None:
+        found = [_scored(given)]
     else:
         predictions = None if given.predictions is None else sources.predictions(given.predictions)
         found = oc20dense.load(given.oc20dense, predictions)
     return found if given.stand_in is None else [stand_in(one, given.stand_in) for one in found]
+
+
+def _scored(given: Namespace) -> Labelled:
+    """A set of structures, scored by the server; what is left out of it is said."""
+    if given.catbench is not None:
+        read = catbench.load(given.catbench, given.reference)
+    elif given.cathub is not None:
+        read = cathub.load(given.cathub, given.reference)
+    else:
+        read = vasp.load(given.vasp, given.reference)
+    parameters = words.parameters(None, {"ensemble.score_members": words.names(given.members)}, given.set)
+    try:
+        with Client(timeout_s=120.0) as client:
+            return scoring.score(client, read, relax=given.relax, parameters=parameters)
+    finally:
+        for reason in read.left_out:
+            sys.stderr.write(f"left out: {reason}\n")
 
 
 def _report(labelled: Labelled, given: Namespace) -> Report:

@@ -11,7 +11,7 @@ import numpy as np
 from ase.data import chemical_symbols
 from ase.neighborlist import primitive_neighbor_list
 
-from api.jobs import extents, hints, molecules
+from api.jobs import extents, hints, molecules, screening
 from api.jobs.referenced import check_referenced
 from api.members.choice import KnownMember
 from shared.errors import InvalidInput
@@ -99,13 +99,13 @@ def _check_structures(
         extents.check_heights(gathered(clean), "input.slab")
     if given is None:
         return
-    for number, (label, positions) in enumerate(zip(given.labels, given.positions, strict=True)):
+    limits = {"closest": CLOSEST, "clearance": CLEARANCE, "farthest": FARTHEST}
+    for number in screening.doubtful(structure, given.positions, **limits).tolist():
         try:
-            _check_atoms(structure.numbers, positions, max_atoms, field)
-            _check_geometry(structure.moved(positions), field)
+            _check_atoms(structure.numbers, given.positions[number], max_atoms, field)
+            _check_geometry(structure.moved(given.positions[number]), field)
         except InvalidInput as refusal:
-            called = f"structure {number}" + (f" ({label})" if label != str(number) else "")
-            raise InvalidInput(f"{called}: {refusal}", field=field) from refusal
+            raise InvalidInput(f"structure {number} ({given.labels[number]}): {refusal}", field=field) from refusal
 
 
 def _check_topology(structure: Structure, members: list[KnownMember], max_atoms: int, field: str) -> None:
