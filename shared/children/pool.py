@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -221,9 +222,15 @@ class _Child:
             self._connection.close()
 
 
+_KEPT = re.compile(
+    r"PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|VIRTUAL_ENV|(PYTHON|OMP_|MKL_|OPENBLAS_|XDG_|MPL)\w*"
+)
+"""What a child needs to know of its machine."""
+
+
 def _environment() -> dict[str, str]:
-    """Ours without settings: a child knows no password of database or broker."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ADHOP_")}
+    """Little of ours, whatever else stands there: a child knows no password of database or broker, and no other one."""
+    kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
     return kept | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "OMP_NUM_THREADS": "1"}
 
 

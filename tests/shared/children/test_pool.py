@@ -156,3 +156,25 @@ def test_pickled_messages_keep_arrays():
         assert np.array_equal(pool.ask({"what": "say", "word": there}), there)
     finally:
         pool.close()
+
+
+def test_a_child_is_told_no_secret(monkeypatch: pytest.MonkeyPatch):
+    secrets = (
+        "ADHOP_DATABASE_URL",
+        "ADHOP_KEY",
+        "CELERY_BROKER_URL",
+        "PGPASSWORD",
+        "DATABASE_OWNER_PASSWORD",
+        "API_TOKEN",
+    )
+    for name in secrets:
+        monkeypatch.setenv(name, "very-secret")
+    monkeypatch.setenv("LC_NUMERIC", "C")
+    made = alone()
+    try:
+        pid = made.ask({"what": "pid"})
+        environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        assert not [one for one in environment if b"very-secret" in one]
+        assert b"LC_NUMERIC=C" in environment
+    finally:
+        made.close()

@@ -1,12 +1,17 @@
 """CPU stages in a process of their own: on a real database, with stages that never end, that are too large, and that kill."""
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from uuid import UUID
 
+import numpy as np
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from shared.database.session import Sessions, sessions
 from shared.database.tables import Attempt, Job, Placement, StageRow, Turn, User
@@ -160,6 +165,55 @@ def test_a_stage_that_kills_its_process_is_tried_again_and_given_up(opened, work
     with opened() as session:
         assert len(session.scalars(select(Attempt).where(Attempt.job_id == job)).all()) == 2
         assert session.get_one(Job, other).stage == Stage.SEARCHING
+
+
+def test_a_stage_whose_process_is_killed_at_work_is_tried_again_and_ends_as_undisturbed(opened, worker):
+    undisturbed, job = add(opened, seed=7), add(opened, seed=7)
+    task = worker()
+    with opened.begin() as session:  # not this one yet
+        session.get_one(Job, job).stage = Stage.SEARCHING
+    task.run()
+    with opened.begin() as session:
+        session.get_one(Job, job).stage = Stage.PLACING
+    pid = stages_process()
+    assert not secrets_of(pid)
+    os.kill(pid, signal.SIGSTOP)  # at work for as long as it takes
+    running = threading.Thread(target=task.run)
+    running.start()
+    until(lambda: stage(opened, job).state == State.RUNNING, 20)
+    os.kill(pid, signal.SIGKILL)
+    running.join(60)
+    assert stage(opened, job).state == State.SUCCEEDED
+    assert stages_process() != pid
+    with opened() as session:
+        [lost] = session.scalars(select(Attempt).where(Attempt.job_id == job))
+        assert (lost.failure_kind, lost.number) == ("worker_lost", 1)
+        assert placements(session, job) == placements(session, undisturbed)
+
+
+def stages_process() -> int:
+    """The one child of this process that computes stages."""
+    children = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    [pid] = [
+        int(pid)
+        for file in children
+        for pid in file.read_text().split()
+        if b"adhop-stages" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    return pid
+
+
+def secrets_of(pid: int) -> list[bytes]:
+    """Variables of a process that tell it where database and broker are."""
+    environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return [one for one in environment if one.startswith(b"ADHOP_") or b"://" in one]
+
+
+def placements(session: Session, job_id: UUID) -> list[tuple[int, str, bytes]]:
+    rows = session.scalars(select(Placement).where(Placement.job_id == job_id).order_by(Placement.index))
+    found = [(row.index, row.site, np.asarray(row.positions).tobytes()) for row in rows]
+    assert len(found) == 3
+    return found
 
 
 def test_a_cut_of_a_thousand_atoms_is_refused_at_once_by_the_worker_too(opened, worker):
