@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+
+# until all is imported, Ctrl-C just ends us: there is nothing to be stopped yet
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import subprocess
 import time
 from pathlib import Path
@@ -132,6 +138,8 @@ def _wait_for(folder: Path, server: subprocess.Popen[bytes], log: Path) -> servi
 
 def main() -> None:
     """Entry point: expected trouble is one message, not a traceback."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     raise SystemExit(ended("adhop", app))
 
 

@@ -3,7 +3,8 @@
 import signal as _signal
 import sys as _sys
 
-if _sys.argv[0].endswith("/adhop"):  # the command: until all is imported, Ctrl-C just ends it (adhop.cli.main)
+# of the command: until all is imported, Ctrl-C just ends it
+if _sys.argv[0].endswith("/adhop") and _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 from adhop.client import Client

@@ -104,6 +104,29 @@ def test_a_record_that_another_account_planted_names_no_process_to_stop(tmp_path
         sleeper.wait()
 
 
+@pytest.mark.parametrize(
+    ("command", "seen"),
+    [([PYTHON, "-m", "local", "status"], "pydantic"), ([str(Path(PYTHON).with_name("adhop")), "jobs"], "httpx")],
+)
+def test_ctrl_c_while_a_command_is_still_imported_is_no_traceback(command: list[str], seen: str) -> None:
+    begun = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPROFILEIMPORTTIME": "1"},  # it says what it has imported
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # as a terminal starts it
+    )
+    assert begun.stderr is not None
+    with begun.stderr as said:
+        assert any(seen in line for line in said)
+        begun.send_signal(signal.SIGINT)
+        rest = said.read()
+    assert begun.wait(60) in (-signal.SIGINT, 130)
+    assert "Traceback" not in rest
+    assert "KeyboardInterrupt" not in rest
+
+
 def test_models(tmp_path: Path) -> None:
     (tmp_path / "members.toml").write_text("[[member")
     words = [PYTHON, "-m", "worker.models"]
