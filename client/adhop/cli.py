@@ -207,7 +207,8 @@ def _write(job: Job, output: Path, rest: bool, selection: int) -> None:
 
 def main() -> None:
     """Entry point: expected trouble is one line, not a traceback."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # after the imports
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as adhop/__init__.py left it during the imports
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         sys.exit(app(standalone_mode=False))
     except _MISUSED as error:
