@@ -100,6 +100,12 @@ def given_to(submission: Mapping[str, Any]) -> StructuresSubmission | None:
     return StructuresSubmission.model_validate(submission) if submission.get("kind") == "structures" else None
 
 
+def slab_as_given(submission: Mapping[str, Any]) -> bool:
+    """Whether total energies of a job are relative to the clean slab as it was given. submission: as stored with the job."""
+    given = given_to(submission)
+    return given is not None and given.slab_as_given
+
+
 def given_order(submission: Mapping[str, Any]) -> tuple[int, ...] | None:
     """Where each atom as given stands inside [n_atoms], so that inside[given_order[k]] is the atom k of the adslab that was
     submitted; None where nothing changes places. submission: as stored with the job."""

@@ -30,6 +30,7 @@ from shared.errors import Conflict, InvalidInput, NotFound
 from shared.references import GAS
 from shared.structures import Structure
 
+from shared.submissions import slab_as_given
 router = APIRouter(tags=["reference energies"])
 
 CandidateId = Annotated[int, Path(ge=1, lt=2**63)]
@@ -101,7 +102,7 @@ def feed_back(
     row = ReferenceEnergy(
         candidate_id=candidate.id,
         adsorption_energy=_adsorption_energy(request, counts),
-        reference=references.statement(counts),
+        reference=references.statement(counts, slab_as_given=slab_as_given(job.submission)),
         functional=request.functional,
         code=request.code,
         provenance=request.provenance,

@@ -72,6 +72,7 @@ def accept(request: JobRequest, context: Context, known: Mapping[str, KnownMembe
     interpreted = interpret(request.input, context.parsers, max_atoms=settings.max_atoms)
     if interpreted.given is not None:
         scoring_only.check_count(len(interpreted.given), settings.max_structures_per_job)
+        scoring_only.check_one_slab(members, interpreted.submission)
     check_submission(
         interpreted.submission,
         {member.name: member for group in members for member in group}.values(),

@@ -6,7 +6,8 @@ from api.jobs.requests import JobRequest, StructuresInput
 from api.members.choice import JobMembers
 from shared.errors import InvalidInput
 from shared.parameters import JobParameters
-from shared.submissions import Relax
+from shared.references import EnergyKind
+from shared.submissions import Relax, StructuresSubmission, Submission
 
 _OF_A_SEARCH = {"placement": frozenset({"allow_image_contact"}), "hopping": frozenset({"fmax", "max_relaxation_steps"})}
 """Parameters of a search that mean nothing here, but for these of them."""
@@ -27,6 +28,19 @@ def check_members(request: JobRequest, relax: Relax) -> None:
                 "`search`",
                 field=f"parameters.ensemble.{role}",
             )
+
+
+def check_one_slab(found: JobMembers, submission: Submission) -> None:
+    """Raise InvalidInput where some members measure against the clean slab as it was given, and others can't."""
+    direct = [one.name for one in found.score if one.energy_kind != EnergyKind.TOTAL]
+    given = isinstance(submission, StructuresSubmission) and submission.slab_as_given
+    if given and direct and len(direct) < len(found.score):
+        raise InvalidInput(
+            f"{', '.join(direct)} predict{'s' if len(direct) == 1 else ''} energies relative to a relaxed clean slab, and those of "
+            "the other members would be relative to the slab as given: leave input.slab out, or name members of one kind in "
+            "parameters.ensemble.score_members",
+            field="input.slab",
+        )
 
 
 def members(found: JobMembers, relax: Relax) -> JobMembers:

@@ -142,17 +142,20 @@ def _order(submission: Submission, understood: Understood) -> OrderView:
 def _references(subject: Subject, numbers: Sequence[int]) -> list[ReferenceView]:
     """By what the scoring members' energies mean, and whose molecules they relax."""
     own = subject.parameters.references
-    physical = statement(coefficients(numbers, own))
+    fixed_slab = isinstance(subject.submission, StructuresSubmission) and subject.submission.slab_as_given
     found = dict[tuple[EnergyKind, str, tuple[str, ...]], list[str]]()
     for name in subject.score:
         kind, scale = EnergyKind(subject.kinds.get(name, EnergyKind.TOTAL)), subject.scales[name]
-        relaxed = ("clean slab", *map(in_gas, molecules(numbers, scale, own)))
+        slab = () if fixed_slab and kind is EnergyKind.TOTAL else ("clean slab",)
+        relaxed = (*slab, *map(in_gas, molecules(numbers, scale, own)))
         found.setdefault((kind, words(numbers, scale, own), relaxed), []).append(name)
     return [
         ReferenceView(
             energies=kind,
             members=names,
-            statement=stated(physical, scale),
+            statement=stated(
+                statement(coefficients(numbers, own), slab_as_given=fixed_slab and kind is EnergyKind.TOTAL), scale
+            ),
             relaxed=list(relaxed),
             kinds=sorted({subject.scales[name].kind.value for name in names}),
             accuracy=accuracy(subject.scales[name] for name in names),

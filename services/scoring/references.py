@@ -112,9 +112,9 @@ def adsorption_energy(
     return adslab - slab - sum(count * energies[name] for name, count in coefficients.items())
 
 
-def statement(coefficients: Mapping[str, float]) -> str:
+def statement(coefficients: Mapping[str, float], *, slab_as_given: bool = False) -> str:
     """The reference in words, equal for equal references: `relaxed clean slab + CO(g) + 0.125 S8(g)`."""
-    words = ["relaxed clean slab"]
+    words = ["clean slab as given" if slab_as_given else "relaxed clean slab"]
     for name in (*GAS, *sorted(coefficients.keys() - set(GAS))):
         count = coefficients.get(name, 0.0)
         if count:

@@ -205,6 +205,18 @@ def test_the_clean_slab_goes_with_them(service, client):
     assert not StructuresSubmission.model_validate(relaxed.submission).slab_as_given
 
 
+def test_energies_relative_to_a_slab_as_given_are_not_mixed_with_predicted_ones(client):
+    mixed = {"ensemble": {"score_members": ["alpha", "direct"]}}
+    field, why = refused(client, body(slab=text(slab()), parameters=mixed))
+    assert field == "input.slab"
+    assert why.startswith("direct predicts energies relative to a relaxed clean slab")
+    for members, statement in ((["alpha"], "clean slab as given + CO(g)"), (["direct"], "relaxed clean slab + CO(g)")):
+        request = body(slab=text(slab()), parameters={"ensemble": {"score_members": members}})
+        (shown,) = client.post("/v1/systems", json=request).json()["references"]
+        assert shown["statement"].startswith(statement)
+        assert ("clean slab" in shown["relaxed"]) == (members == ["direct"])
+
+
 def test_what_was_understood_is_shown_before_and_after(client):
     request = body()
     shown = client.post("/v1/systems", json=request).json()

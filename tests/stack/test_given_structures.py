@@ -212,7 +212,7 @@ def test_a_set_of_catbench_is_scored_and_evaluated_in_one_command_and_again(
     (report,) = json.loads((tmp_path / "out.json").read_text())
     found = report["evaluation"]
     assert (found["n_systems"], found["n_configurations"]) == (1, 4)
-    assert "relative to relaxed clean slab + CO(g)" in found["reference"]
+    assert "relative to clean slab as given + CO(g)" in found["reference"]
     by_member = {row["what"]: row for row in found["energies"]}
     exact = next(row for what, row in by_member.items() if "emt" in what)
     assert exact["mean_error"] < 5e-3

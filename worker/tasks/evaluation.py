@@ -19,7 +19,7 @@ from shared.parameters import Hopping
 from shared.references import EnergyKind, ReferenceKind
 from shared.states import State
 from shared.structures import Structure
-from shared.submissions import Relax, given_to
+from shared.submissions import Relax, given_to, slab_as_given
 from worker.queue import claims
 from worker.tasks.reading import Reading
 
@@ -70,7 +70,9 @@ class EvaluationItem:
             clean_slab=reading.clean_slab(row.job_id, row.member),
             slab=slab,
             gas=gas,
-            reference=references.statement(references.coefficients(numbers, own)),
+            reference=references.statement(
+                references.coefficients(numbers, own), slab_as_given=slab is not None and slab_as_given(job.submission)
+            ),
             scale=references.words(numbers, scale, own),
         )
 

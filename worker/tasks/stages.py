@@ -23,7 +23,7 @@ from shared.given import Given
 from shared.references import EnergyKind, ReferenceKind
 from shared.scales import Scale
 from shared.states import Stage, State
-from shared.submissions import given_to
+from shared.submissions import slab_as_given
 from worker.queue import claims
 from worker.tasks import choice, history, reference
 from worker.tasks.stage_child import Comparing
@@ -73,9 +73,7 @@ def given(session: Session, job: Job) -> Given | None:
 
 def _slab_steps(job: Job) -> int:
     """Most that the clean slab is relaxed for: none where energies are relative to it as it was given."""
-    submitted = given_to(job.submission)
-    as_given = submitted is not None and submitted.slab_as_given
-    return 0 if as_given else job.read_parameters().hopping.max_relaxation_steps
+    return 0 if slab_as_given(job.submission) else job.read_parameters().hopping.max_relaxation_steps
 
 
 def _wanted(job: Job, system: System, scale: Scale | None) -> list[Wanted]:
