@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from api.jobs.settled import Settled
 from api.learning.pool import Learners
+from api.metrics.kept import KeptMetrics
 from api.notifications import BackgroundNotifier
 from api.parsing.pool import Parsers
 from api.placing.pool import Placers
@@ -32,6 +33,7 @@ class Context:
     learners: Learners
     notifier: BackgroundNotifier
     settled: Settled = field(default_factory=Settled)
+    metrics: KeptMetrics = field(default_factory=KeptMetrics)
 
 
 @contextmanager

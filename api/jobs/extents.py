@@ -6,13 +6,15 @@ Pure checks on arrays. Lengths in Å.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
+from api.jobs import hints
 from shared.errors import InvalidInput
-from shared.planes import carried, plane, primitive
+from shared.planes import Plane, carried, plane, primitive
 from shared.slabs import outward_heights
-from shared.structures import Floats, Integers, Structure
+from shared.structures import Integers, Structure
 from shared.submissions import BulkSubmission
 
 THICKEST = 100.0
@@ -65,14 +67,23 @@ def check_cut(submission: BulkSubmission, max_atoms: int) -> None:
             field="input.min_width",
         )
     if not submission.conventional:
-        _check_face(submission, numbers, cell, max_atoms)
+        _check_face(submission, max_atoms)
 
 
-def _check_face(submission: BulkSubmission, numbers: Integers, cell: Floats, max_atoms: int) -> None:
-    fractions = np.array(submission.positions, dtype=np.float64) @ np.linalg.inv(cell)
-    basis = primitive(cell, fractions, numbers, _SAME)
-    face = plane(basis @ cell, carried(submission.miller, basis))
+@lru_cache(maxsize=hints.REMEMBERED)
+def _face(
+    numbers: tuple[int, ...], positions: hints.Triples, vectors: hints.Triples, miller: tuple[int, int, int]
+) -> tuple[Plane, int]:
+    """The smallest cell of a face of a crystal, and how many atoms it has in each plane."""
+    cell = np.array(vectors, dtype=np.float64)
+    fractions = np.array(positions, dtype=np.float64) @ np.linalg.inv(cell)
+    basis = primitive(cell, fractions, np.array(numbers, dtype=np.int64), _SAME)
     per_plane = round(len(numbers) * abs(float(np.linalg.det(basis))))
+    return plane(basis @ cell, carried(miller, basis)), per_plane
+
+
+def _check_face(submission: BulkSubmission, max_atoms: int) -> None:
+    face, per_plane = _face(submission.numbers, submission.positions, submission.cell, submission.miller)
     sides = np.linalg.norm(face.vectors, axis=1)
     repeats = [max(1, math.ceil(submission.min_width / float(side) - 1e-6)) for side in sides]
     planes = max(1, math.ceil(submission.min_depth / face.spacing - 1e-6))

@@ -5,6 +5,7 @@ Pure checks on arrays: no database, no HTTP. Lengths in Å.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -32,6 +33,10 @@ CLOSED = 4.0
 """Empty space along the third lattice vector that no adsorbate fits into."""
 SLAB_AS_BULK = 8.0
 """Empty space that no crystal has between planes of atoms."""
+REMEMBERED = 512
+"""Molecules and crystals that were found sound of late, and aren't looked at again: jobs come by the hundred on the same ones."""
+Triples = tuple[tuple[float, float, float], ...]
+
 _FARTHEST = 1.0e4
 _MOST_NEAR = 12
 """How many neighbours of an atom are looked at."""
@@ -43,10 +48,7 @@ _TURNED = ("second, third, first", "third, first, second")
 def check(submission: Submission) -> None:
     """Raise InvalidInput, with what was probably meant, for coordinates in other units, and for a vacuum along the wrong vector."""
     if isinstance(submission, BulkSubmission):
-        cell = np.array(submission.cell, dtype=float)
-        positions = np.array(submission.positions, dtype=float).reshape(-1, 3)
-        _check_units(np.array(submission.numbers), positions, cell, np.ones(3, dtype=bool), "input.bulk")
-        _check_filled(positions, cell)
+        _check_crystal(submission.numbers, submission.positions, submission.cell)
         _check_molecule(submission.adsorbate)
         return
     if isinstance(submission, AdslabSubmission | StructuresSubmission):
@@ -57,11 +59,20 @@ def check(submission: Submission) -> None:
         _check_molecule(submission.adsorbate)
 
 
+@lru_cache(maxsize=REMEMBERED)
+def _check_crystal(numbers: tuple[int, ...], positions: Triples, cell: Triples) -> None:
+    vectors = np.array(cell, dtype=float)
+    places = np.array(positions, dtype=float).reshape(-1, 3)
+    _check_units(np.array(numbers), places, vectors, np.ones(3, dtype=bool), "input.bulk")
+    _check_filled(places, vectors)
+
+
 def _check_surface(structure: Structure, field: str) -> None:
     _check_units(structure.numbers, structure.positions, structure.cell, structure.pbc, field)
     _check_vacuum_direction(structure.positions[structure.slab], structure.cell, field)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _check_molecule(adsorbate: Adsorbate) -> None:
     positions = np.array(adsorbate.positions, dtype=float).reshape(-1, 3)
     nowhere = np.zeros(3, dtype=bool)

@@ -6,6 +6,7 @@ Pure checks on arrays: no database, no HTTP. Lengths in Å.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import numpy as np
 from ase.data import chemical_symbols
@@ -155,7 +156,7 @@ def _check_bulk(submission: BulkSubmission, members: list[KnownMember], max_atom
     _check_atoms(numbers, positions, max_atoms, field)
     _check_cell(cell, periodic, field)
     _check_elements(numbers, members, field)
-    _check_distances(positions, cell, periodic, field)
+    _check_crystal_distances(submission.positions, submission.cell, field)
     _check_adsorbate(submission.adsorbate, members, max_atoms)
     _check_vacuum(submission.vacuum, submission.adsorbate, "input.vacuum")
     if not any(submission.miller) or max(map(abs, submission.miller)) > MAX_MILLER:
@@ -173,7 +174,7 @@ def _check_adsorbate(adsorbate: Adsorbate, members: list[KnownMember], max_atoms
     positions = np.array(adsorbate.positions, dtype=float).reshape(-1, 3)
     _check_atoms(numbers, positions, max_atoms, field)
     _check_elements(numbers, members, field)
-    _check_distances(positions, np.zeros((3, 3)), np.zeros(3, dtype=bool), field)
+    _check_molecule_distances(adsorbate, field)
     outside = [index for index in adsorbate.binding if not 0 <= index < len(numbers)]
     if outside or not adsorbate.binding:
         raise InvalidInput(
@@ -244,6 +245,18 @@ def _check_cell(cell: Floats, pbc: Mask, field: str) -> None:
             "lattice vector must hold the slab and its vacuum",
             field=field,
         )
+
+
+@lru_cache(maxsize=hints.REMEMBERED)
+def _check_crystal_distances(positions: hints.Triples, cell: hints.Triples, field: str) -> None:
+    places = np.array(positions, dtype=float).reshape(-1, 3)
+    _check_distances(places, np.array(cell, dtype=float), np.ones(3, dtype=bool), field)
+
+
+@lru_cache(maxsize=hints.REMEMBERED)
+def _check_molecule_distances(adsorbate: Adsorbate, field: str) -> None:
+    places = np.array(adsorbate.positions, dtype=float).reshape(-1, 3)
+    _check_distances(places, np.zeros((3, 3)), np.zeros(3, dtype=bool), field)
 
 
 def _check_distances(positions: Floats, cell: Floats, pbc: Mask, field: str) -> None:

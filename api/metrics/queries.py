@@ -36,8 +36,8 @@ class Metric:
     """It only grows."""
 
 
-def metrics(session: Session) -> Iterator[Metric]:
-    """All of them, those of one name together."""
+def counted(session: Session) -> Iterator[Metric]:
+    """What takes the longer the more there is: jobs, their work, and what came of it."""
     for state, n in session.execute(select(Job.state, func.count()).group_by(Job.state).order_by(Job.state)):
         yield Metric("adhop_jobs", "Jobs by state.", {"state": state}, n)
     open_rows = session.execute(_open()).all()
@@ -61,7 +61,6 @@ def metrics(session: Session) -> Iterator[Metric]:
         labels = {"work": work, "kind": kind}
         yield Metric("adhop_attempts_failed_total", "Attempts that did not end well.", labels, n, total=True)
     yield from _done(session)
-    yield from _workers(session)
 
 
 def _open() -> Select[Any]:
@@ -125,7 +124,8 @@ def _done(session: Session) -> Iterator[Metric]:
         yield Metric("adhop_candidates_total", "Local minima found.", {"member": member}, n, total=True)
 
 
-def _workers(session: Session) -> Iterator[Metric]:
+def workers(session: Session) -> Iterator[Metric]:
+    """Workers as they last reported."""
     age = func.extract("epoch", func.now() - Worker.heartbeat_at)
     rows = session.execute(select(Worker, age).order_by(Worker.name)).all()
     for worker, _ in rows:

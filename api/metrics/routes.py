@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
-from api.dependencies import Caller, UseSession
-from api.metrics import queries
+from api.dependencies import Caller, UseContext
 from api.metrics.queries import Metric
 from api.problems import responses
 
@@ -22,9 +21,10 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
     response_class=PlainTextResponse,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **responses(401)},
 )
-def metrics(caller: Caller, session: UseSession) -> PlainTextResponse:
-    """Queues, leases, attempts, hops, force calls and workers, of all users together."""
-    return PlainTextResponse(exposition(queries.metrics(session)), media_type=MEDIA_TYPE)
+def metrics(caller: Caller, context: UseContext) -> PlainTextResponse:
+    """Queues, leases, attempts, hops, force calls and workers, of all users together. Where there are many rows, all but the workers
+    are as they were when last asked for."""
+    return PlainTextResponse(exposition(context.metrics.metrics(context.readings)), media_type=MEDIA_TYPE)
 
 
 def exposition(found: Iterable[Metric]) -> str:

@@ -6,12 +6,13 @@ many, by one client and by eight, on a real PostgreSQL that writes to its disk; 
 --peer: the Python of an environment that QCFractal is installed in (`pip install qcfractal`); without it, it is not measured. The set
 (10,000 jobs that ended with 750,000 candidates; --quick: 1,000) is made by SQL. Clients keep their connection and share this process;
 the limit on requests a minute is lifted. A poll is of a job in its search or one that ended, in turns, whole; `unchanged` says what
-the client does, which names the answer that it has. Bulk is 100 in a request.
+the client does, which names the answer that it has. Bulk is 50 in a request. Submissions are of 90 pairs, by turns.
 """
 
 from __future__ import annotations
 
 import tempfile
+import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +32,7 @@ from shared.database.session import connect
 CANDIDATES = 75
 JOBS, QUICK_JOBS = 10_000, 1_000
 SECONDS, QUICK_SECONDS = 8.0, 3.0
-TOGETHER = 100
+TOGETHER = 50
 """Jobs of one request in bulk."""
 _LIFTED = {
     "ADHOP_MAX_REQUESTS_PER_MINUTE": "100000000",
@@ -40,10 +41,25 @@ _LIFTED = {
     "ADHOP_DEFAULT_SEARCH_MEMBERS": MEMBERS[0],
     "ADHOP_DEFAULT_SCORE_MEMBERS": ",".join(MEMBERS),
 }
-_JOB: dict[str, Any] = {
-    "input": {"kind": "bulk", "bulk": {"element": "Pt"}, "miller": [1, 1, 1], "adsorbate": "*CO"},
-    "parameters": {"placement": {"count": 8}, "hopping": {"hops": 3}},
-}
+_SURFACES = [
+    (metal, miller) for metal in ("Pt", "Cu", "Pd", "Ag", "Ni", "Au") for miller in ([1, 1, 1], [1, 0, 0], [2, 1, 1])
+]
+_MOLECULES = ("*CO", "*OH", "*H", "*NH3", "*CH3")
+
+
+def _job(n: int) -> dict[str, Any]:
+    """One of a screening: each of some molecules on each of some surfaces, again and again with other seeds."""
+    metal, miller = _SURFACES[n // len(_MOLECULES) % len(_SURFACES)]
+    return {
+        "input": {
+            "kind": "bulk",
+            "bulk": {"element": metal},
+            "miller": miller,
+            "adsorbate": _MOLECULES[n % len(_MOLECULES)],
+        },
+        "parameters": {"placement": {"count": 8}, "hopping": {"hops": 3}, "seed": abs(n)},
+    }
+
 
 Rates = dict[str, dict[int, Rate]]
 """By what is asked for, and the number of clients."""
@@ -90,9 +106,7 @@ def _ours(stack: Stack, asked: Namespace) -> dict[str, Rates]:
 
 
 def _wait(server: Server) -> None:
-    import time
-
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while True:
         try:
             server.connect().ask("GET", "/v1/models")
@@ -124,10 +138,10 @@ def _measured(server: Server, engine: Engine, asked: Namespace) -> Rates:
         connection.ask("GET", "/metrics")
 
     def submit(connection: Connection, n: int) -> None:
-        connection.ask("POST", "/v1/jobs", _JOB, **{"Idempotency-Key": f"{run}-{n}"})
+        connection.ask("POST", "/v1/jobs", _job(n), **{"Idempotency-Key": f"{run}-{n}"})
 
     def bulk(connection: Connection, n: int) -> None:
-        body = {"jobs": [{"job": _JOB, "idempotency_key": f"{run}-{n}-{i}"} for i in range(TOGETHER)]}
+        body = {"jobs": [{"job": _job(n * TOGETHER + i), "idempotency_key": f"{run}-{n}-{i}"} for i in range(TOGETHER)]}
         _, document, _ = connection.ask("POST", "/v1/jobs:batch", body)
         assert document["accepted"] == TOGETHER, document
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,7 +131,7 @@ def _jobs(connection: Connection, jobs: int, state: str, stage: str) -> None:
         {
             "state": state,
             "stage": stage,
-            "slab": '{"positions": [%s]}' % ", ".join(["[1.2345678901234, 2.3456789012345, 3.4567890123456]"] * _ATOMS),
+            "slab": json.dumps({"positions": [[1.2345678901234, 2.3456789012345, 3.4567890123456]] * _ATOMS}),
             "parameters": JobParameters().model_dump_json(),
             "members": MEMBERS,
             "jobs": jobs,
@@ -145,7 +146,8 @@ def _walkers(connection: Connection, of_state: str, state: str) -> None:
     connection.execute(
         text(
             "INSERT INTO placements (job_id, index, structure_id, positions, site, method)"
-            f" SELECT j.id, i, (SELECT min(id) FROM structures), '{{0,0,0}}', 'top', 'bench' FROM jobs j, generate_series(0, {_PLACEMENTS - 1}) i"
+            " SELECT j.id, i, (SELECT min(id) FROM structures), '{0,0,0}', 'top', 'bench' FROM jobs j,"
+            f" generate_series(0, {_PLACEMENTS - 1}) i"
             " WHERE j.state = :state AND j.stage = :stage ORDER BY j.id, i"
         ),
         which,
@@ -176,7 +178,7 @@ def _choices(connection: Connection) -> None:
     run = connection.execute
     run(
         text(
-            "INSERT INTO selections (job_id, number, rules, \"limit\", reference, n_candidates, n_passing, low_confidence)"
+            'INSERT INTO selections (job_id, number, rules, "limit", reference, n_candidates, n_passing, low_confidence)'
             " SELECT id, 0, '{}', 0.1, 'gas CO + slab', 75, 40, false FROM jobs"
         )
     )

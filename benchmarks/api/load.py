@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import numpy as np
@@ -31,12 +32,16 @@ class Connection:
         self._http = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
         self._headers = {"Content-Type": "application/json", "Accept": "application/json", **server.headers}
 
-    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, Mapping[str, str]]:
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, http.client.HTTPMessage]:
         """Status, document, header fields. Raises RuntimeError for a refusal."""
         sent = None if body is None else json.dumps(body)
-        self._http.request(method, path, sent, self._headers | headers)
-        answer = self._http.getresponse()
-        read = answer.read()
+        while True:
+            self._http.request(method, path, sent, self._headers | headers)
+            answer = self._http.getresponse()
+            read = answer.read()
+            if answer.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(float(answer.headers.get("retry-after", 1)))  # counted: clients do so, too
         if answer.status >= 400:
             raise RuntimeError(f"{method} {path}: {answer.status} {read[:500]!r}")
         kind = answer.headers.get("content-type", "")
@@ -59,7 +64,7 @@ def measure(
     """asks: one request, of a connection and a number that no other request of this measurement has. each: how many things one
     request is about."""
     waits: list[list[float]] = [[] for _ in range(clients)]
-    troubles: list[BaseException] = []
+    troubles: list[Exception] = []
     for warm in range(3):
         asks(server.connect(), -1 - warm)
     began = time.perf_counter()
@@ -72,7 +77,7 @@ def measure(
                 asks(connection, n)
                 waits[client].append(time.perf_counter() - start)
                 n += clients
-        except BaseException as error:
+        except (OSError, RuntimeError, AssertionError, http.client.HTTPException) as error:
             troubles.append(error)
 
     threads = [threading.Thread(target=go_on, args=(client,)) for client in range(clients)]

@@ -18,6 +18,7 @@ from adhop.errors import AdhopError
 from adhop.job import Job
 from adhop.show import show
 from adhop.submit import submit
+from adhop.submit_many import submit_many
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 _MISUSED: Any = typer.BadParameter.__mro__[2]
@@ -44,6 +45,7 @@ def main_options(
 
 
 app.command()(submit)
+app.command()(submit_many)
 app.command()(show)
 for command in (lab_commands.feed, lab_commands.fed, lab_commands.calibrate, lab_commands.selections):
     app.command()(command)

@@ -6,8 +6,9 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from adhop import submission
+from adhop import batches, submission
 from adhop.accounts import Accounts
+from adhop.errors import AdhopError
 from adhop.inputs import StructureLike
 from adhop.job import Job
 from adhop.lab import Lab
@@ -99,6 +100,15 @@ class Client(Lab, Accounts):
         )
         answer = self.request("POST", "/v1/jobs", json=request, idempotency_key=str(uuid.uuid4()))
         return Job(self, answer).tell_warnings()
+
+    def submit_many(self, asked: Iterable[Mapping[str, Any]]) -> list[Job | AdhopError]:
+        """Submit many jobs, each by a dict of `submit`'s arguments, in as few requests as the server takes them in. Returns for each,
+        in their order, the job, or the error that `submit` would have raised: one that is refused keeps no other from being queued.
+
+        Limits on what is open or stored are judged in this order. Raises what concerns all, such as ServerUnreachable; trying again
+        may then make some jobs a second time, while one call never does. What was ignored or simplified is in each job's `warnings`.
+        """
+        return batches.submit_many(self, asked)
 
     def system(self, **asked: Any) -> System:
         """What a job of these arguments, those of `submit`, would compute: slab, placements, references, cost, warnings. Nothing is

@@ -62,16 +62,38 @@ class Connection:
         """One request, tried again while nobody answers. json: numpy's arrays and numbers, ranges and paths may stand in it.
         Raises RequestRefused, ServerUnreachable, and AdhopError for what can't be sent."""
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        content = None if json is None else _encoded(json)
-        if content is not None:
-            headers["Content-Type"] = "application/json"
+        answer = self._answer(method, path, json=json, params=params, headers=headers)
+        if answer.status_code == httpx.codes.NO_CONTENT:
+            return None
+        kind = answer.headers.get("content-type", "")
+        if "zip" in kind or kind.startswith("image/"):
+            return answer.content
+        return _json(answer) if "json" in kind else plain.text(answer.text)
+
+    def newer(self, path: str, tag: str | None) -> tuple[Any, str | None]:
+        """The document at a path and what names it, for the next call; None for the document where it is still the one named."""
+        answer = self._answer("GET", path, headers={"If-None-Match": tag} if tag else {})
+        unchanged = answer.status_code == httpx.codes.NOT_MODIFIED
+        return None if unchanged else _json(answer), answer.headers.get("etag")
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str],
+    ) -> httpx.Response:
+        content = None if json is None else encoded(json)
+        sent = dict(headers) | ({} if content is None else {"Content-Type": "application/json"})
         wait, trouble = 0.5, ""
         for attempt in range(_TRIES):
             if attempt:
                 time.sleep(wait)
                 wait = min(2 * wait, 8.0)
             try:
-                answer = self._http.request(method, path, content=content, params=params, headers=headers)
+                answer = self._http.request(method, path, content=content, params=params, headers=sent)
             except httpx.TransportError as error:
                 trouble = str(error) or type(error).__name__
                 continue
@@ -83,12 +105,7 @@ class Connection:
                 continue
             if answer.is_error:
                 raise _refusal(answer)
-            if answer.status_code == httpx.codes.NO_CONTENT:
-                return None
-            kind = answer.headers.get("content-type", "")
-            if "zip" in kind or kind.startswith("image/"):
-                return answer.content
-            return _json(answer) if "json" in kind else plain.text(answer.text)
+            return answer
         raise ServerUnreachable(f"no answer from {self._http.base_url} after {_TRIES} tries: {trouble}")
 
 
@@ -99,7 +116,8 @@ def _json(answer: httpx.Response) -> Any:
         raise AdhopError(f"{answer.url} answered with what is no JSON: is that an Adhop server?") from None
 
 
-def _encoded(body: Any) -> bytes:
+def encoded(body: Any) -> bytes:
+    """As it is sent. Raises AdhopError for what can't be."""
     try:
         return dumps(body, default=_plain, allow_nan=False).encode()
     except ValueError:

@@ -17,6 +17,8 @@ from adhop.errors import JobCancelled, JobFailed
 from adhop.progress import Progress
 from adhop.system import System
 
+_RARER, _RAREST_S = 60.0, 10.0
+"""A job that has taken an hour isn't missed for ten seconds."""
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 
@@ -26,6 +28,8 @@ class Job:
     def __init__(self, connection: Connection, body: dict[str, Any]) -> None:
         self._connection = connection
         self._body = body
+        self._tag: str | None = None
+        """Names the body, where the server said how."""
         self._told: set[str] = set()
 
     def __repr__(self) -> str:
@@ -60,24 +64,33 @@ class Job:
     @property
     def body(self) -> dict[str, Any]:
         """All of the server's last answer."""
-        return self._body
+        return self._whole()
 
     def refresh(self) -> Job:
-        self._body = self._connection.request("GET", f"/v1/jobs/{self.id}")
+        """What the server says now; an answer that is still the last one isn't sent again."""
+        body, self._tag = self._connection.newer(f"/v1/jobs/{self.id}", self._tag)
+        self._body = self._body if body is None else body
         return self
 
+    def _whole(self) -> dict[str, Any]:
+        """Of a job that was submitted with many others little was told."""
+        return self._body if "progress" in self._body else self.refresh()._body
+
     def wait(self, *, progress: bool = True, interval_s: float = 1.0, timeout_s: float | None = None) -> Job:
-        """Until the job has ended, with a live panel (plain lines where the output is no terminal).
+        """Until the job has ended, with a live panel (plain lines where the output is no terminal). It is asked about every
+        interval_s, and less often the longer it takes: after ten minutes every ten seconds, where the interval isn't longer.
 
         Raises JobFailed, JobCancelled, and TimeoutError after timeout_s; the job itself goes on then.
         """
-        until = None if timeout_s is None else time.monotonic() + timeout_s
+        began = time.monotonic()
+        until = None if timeout_s is None else began + timeout_s
         with Progress(enabled=progress) as panel:
-            panel.show(self._body)
+            panel.show(self._whole())
             while not self.ended:
                 if until is not None and time.monotonic() > until:
                     raise TimeoutError(f"job {self.id} has not ended after {timeout_s:.0f} s; it goes on")
-                time.sleep(interval_s)
+                waited = time.monotonic() - began
+                time.sleep(max(interval_s, min(waited / _RARER, _RAREST_S)))
                 self.refresh()
                 panel.show(self._body)
         self.tell_warnings()
@@ -92,12 +105,12 @@ class Job:
 
     def cancel(self) -> Job:
         """Stop the job; what it found so far stays."""
-        self._body = self._connection.request("DELETE", f"/v1/jobs/{self.id}")
+        self._body, self._tag = self._connection.request("DELETE", f"/v1/jobs/{self.id}"), None
         return self
 
     def share(self, group: str | None) -> Job:
         """Let one of your groups read the job; None: nobody but you."""
-        self._body = self._connection.request("PATCH", f"/v1/jobs/{self.id}", json={"group": group})
+        self._body, self._tag = self._connection.request("PATCH", f"/v1/jobs/{self.id}", json={"group": group}), None
         return self
 
     def delete(self, *, with_labels: bool = False) -> None:

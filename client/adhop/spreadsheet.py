@@ -53,12 +53,16 @@ class _Ambiguous(ValueError):
     """A number that can be read in two ways."""
 
 
-def read(path: Path, known: Collection[str], needed: Collection[str]) -> list[Row]:
-    """The rows that hold anything. known: names of the columns that are used; needed: the first line must name one of these."""
+_ENERGIES = "name,total_energy_eV or candidate,adsorption_energy"
+
+
+def read(path: Path, known: Collection[str], needed: Collection[str], *, example: str = _ENERGIES) -> list[Row]:
+    """The rows that hold anything. known: names of the columns that are used; needed: the first line must name one of these, as the
+    example does."""
     text = _decoded(path.read_bytes())
     if re.match(r"sep=.\s*\n", text):  # spreadsheets write this for each other; the line stays, for the count
         text = text[text.index("\n") :]
-    separator, columns = _header(text, known, needed)
+    separator, columns = _header(text, known, needed, example)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
     lines = [(reader.line_num, cells) for cells in reader if any(_bare(cell) for cell in cells)]
     rows = list(_rows(lines[1:], columns, separator))
@@ -78,7 +82,7 @@ def _decoded(raw: bytes) -> str:
         return raw.decode("cp1252")  # what older spreadsheets write
 
 
-def _header(text: str, known: Collection[str], needed: Collection[str]) -> tuple[str, list[str]]:
+def _header(text: str, known: Collection[str], needed: Collection[str], example: str) -> tuple[str, list[str]]:
     """The separator, and the name of each column."""
     first = next((line for line in text.splitlines() if _bare(line)), "")
     for separator in _SEPARATORS:
@@ -88,9 +92,7 @@ def _header(text: str, known: Collection[str], needed: Collection[str]) -> tuple
             if twice:
                 raise AdhopError(f"line 1: there are two columns {twice[0]}")
             return separator, columns
-    raise AdhopError(
-        f"the first line must name the columns: name,total_energy_eV or candidate,adsorption_energy; it is {first[:80]!r}"
-    )
+    raise AdhopError(f"the first line must name the columns: {example}; it is {first[:80]!r}")
 
 
 def _column(cell: str, known: Collection[str]) -> str:

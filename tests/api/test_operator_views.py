@@ -1,11 +1,13 @@
 """What an operator sees: a job's attempts, the numbers of /metrics, and a request's id."""
 
 import re
+import time
 
 import httpx
 import pytest
 from sqlalchemy import select
 
+from api.metrics.kept import KeptMetrics
 from shared.database.repositories.workers import beat
 from shared.database.tables import MemberEnergy, Reference, User, Walker
 from shared.errors import Diverged
@@ -117,6 +119,29 @@ def test_metrics_count_what_the_database_holds(service, owned):
     assert after[f'adhop_worker_memory_bytes{{{strange},device="cuda:0"}}'] == 1.23e8
     assert answer.text.count("# TYPE adhop_queued gauge") == 1
     assert httpx.get(f"{service.url}/metrics").status_code == 401
+
+
+def test_the_counts_of_a_large_database_are_told_as_they_last_were_while_they_are_counted_anew(service, owned):
+    _, name = owned
+    kept = KeptMetrics(many=0)
+
+    def jobs() -> float:
+        found = kept.metrics(service.opened)
+        names = [one.name for one in found]
+        assert len(dict.fromkeys(names)) == sum(one != before for one, before in zip(names, ["", *names], strict=False))
+        return sum(one.value for one in found if one.name == "adhop_jobs")
+
+    before = jobs()
+    with service.opened.begin() as session:
+        add_job(session, user=name)
+        beat(session, name="beside", host="here", pid=1, kind="cpu", device="cpu", members=[], ready=True, reason="",
+             memory_bytes=None)  # fmt: skip
+    assert any(one.labels.get("worker") == "beside" for one in kept.metrics(service.opened))
+    until = time.monotonic() + 20
+    while jobs() == before:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert jobs() == before + 1
 
 
 def test_every_answer_carries_an_id_and_a_sane_one_of_the_callers_is_kept(client):
