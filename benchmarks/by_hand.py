@@ -158,7 +158,7 @@ def _run(client: Client, case: Case) -> dict[str, Any]:
         "seed": 2,
         "placement": {"count": 3},
         "hopping": {"hops": 1, "max_md_steps": 60, "walkers": 1, "fmax": FMAX},
-        "ensemble": {"search_members": [case.member], "score_members": [case.member]},
+        "ensemble": {"search_members": [case.member], "score_members": [case.member], "scale": "own gas"},
     }
     job = client.submit(**asked, parameters=parameters, name=case.name).wait(progress=False, timeout_s=900)
     calculator = own_calculator(registry.read(None)[case.member], "cpu")

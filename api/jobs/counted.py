@@ -174,7 +174,9 @@ def _chosen() -> LateralFromClause:
 def _best() -> LateralFromClause:
     """The lowest plain mean among a job's sound, distinct candidates that pass its filter so far; none where it has chosen."""
     so_far = means(MemberEnergy.job_id == Job.id, chosen.c.chosen_n.is_(None)).correlate(Job, chosen).lateral("so_far")
-    spread = case((Job.spread == _word(Spread.RANGE), so_far.c.range), else_=so_far.c.std)
+    # the relative one is told when all candidates are there
+    relative = Job.spread == _word(Spread.RELATIVE)
+    spread = case((Job.spread == _word(Spread.RANGE), so_far.c.range), (relative, literal_column("0.0")), else_=so_far.c.std)
     return (
         select(
             so_far.c.mean.label("best_mean"),

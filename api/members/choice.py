@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from shared.errors import InvalidInput, Unavailable
 from shared.parameters import JobParameters, ScaleChoice
-from shared.references import EnergyKind
-from shared.scales import OWN_GAS, Scale
+from shared.scales import Scale, usual
 
 
 @dataclass(frozen=True)
@@ -20,8 +19,8 @@ class KnownMember:
     elements: frozenset[int]
     energy_kind: str
     """`total` or `adsorption`."""
-    scale: Scale = OWN_GAS
-    """Of its adsorption energies."""
+    scale: Scale | None = None
+    """Of its adsorption energies; None for the usual one of its kind of energy."""
     cautions: tuple[Any, ...] = ()
     """Documents of shared.cautions.Caution."""
 
@@ -36,7 +35,7 @@ class JobMembers(NamedTuple):
     def scales(self, choice: ScaleChoice) -> dict[str, Scale]:
         """That of each member that scores, by name, for a job that chooses so."""
         own = choice is ScaleChoice.OWN_GAS
-        return {one.name: OWN_GAS if own and one.energy_kind == EnergyKind.TOTAL else one.scale for one in self.score}
+        return {one.name: usual(one.energy_kind) if own or one.scale is None else one.scale for one in self.score}
 
     @property
     def cautions(self) -> dict[str, tuple[Any, ...]]:

@@ -12,7 +12,6 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from api.members.choice import KnownMember
-from shared import scales
 from shared.database.repositories.workers import is_fresh
 from shared.database.tables import RegisteredMember, Worker
 from shared.scales import Scale
@@ -79,7 +78,7 @@ def known_members(session: Session) -> dict[str, KnownMember]:
             name=row.name,
             elements=frozenset(row.elements),
             energy_kind=row.energy_kind,
-            scale=scales.usual(row.energy_kind) if row.scale is None else Scale.model_validate(row.scale),
+            scale=None if row.scale is None else Scale.model_validate(row.scale),
             cautions=tuple(row.cautions),
         )
         for row in registered_members(session)

@@ -130,6 +130,8 @@ def test_models_are_listed_with_what_they_cover_and_who_hosts_them(make_database
         "cutoff": 6.0,
         "trained_on": "nothing",
         "license": "MIT",
+        "scale": {"kind": "own gas", "label": "", "energies": {}, "source": "", "fit": None},
+        "cautions": [],
         "workers": 2,
         "default_search": True,
         "default_score": True,
@@ -139,5 +141,5 @@ def test_models_are_listed_with_what_they_cover_and_who_hosts_them(make_database
         ("beta", 1, False, True),
         ("direct", 0, False, False),
     ]
-    assert direct["energy_kind"] == "adsorption"
+    assert (direct["energy_kind"], direct["scale"]["kind"]) == ("adsorption", "predicted")
     assert len(direct["elements"]) == 83

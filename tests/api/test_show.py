@@ -1,12 +1,11 @@
 """`adhop show` and the client's System against the real front end."""
 
 import json
-import sys
 from inspect import signature
 
 import numpy as np
 import pytest
-from adhop import AdhopError, Client, RequestRefused, cli
+from adhop import AdhopError, Client, RequestRefused
 from adhop.show import show
 from adhop.submit import submit
 from ase.io import read, write
@@ -16,25 +15,8 @@ from tests.api.structures import adslab, slab
 
 @pytest.fixture
 def client(service):
-    with Client(service.url, service.key(name="show")) as made:
+    with Client(service.url, service.key(name="terminal")) as made:
         yield made
-
-
-@pytest.fixture
-def adhop(service, monkeypatch, capsys):
-    """Runs a command line; its exit status, output and errors."""
-    monkeypatch.setenv("ADHOP_URL", service.url)
-    monkeypatch.setenv("ADHOP_KEY", service.key(name="show"))
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["adhop", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out.strip(), said.err.strip()
-
-    return run
 
 
 FEW = {"placement": {"count": 4}, "hopping": {"hops": 2, "walkers": 2}}
@@ -97,7 +79,7 @@ def test_the_command_shows_what_was_understood(adhop, client, tmp_path):
         "4: 0-3; 8 of the slab are free",
         "*CO (CO), binding by C 0",
         "reference (alpha, beta)",
-        "relaxed clean slab + CO(g); each relaxes clean slab, CO(g)",
+        "relaxed clean slab + CO(g), by each member's own molecules; each relaxes clean slab, CO(g)",
         "search alpha; score alpha, beta",
         "4 walkers, 12 hops at most",
         "no surface layer was marked",

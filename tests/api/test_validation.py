@@ -259,7 +259,6 @@ def test_other_elements_take_a_reference_of_ones_own_by_every_member_that_needs_
     ("references", "why"),
     [
         ({"Xx": {"label": "a", "energies": {"m": 1.0}}}, "is no element"),
-        ({"O": {"label": "O2(g)", "energies": {"m": 1.0}}}, "can't be replaced"),
         ({"S": {"label": "CO(g)", "energies": {"m": 1.0}}}, "label of its own"),
         ({"S": {"label": "S8(g)", "energies": {}}}, "at least 1"),
     ],

@@ -49,6 +49,9 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stack(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory, file: Path) -> Iterator[Stack]:
     """A service whose workers the tests start."""
     file.write_text(table("0" * 64))
+    # as UMA's: total energies, with OC20's constants for the gas molecules
+    of_oc20 = ("emt", "sevennet-0", "site-mace")
+    file.with_name("references.toml").write_text("".join(f'["{name}"]\nkind = "constants"\n' for name in of_oc20))
     postgres.create_database("mixed", template="migrated")
     variables = FAST | {"ADHOP_MODELS_FILE": str(file)}
     with Stack(tmp_path_factory.mktemp("mixed"), variables, postgres=postgres, database="mixed") as made:
@@ -111,14 +114,26 @@ def owners(client: Client) -> dict[str, str]:
 
 
 def test_members_of_two_processes_search_and_score_one_job(client: Client):
-    """EMT alone in one process, SevenNet and the trio in another: total energies and OC20 adsorption energies on one scale."""
+    """EMT alone in one process, SevenNet and the trio in another: total energies with OC20's constants, as UMA's are, and adsorption
+    energies as EquiformerV2 predicts them, on one scale."""
     members = ["emt", "sevennet-0", *TRIO]
     job = submit(client, search=["emt", "sevennet-0", "gemnet-oc-small"], score=members).wait(
         progress=False, timeout_s=240
     )
     assert {one["member"] for one in job.candidates()} == {"emt", "sevennet-0", "gemnet-oc-small"}
     check_table(job, members)
+    body = job.minima_body()
+    assert body["reference"] == "relaxed clean slab + CO(g), on the scale of OC20 (RPBE)"
+    assert body["offsets"].keys() == set(members)
+    assert job.body["progress"]["references"]["total"] == len(members)  # clean slabs, and no molecule
     assert len({owners(client)[member] for member in members}) == 2
+
+
+def test_members_on_unlike_scales_are_refused_before_anything_runs(client: Client):
+    with pytest.raises(
+        RequestRefused, match=r"chgnet-0\.3\.0: by constants fitted to PengRole2020 .*name members of one scale"
+    ):
+        submit(client, search=["emt"], score=["chgnet-0.3.0", "eqv2-small"])
 
 
 def test_a_member_that_the_registry_lacks_is_refused_with_those_it_has(client: Client):

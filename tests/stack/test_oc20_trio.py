@@ -53,7 +53,7 @@ def test_three_members_search_and_all_score_and_none_is_referenced_twice(client:
     slab = fcc111("Pt", (2, 2, 3), vacuum=7.0, periodic=True)
     job = client.submit(slab=slab, adsorbate="*CO", parameters=PARAMETERS).wait(progress=False, timeout_s=300)
     assert job.state == "succeeded"
-    assert job.minima_body()["reference"] == "relaxed clean slab + CO(g)"
+    assert job.minima_body()["reference"] == "relaxed clean slab + CO(g), on the scale of OC20 (RPBE)"
 
     # those that are scored: an unconverged relaxation is kept, and not scored
     distinct = [

@@ -102,7 +102,7 @@ def test_a_job_from_atoms_to_minima_and_files(client: Client, tmp_path, capsys):
     assert minima[0].get_chemical_symbols()[-2:] == ["C", "O"]
     assert minima[0].constraints[0].index.tolist() == list(range(8))  # none was sent: the subsurface is held
     body = job.minima_body()
-    assert (body["unit"], body["reference"]) == ("eV", "relaxed clean slab + CO(g)")
+    assert (body["unit"], body["reference"]) == ("eV", "relaxed clean slab + CO(g), by each member's own molecules")
     # One member alone is never trusted, and the answer says so.
     assert body["minima"][0]["low_confidence"]
     assert "two are needed" in body["minima"][0]["reason"]

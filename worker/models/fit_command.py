@@ -26,7 +26,7 @@ def fit(
 ) -> None:
     """Fit energies per atom of H, C, N, O to adsorption energies by DFT, and put them in the place of the members' own gas molecules.
     They go into references.toml beside the site's file of members; workers read it when they start."""
-    known, found = registry.read(file), fitting.read(labels)
+    known, found = registry.read(file, site_references=False), fitting.read(labels)
     if direct := [name for name in names if known[name].energy_kind is EnergyKind.ADSORPTION]:
         raise Misconfigured(f"{', '.join(direct)}: predicts adsorption energies itself, and takes no constants")
     made = {}

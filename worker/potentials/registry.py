@@ -60,8 +60,9 @@ def shipped() -> Registry:
     )
 
 
-def read(file: Path | None) -> Registry:
-    """The whole registry; file: the administrator's, None or absent where there is none. Raises Misconfigured."""
+def read(file: Path | None, *, site_references: bool = True) -> Registry:
+    """The whole registry; file: the administrator's, None or absent where there is none. site_references: whether the site's
+    references beside it are read too, which whoever replaces them needn't. Raises Misconfigured."""
     own = members_file.read(file) if file is not None and file.exists() else []
     known = shipped()
     for member in own:
@@ -72,7 +73,7 @@ def read(file: Path | None) -> Registry:
         if member.path is None and member.address is not None:
             raise Misconfigured(f"{file}: member {member.name}: path is missing; an address alone is no checkpoint")
     folder = Path() if file is None else file.absolute().parent
-    theirs = {} if file is None else references_file.read(references_file.beside(file))
+    theirs = {} if file is None or not site_references else references_file.read(references_file.beside(file))
     entries = [*known.entries.values(), *(member.entry(folder) for member in own)]
     if strange := sorted(theirs.keys() - {entry.name for entry in entries}):
         where = references_file.beside(Path(file or ""))
