@@ -14,6 +14,7 @@ SOME_JOB = "00000000-0000-4000-8000-000000000000"
 PROTECTED = [
     ("POST", "/v1/jobs"),
     ("GET", "/v1/jobs"),
+    ("POST", "/v1/jobs:batch"),
     ("POST", "/v1/jobs:cancel"),
     ("GET", f"/v1/jobs/{SOME_JOB}"),
     ("DELETE", f"/v1/jobs/{SOME_JOB}"),
