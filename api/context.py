@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 
-from api.jobs.settled import Settled
 from api.learning.pool import Learners
-from api.metrics.kept import KeptMetrics
 from api.notifications import BackgroundNotifier
 from api.parsing.pool import Parsers
 from api.placing.pool import Placers
 from shared.broker import Notifier, celery_app
 from shared.database.session import Sessions, connect, sessions
 from shared.settings import Settings
+
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,15 @@ class Context:
     placers: Placers
     learners: Learners
     notifier: BackgroundNotifier
-    settled: Settled = field(default_factory=Settled)
-    metrics: KeptMetrics = field(default_factory=KeptMetrics)
+    _own: dict[type, Any] = field(default_factory=dict)
+    """By class."""
+
+    def own(self, kind: type[Kept]) -> Kept:
+        """The one object of this class that is kept between requests; made the first time."""
+        if kind not in self._own:
+            self._own.setdefault(kind, kind())
+        found: Kept = self._own[kind]
+        return found
 
 
 @contextmanager

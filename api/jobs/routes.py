@@ -17,6 +17,7 @@ from api.jobs.cancelling import CancelledJobs, CancelRequest
 from api.jobs.preparation import prepare
 from api.jobs.requests import JobChange, JobRequest
 from api.jobs.responses import JobPage, JobView
+from api.jobs.settled import Settled
 from api.jobs.views import views
 from api.members.fleet import known_members
 from api.paging import Cursor, Limit, job_cursor, job_position
@@ -95,7 +96,7 @@ def list_jobs(
     after = job_position(cursor)
     with context.readings() as session:
         found, position = jobs.page(session, caller, state=state, shared=shared, limit=limit, after=after)
-        documents = [told.document for told in context.settled.told(session, found)]
+        documents = [told.document for told in context.own(Settled).told(session, found)]
     after_these = json.dumps(job_cursor(position)).encode()
     return answer(b'{"jobs":[%b],"next":%b}' % (b",".join(documents), after_these), if_none_match)
 
@@ -104,7 +105,7 @@ def list_jobs(
 def get_job(job_id: UUID, caller: Caller, context: UseContext, if_none_match: IfNoneMatch = None) -> Response:
     """A job: its state, how far it is, and what it waits for."""
     with context.readings() as session:
-        told = context.settled.told(session, [job_id])
+        told = context.own(Settled).told(session, [job_id])
         access.readable(session, told[0].job if told else None, caller, job_id)
     return answer(told[0].document, if_none_match)
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 
 from api.dependencies import Caller, UseContext
+from api.metrics.kept import KeptMetrics
 from api.metrics.queries import Metric
 from api.problems import responses
 
@@ -24,7 +25,7 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 def metrics(caller: Caller, context: UseContext) -> PlainTextResponse:
     """Queues, leases, attempts, hops, force calls and workers, of all users together. Where there are many rows, all but the workers
     are as they were when last asked for."""
-    return PlainTextResponse(exposition(context.metrics.metrics(context.readings)), media_type=MEDIA_TYPE)
+    return PlainTextResponse(exposition(context.own(KeptMetrics).metrics(context.readings)), media_type=MEDIA_TYPE)
 
 
 def exposition(found: Iterable[Metric]) -> str:
