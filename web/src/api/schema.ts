@@ -269,6 +269,86 @@ export interface components {
             };
         };
         /**
+         * BatchEntry
+         * @description A job of many.
+         */
+        BatchEntry: {
+            /**
+             * Job
+             * @description as it is posted to /v1/jobs
+             */
+            job: {
+                [key: string]: unknown;
+            };
+            /**
+             * Idempotency Key
+             * @description the same key with the same job gives the same job, with another one a refusal (409), as the header Idempotency-Key of a single one does
+             */
+            idempotency_key?: string | null;
+        };
+        /**
+         * BatchEntryView
+         * @description What became of one of them: a job, or a refusal.
+         */
+        BatchEntryView: {
+            /**
+             * Id
+             * @description of the job; null where it was refused
+             */
+            id: string | null;
+            /**
+             * Created
+             * @description whether it is new: not where its idempotency key came before
+             */
+            created: boolean;
+            /** Name */
+            name: string | null;
+            /** State */
+            state: string | null;
+            /** Stage */
+            stage: string | null;
+            /** Adsorbate */
+            adsorbate: string | null;
+            /** Surface */
+            surface: string | null;
+            /**
+             * Warnings
+             * @description what was ignored, simplified or decided for you in reading it
+             */
+            warnings: string[];
+            /** @description what a job of this alone would have been refused with */
+            refused: components["schemas"]["Problem"] | null;
+        };
+        /**
+         * BatchRequest
+         * @description Jobs to be queued, each with its own parameters.
+         */
+        BatchRequest: {
+            /**
+             * Jobs
+             * @description up to 1,000 jobs
+             */
+            jobs: components["schemas"]["BatchEntry"][];
+        };
+        /**
+         * BatchView
+         * @description What became of each.
+         */
+        BatchView: {
+            /**
+             * Accepted
+             * @description jobs that are queued now, or were by an earlier request with their keys
+             */
+            accepted: number;
+            /** Refused */
+            refused: number;
+            /**
+             * Jobs
+             * @description in the order of the request
+             */
+            jobs: components["schemas"]["BatchEntryView"][];
+        };
+        /**
          * BestView
          * @description Lowest adsorption energy so far.
          */
@@ -884,6 +964,16 @@ export interface components {
             kind: string;
             /** Reason */
             reason: string;
+        };
+        /**
+         * FieldError
+         * @description One place of the request, dotted, and what is wrong there.
+         */
+        FieldError: {
+            /** Field */
+            field: string;
+            /** Message */
+            message: string;
         };
         /**
          * Fit
@@ -2227,6 +2317,27 @@ export interface components {
             outcomes: components["schemas"]["OutcomeView"][];
         };
         /**
+         * Problem
+         * @description RFC 9457. `detail` is a sentence for people; `field` and `errors` name the places of a refused request.
+         */
+        Problem: {
+            /**
+             * Type
+             * @default about:blank
+             */
+            type: string;
+            /** Title */
+            title: string;
+            /** Status */
+            status: number;
+            /** Detail */
+            detail: string;
+            /** Field */
+            field?: string | null;
+            /** Errors */
+            errors?: components["schemas"]["FieldError"][] | null;
+        };
+        /**
          * ProgressView
          * @description How far a job is.
          */
@@ -2589,7 +2700,7 @@ export interface components {
          * @example {
          *       "members": [
          *         "chgnet-0.3.0",
-         *         "sevennet-0"
+         *         "sevennet-mf-0-pbe"
          *       ],
          *       "spread": "range"
          *     }
@@ -3233,6 +3344,10 @@ export type AttemptPage = components['schemas']['AttemptPage'];
 export type AttemptView = components['schemas']['AttemptView'];
 export type AuditPage = components['schemas']['AuditPage'];
 export type AuditView = components['schemas']['AuditView'];
+export type BatchEntry = components['schemas']['BatchEntry'];
+export type BatchEntryView = components['schemas']['BatchEntryView'];
+export type BatchRequest = components['schemas']['BatchRequest'];
+export type BatchView = components['schemas']['BatchView'];
 export type BestView = components['schemas']['BestView'];
 export type BulkPrototype = components['schemas']['BulkPrototype'];
 export type BulkSurfaceInput = components['schemas']['BulkSurfaceInput'];
@@ -3256,6 +3371,7 @@ export type Count = components['schemas']['Count'];
 export type Ensemble = components['schemas']['Ensemble'];
 export type EvaluationCounts = components['schemas']['EvaluationCounts'];
 export type FailureView = components['schemas']['FailureView'];
+export type FieldError = components['schemas']['FieldError'];
 export type Fit = components['schemas']['Fit'];
 export type GroupList = components['schemas']['GroupList'];
 export type GroupRequest = components['schemas']['GroupRequest'];
@@ -3298,6 +3414,7 @@ export type Placement = components['schemas']['Placement'];
 export type PlacementMode = components['schemas']['PlacementMode'];
 export type PlacementView = components['schemas']['PlacementView'];
 export type Preview = components['schemas']['Preview'];
+export type Problem = components['schemas']['Problem'];
 export type ProgressView = components['schemas']['ProgressView'];
 export type Readiness = components['schemas']['Readiness'];
 export type ReferenceEnergies = components['schemas']['ReferenceEnergies'];

@@ -1,0 +1,117 @@
+"""Jobs as a search would leave them, so that pages have something to show: CO on Pt(111), three members, every kind of verdict."""
+
+import numpy as np
+from ase.build import add_adsorbate, fcc111, molecule
+from sqlalchemy.orm import Session
+
+from services.scoring.selection import choose
+from shared.database.repositories import selections
+from shared.database.repositories.structures import keep
+from shared.database.tables import Candidate, Job, MemberEnergy, Reference, Walker
+from shared.states import Stage, State
+from shared.structures import Structure
+from tests.shared.database.jobs import OWN, add_job, add_reference
+
+MEMBERS = ("chgnet-0.3.0", "sevennet-0", "chgnet-r2scan")
+SITES = {
+    "ontop": "top Pt via C",
+    "bridge": "bridge Pt-Pt via C",
+    "fcc": "fcc hollow Pt3 via C",
+    "hcp": "hcp hollow Pt3 via C",
+}
+STATEMENT = "relaxed clean slab + CO(g)"
+LIMIT = 0.3
+
+
+def structure(site: str = "fcc", lift: float = 0.0) -> Structure:
+    """Pt(111) p(2x2) with CO standing on a site; the lowest layer is fixed."""
+    slab = fcc111("Pt", (2, 2, 3), a=3.97, vacuum=8.0, periodic=True)
+    layers = slab.get_tags()
+    add_adsorbate(slab, molecule("CO"), 1.4 + lift, site, mol_index=1)
+    return Structure.from_tags(
+        numbers=slab.numbers,
+        positions=slab.positions,
+        cell=np.asarray(slab.cell),
+        pbc=[True, True, True],
+        tags=[*(1 if layer == 1 else 0 for layer in layers), 2, 2],
+        fixed=[*(layer == 3 for layer in layers), False, False],
+    )
+
+
+def searching(session: Session, user: str, name: str = "CO on Pt(111)", candidates: int = 6, **values: object) -> Job:
+    """A job in its search."""
+    job = add_job(session, user=user, walkers=4, state=State.RUNNING, **values)
+    job.name, job.adsorbate, job.surface = name, "*CO", "Pt(111)"
+    job.search_members, job.score_members = list(MEMBERS[:2]), list(MEMBERS)
+    job.estimated_force_calls, job.started_at = 2400, job.created_at
+    _candidates(session, job, candidates)
+    return job
+
+
+def finished(session: Session, user: str, name: str = "CO on Pt(111)", candidates: int = 24) -> Job:
+    """A job that has chosen."""
+    job = searching(session, user, name, candidates)
+    job.stage = Stage.DONE
+    rules = job.read_parameters().choosing(MEMBERS)
+    pool = selections.pool(session, job.id, MEMBERS)
+    limit = selections.SpreadLimit(LIMIT, None)
+    selections.store(session, job.id, rules, limit, pool, choose(pool, rules, LIMIT), number=0)
+    slab = add_reference(session, job, state=State.SUCCEEDED, member=MEMBERS[0])
+    row = session.get_one(Reference, slab.id)
+    clean = structure().only(np.arange(12))
+    row.structure_id, row.positions, row.start_positions = keep(session, clean), clean.positions, clean.positions
+    for walker in session.query(Walker).filter_by(job_id=job.id):
+        walker.state, walker.hop, walker.force_calls = State.SUCCEEDED, 11, 140
+    job.state, job.ended_at = State.SUCCEEDED, job.created_at
+    session.flush()
+    return job
+
+
+def _candidates(session: Session, job: Job, n: int) -> None:
+    rng = np.random.default_rng(7)
+    walkers = session.query(Walker).filter_by(job_id=job.id).order_by(Walker.id).all()
+    for index, walker in enumerate(walkers):
+        walker.member = MEMBERS[index % 2]
+    sites = list(SITES)
+    kept: dict[tuple[str, int], tuple[int, Structure]] = {}
+    for number in range(n):
+        site, step = sites[number % 4], number // 8 % 3
+        if (site, step) not in kept:
+            there = structure(site, 0.06 * step)
+            kept[site, step] = keep(session, there), there
+        row, there = kept[site, step]
+        walker = walkers[number % len(walkers)]
+        level = {"ontop": -1.30, "bridge": -1.42, "fcc": -1.58, "hcp": -1.52}[site] + 0.5 * np.exp(-number / 6)
+        candidate = Candidate(
+            job_id=job.id,
+            walker_id=walker.id,
+            hop=number // len(walkers),
+            member=walker.member,
+            structure_id=row,
+            positions=there.positions + np.array([0, 0, 1e-3 * (number + 1)]) * there.adsorbate[:, None],
+            energy=float(-70 + level + rng.normal(0, 0.03)),
+            fmax=float(rng.uniform(0.01, 0.05)),
+            converged=number % 11 != 10,
+            anomalies=["dissociated"] if number % 9 == 8 else [],
+            site=SITES[site],
+            accepted=number % 3 != 2,
+            temperature_k=None if number < 4 else 2000.0,
+            force_calls=int(rng.integers(15, 60)),
+        )
+        session.add(candidate)
+        session.flush()
+        width = 0.42 if number % 7 == 6 else 0.09
+        for place, member in enumerate(MEMBERS):
+            session.add(
+                MemberEnergy(
+                    job_id=job.id,
+                    candidate_id=candidate.id,
+                    member=member,
+                    state=State.SUCCEEDED,
+                    energy=-70.0,
+                    adsorption_energy=float(level + (place - 1) * width + rng.normal(0, 0.03)),
+                    reference=STATEMENT,
+                    scale=OWN,
+                )
+            )
+    session.flush()

@@ -1,0 +1,180 @@
+"""The page as people use it, on jobs that are there already."""
+
+import csv
+import io
+import re
+import zipfile
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from shared.database.repositories.users import Role, create_key
+from tests.web import seeds
+
+
+@pytest.fixture
+def user(service):
+    """A user's name and key, with a finished job."""
+    with service.opened.begin() as session:
+        name = f"chemist-{uuid4().hex[:6]}"
+        key = create_key(session, name, Role.SUBMIT)
+        job = str(seeds.finished(session, name).id)
+    return name, key, job
+
+
+@pytest.fixture
+def job_page(visit, user) -> Page:
+    visit.sign_in(user[1])
+    page = visit.go(f"/jobs/{user[2]}")
+    page.locator(".minima tbody tr").first.wait_for()
+    return page
+
+
+def test_a_wrong_key_is_refused_in_words(visit):
+    visit.page.goto(visit.url + "/")
+    visit.page.fill("#key", "adhop_wrong_key")
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.get_by_role("alert")).to_contain_text("the API key is unknown, revoked or expired")
+
+
+def test_the_jobs_show_their_state_and_filter(visit, user, service):
+    name, key, _ = user
+    with service.opened.begin() as session:
+        seeds.searching(session, name, "still at it")
+    visit.sign_in(key)
+    rows = visit.page.locator("table.jobs tbody tr")
+    expect(rows).to_have_count(2)
+    visit.page.get_by_role("button", name="succeeded").click()
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("*CO on Pt(111)")
+    assert not visit.complaints
+
+
+def test_bulk_cancel_and_delete(visit, user, service):
+    name, key, done = user
+    with service.opened.begin() as session:
+        going = str(seeds.searching(session, name, "to be cancelled").id)
+    visit.sign_in(key)
+    visit.page.get_by_label("Choose all on this page").check()
+    visit.page.get_by_role("button", name="Cancel 1 open").click()
+    visit.page.get_by_role("button", name="Cancel them").click()
+    expect(visit.page.locator("table.jobs")).to_contain_text("cancelled")
+    visit.page.get_by_label("Choose CO on Pt(111)").check()
+    visit.page.get_by_role("button", name="Delete 1 ended").click()
+    visit.page.get_by_role("button", name="Delete for good").click()
+    expect(visit.page.locator("table.jobs tbody tr")).to_have_count(1)
+    with service.client(name=name) as client:
+        assert client.get(f"/v1/jobs/{done}").status_code == 404
+        assert client.get(f"/v1/jobs/{going}").json()["state"] == "cancelled"
+
+
+def test_the_minima_are_those_of_the_server(job_page, user, service):
+    with service.client(name=user[0]) as client:
+        minima = client.get(f"/v1/jobs/{user[2]}/minima").json()["minima"]
+    rows = job_page.locator(".minima tbody tr")
+    expect(rows).to_have_count(len(minima))
+    for row, minimum in zip(rows.all(), minima, strict=True):
+        text = row.inner_text()
+        assert f"#{minimum['id']}" in text
+        assert f"{minimum['score']['mean']:.3f}".replace("-", "−") in text
+        assert minimum["score"]["verdict"] in text
+
+
+def test_the_slider_chooses_again_at_once(job_page):
+    slider = job_page.get_by_role("slider")
+    status = job_page.locator(".card:has(#choice-title) [role=status]")
+    before = status.inner_text()
+    slider.fill("0.05")
+    expect(status).not_to_have_text(before)
+    expect(status).to_contain_text("low confidence")
+    slider.fill("1")
+    expect(status).not_to_contain_text("low confidence")
+    job_page.get_by_role("button", name="Back to the job's own rules").click()
+    expect(status).to_have_text(before)
+
+
+def test_a_choice_can_be_kept(job_page, user, service):
+    job_page.get_by_role("slider").fill("0.2")
+    job_page.get_by_role("button", name="Keep as a selection").click()
+    expect(job_page.locator(".notices")).to_contain_text("kept as selection 1")
+    with service.client(name=user[0]) as client:
+        assert client.get(f"/v1/jobs/{user[2]}/selections/1").json()["limit"] == 0.2
+
+
+def test_why_not_this_one(job_page):
+    job_page.get_by_role("button", name="why not?").click()
+    expect(job_page.locator(".minima tbody tr")).to_have_count(24)
+    job_page.get_by_role("searchbox").fill("dissociated")
+    rows = job_page.locator(".minima tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.first.locator(".verdict")).to_contain_text("dissociated")
+
+
+def test_two_minima_side_by_side(job_page):
+    job_page.locator(".minima tbody tr").nth(1).get_by_role("button", name="Compare").click()
+    viewers = job_page.locator(".side.two .viewer canvas")
+    expect(viewers).to_have_count(2)
+    expect(job_page.locator(".side.two")).to_contain_text("above")
+    expect(job_page.locator(".side.two")).to_contain_text("in the mean")
+    job_page.get_by_role("button", name="Close candidate").first.click()
+    expect(job_page.locator(".side .viewer")).to_have_count(1)
+
+
+def test_downloads(job_page, user):
+    with job_page.expect_download() as got:
+        job_page.get_by_role("button", name="All candidates, CSV").click()
+    rows = list(csv.DictReader(io.StringIO(Path(got.value.path()).read_text("utf-8"))))
+    assert len(rows) == 24
+    assert {"rank", "mean_eV", "verdict", *(f"{member}_eV" for member in seeds.MEMBERS)} <= set(rows[0])
+    with job_page.expect_download() as got:
+        job_page.get_by_role("button", name="All candidates, extended XYZ").click()
+    assert Path(got.value.path()).read_text("utf-8").count("Lattice=") == 24
+    with job_page.expect_download() as got:
+        job_page.get_by_role("link", name="Minima, extended XYZ").click()
+    assert Path(got.value.path()).read_text("utf-8").count("Lattice=") == 5
+    with job_page.expect_download() as got:
+        job_page.get_by_role("link", name="DFT inputs, VASP").click()
+    names = zipfile.ZipFile(got.value.path()).namelist()
+    assert any(name.startswith("rank0-candidate") and name.endswith("POSCAR") for name in names)
+
+
+def test_an_energy_goes_back(job_page, user, service):
+    card = job_page.locator(".side .card").first
+    card.get_by_text("Hand a DFT energy back").click()
+    card.get_by_label("Adsorption energy, eV").fill("-1.61")
+    card.get_by_label("Code").fill("VASP 6.4.3")
+    card.get_by_role("button", name="Store").click()
+    expect(card.locator("tr.label")).to_contain_text("−1.610")
+    expect(job_page.locator(".minima tbody tr").first).to_contain_text("DFT")
+
+
+def test_the_page_needs_nothing_but_its_server_and_complains_of_nothing(visit, job_page):
+    job_page.locator(".viewer canvas").first.wait_for()
+    for place in ("/new", "/workers", "/admin", "/"):
+        visit.go(place)
+        visit.page.locator("h1").wait_for()
+        visit.page.wait_for_timeout(300)
+    assert all(url.startswith((visit.url, "blob:", "data:")) for url in visit.asked)
+    assert not visit.complaints
+
+
+def test_signing_out_ends_the_session(visit, user):
+    visit.sign_in(user[1])
+    visit.page.get_by_role("button", name="Sign out").click()
+    visit.page.locator("#key").wait_for()
+    visit.page.reload()
+    visit.page.locator("#key").wait_for()
+
+
+def test_a_sign_in_link_works_once(visit, user, service):
+    with service.client(name=user[0]) as client:
+        path = client.post("/v1/me/sign-in-link").json()["path"]
+    visit.page.goto(visit.url + path)
+    visit.page.get_by_role("heading", name="Jobs").wait_for()
+    assert re.search(r"#/$", visit.page.url)  # the token is out of the address bar
+    visit.page.get_by_role("button", name="Sign out").click()
+    visit.page.goto(visit.url + path)
+    visit.page.reload()
+    expect(visit.page.locator("#key")).to_be_visible()
