@@ -59,7 +59,7 @@ def score(
         scored = list(_run(client, found, {"relax": relax, "parameters": parameters}, lambda n: bar.advance(shown, n)))
     if not scored:
         raise InvalidInput(f"{found.name}: no structure was scored; {found.left_out[-1]}")
-    return _labelled(found, scored)
+    return _labelled(found, scored, as_given=relax == "none")
 
 
 def _bar(console: Console | None) -> Progress:
@@ -152,8 +152,9 @@ def _read(found: LabelledSet, job: Job, group: Sequence[Label]) -> Iterator[Scor
             found.left_out.append(f"{label.system}, {label.name}: no member could evaluate it (job {job.id})")
 
 
-def _labelled(found: LabelledSet, scored: Sequence[Scored]) -> Labelled:
-    """In the order of the set."""
+def _labelled(found: LabelledSet, scored: Sequence[Scored], *, as_given: bool) -> Labelled:
+    """In the order of the set. as_given: nothing was relaxed, so that every structure is one that its set stands for, whatever the
+    detector of anomalies makes of it: carbon in a fourfold hollow lies level with the surface, and is called intercalated."""
     place = {id(label): index for index, label in enumerate(found.labels)}
     scored = sorted(scored, key=lambda one: place[id(one.label)])
     members = sorted({energy["member"] for one in scored for energy in one.candidate["energies"]})
@@ -176,7 +177,10 @@ def _labelled(found: LabelledSet, scored: Sequence[Scored]) -> Labelled:
         ),
         reference=np.array([one.label.energy for one in scored]),
         sound=np.array(
-            [is_sound(one.candidate["converged"], names) for one, names in zip(scored, anomalies, strict=True)]
+            [
+                as_given or is_sound(one.candidate["converged"], names)
+                for one, names in zip(scored, anomalies, strict=True)
+            ]
         ),
         anomalies=[", ".join(names) for names in anomalies],
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -56,14 +56,25 @@ _KIND = Kind(
     busy="too many structures are being read just now; try again shortly",
 )
 
+_MANY = replace(
+    _KIND,
+    name="parser-of-many",
+    time_limit_s=15.0,  # a thousand structures of 40 atoms take 0.3 s of a processor, on a busy machine much longer
+    cpu_s=4,
+    busy="too many sets of structures are being read just now; try again shortly",
+    most_waiting=4,  # each holds one of the threads that answer requests
+)
+
 
 class Parsers:
     """A fixed number of parsing processes, started at once and used by any thread. They are ready when this returns: the first text
-    is read as fast as any."""
+    is read as fast as any. Sets of structures, which may take longer, are read in a process of their own, which starts when it is
+    first needed."""
 
     def __init__(self, *, size: int = 2) -> None:
         self._pool = Pool(_KIND, size=size)
         self._pool.start()
+        self._many = Pool(_MANY, size=1)
 
     def parse(self, form: str, text: str, *, max_atoms: int, field: str) -> Parsed:
         """The structure in this text. Raises InvalidInput, naming the field, for a text that can't be used."""
@@ -78,7 +89,8 @@ class Parsers:
 
     def _asked(self, form: str, text: str, max_atoms: int, field: str, **more: bool) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = self._pool.ask({"format": form, "text": text, "max_atoms": max_atoms, **more})
+            pool = self._many if more else self._pool
+            found: dict[str, Any] = pool.ask({"format": form, "text": text, "max_atoms": max_atoms, **more})
         except InvalidInput as refusal:
             raise InvalidInput(str(refusal), field=field) from refusal
         except Lost as lost:
@@ -91,3 +103,4 @@ class Parsers:
     def close(self) -> None:
         """End the processes; a text being read is given up."""
         self._pool.close()
+        self._many.close()

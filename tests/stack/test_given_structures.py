@@ -140,7 +140,7 @@ def test_they_are_relaxed_where_that_is_asked_for(client: Client):
         label = atoms.info["label"]
         none, score, search = (found[relax][label]["emt"] for relax in ("none", "score", "search"))
         assert score["energy"] < none["energy"] - 0.05
-        assert score["relaxation_steps"] == 10
+        assert 1 <= score["relaxation_steps"] <= 10
         assert search["energy"] < score["energy"] + 1e-3
         relaxed = found["search"][label]["of"]
         assert relaxed["converged"]
