@@ -85,7 +85,9 @@ def test_what_can_not_be_chosen_by_is_refused_with_the_reason(session, lab):
         calibrations.publish(session, none.id, chief.user_id)
     with pytest.raises(InvalidInput, match="no limit reached the target"):
         limit(session, author, calibration=none.id)
-    with pytest.raises(InvalidInput, match=r"is for a, b \(std, against RPBE, by each member's own molecules\), not for a, b, c"):
+    with pytest.raises(
+        InvalidInput, match=r"is for a, b \(std, against RPBE, by each member's own molecules\), not for a, b, c"
+    ):
         limit(session, author, calibration=two.id)
     with pytest.raises(Conflict, match="never published"):
         calibrations.withdraw(session, two.id, chief.user_id)
@@ -167,7 +169,14 @@ def test_what_was_learned_from_is_counted_also_when_it_is_deleted(session, lab):
     found = labels.labelled(session, MEMBERS, "RPBE", OWN)
     assert found.sources([0, 1, 2]) == {"codes": {"VASP 6": 3}, "users": {"author": 3}}
     new = NewCalibration(
-        MEMBERS, "RPBE", Spread.STD, 0.2, {"count": 3, "target": {"share": 0.9}}, found.ids, found.sources([0, 1, 2]), scale=OWN
+        MEMBERS,
+        "RPBE",
+        Spread.STD,
+        0.2,
+        {"count": 3, "target": {"share": 0.9}},
+        found.ids,
+        found.sources([0, 1, 2]),
+        scale=OWN,
     )
     learned, made_now = calibrations.propose(session, new, author.user_id, most=5)
     assert (made_now, calibrations.propose(session, new, author.user_id, most=5)) == (True, (learned, False))

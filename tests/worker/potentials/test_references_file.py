@@ -97,7 +97,7 @@ def test_what_can_not_be_used_is_refused_by_name(site: Path, text: str, said: st
 
 def test_constants_of_another_checkpoint_are_refused(site: Path):
     references_file.write(references_file.beside(site), {"site-uma": fitted()})
-    with pytest.raises(Misconfigured, match="fitted with another checkpoint, SHA-256 0000.*fit them anew"):
+    with pytest.raises(Misconfigured, match=r"fitted with another checkpoint, SHA-256 0000.*fit them anew"):
         registry.read(site)
 
 
