@@ -20,7 +20,7 @@ from shared.database.tables import Group, Job, Membership, Reference, User
 from shared.parameters import Spread
 from shared.states import State
 from tests.api.conftest import closed_port, serving
-from tests.shared.database.jobs import STRUCTURE, add_candidates, add_job, add_reference
+from tests.shared.database.jobs import OWN, STRUCTURE, add_candidates, add_job, add_reference
 from tests.shared.database.test_selections import MEMBERS, decided
 
 SYSTEMS = 100
@@ -92,6 +92,10 @@ def test_a_table_is_learned_from_and_the_limit_used(finished, tmp_path):
     assert client.calibrations()[0]["number"] == learned["number"]
     assert learned["learned_from"]["codes"] == {"x": SYSTEMS}
     assert list(learned["learned_from"]["users"].values()) == [SYSTEMS]
+    assert (learned["spread"], learned["scale"]) == ("std", OWN)
+    # the other spread is learned apart: jobs with one minimum each have no relative spread
+    with pytest.raises(AdhopError, match="0 candidates have a reference energy"):
+        client.calibrate(MEMBERS, functional=functional, spread="relative")
     answer = client.job(job_ids[0]).select(calibration=learned["number"], functional=functional)
     assert (answer["limit"], answer["calibration"]) == (learned["limit"], learned["number"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -80,7 +81,11 @@ def labelled(session: Session, members: Sequence[str], functional: str, scale: s
         .order_by(newest_of.c.candidate_id)
     ).all()  # fmt: skip
     jobs = select(Job.id, Job.scales).where(Job.id.in_({row[2] for row in rows}))
-    alike = {key for key, kept in session.execute(jobs) if scale_of(session, members, kept) == scale}
+    kept_by = dict(session.execute(jobs).tuples().all())
+    # jobs mostly keep the same scales: each is looked at once
+    documents = {json.dumps(kept, sort_keys=True): kept for kept in kept_by.values()}
+    fitting = {text for text, kept in documents.items() if scale_of(session, members, kept) == scale}
+    alike = {key for key, kept in kept_by.items() if json.dumps(kept, sort_keys=True) in fitting}
     rows = [row for row in rows if row[2] in alike]
     firsts = {row[0]: row for row in reversed(rows)}
     keys = {key: index for index, key in enumerate(sorted(firsts))}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.scoring.offsets import decompose
+from services.scoring.offsets import decompose, relative_spreads
 
 
 def all_of(energies):
@@ -88,3 +88,12 @@ def test_a_member_with_no_energy_at_all_is_left_out():
     assert np.isnan(found.offset[2])
     assert found.offset[:2] == pytest.approx([-0.5, 0.5])
     assert found.spread == pytest.approx(np.std([-0.5, 0.5], ddof=1))
+
+
+def test_offsets_of_one_system_say_nothing_of_another():
+    # a shift of 5 eV between the members in one system, none in the other; within each they agree but for one candidate
+    energies = np.array([[0.0, 5.0], [1.0, 6.0], [0.0, 0.0], [1.0, 1.4]])
+    found = relative_spreads(energies, all_of(energies), np.array([0, 0, 1, 1]))
+    assert found == pytest.approx([0.0, 0.0, 0.2, 0.2], abs=1e-12)
+    one = relative_spreads(energies[:3], all_of(energies[:3]), np.array([0, 0, 7]))
+    assert np.isnan(one[2])
