@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase.data import covalent_radii
-from ase.geometry import complete_cell, find_mic
 from numpy.typing import ArrayLike
 
+from shared.periodic import minimum_image
 from shared.structures import Floats, Integers, Mask
 
 CUSHION = 0.6
@@ -60,7 +60,7 @@ def links(numbers: ArrayLike, positions: ArrayLike, cell: ArrayLike, pbc: ArrayL
     vectors = (where[None] - where[:, None]).reshape(-1, 3)
     tree, longest = _tree(vectors, numbers)
     if longest > TIGHT and np.any(pbc):
-        tree, _ = _tree(_nearest(vectors, cell, pbc), numbers)
+        tree, _ = _tree(minimum_image(vectors, cell, pbc), numbers)
     return tree
 
 
@@ -90,7 +90,7 @@ def along(tree: Links, positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) ->
     vectors = given[second] - given[first]
     if float(np.linalg.norm(vectors, axis=1).max()) < _surely_nearest(cell, pbc):
         return given
-    vectors = _nearest(vectors, cell, pbc)
+    vectors = minimum_image(vectors, cell, pbc)
     whole = given.copy()
     for (begin, end), vector in zip(tree, vectors, strict=True):
         whole[end] = whole[begin] + vector
@@ -182,16 +182,6 @@ def translations(cell: ArrayLike, longest: float) -> Floats:
 def _radius_sums(numbers: ArrayLike) -> Floats:
     radii = covalent_radii[np.asarray(numbers, dtype=np.int64)]
     return np.asarray(radii[:, None] + radii[None, :], dtype=np.float64)
-
-
-def _nearest(vectors: Floats, cell: ArrayLike, pbc: ArrayLike) -> Floats:
-    """The shortest periodic image of each vector, Å [n, 3]."""
-    if not len(vectors) or not np.any(pbc):
-        return vectors
-    # a vector that doesn't repeat, such as one that leans over a slab, must not take part
-    rows = np.asarray(cell, dtype=np.float64)
-    repeats = np.asarray(pbc, dtype=bool) & rows.any(axis=1)
-    return np.asarray(find_mic(vectors, complete_cell(rows * repeats[:, None]), repeats)[0], dtype=np.float64)
 
 
 def _surely_nearest(cell: ArrayLike, pbc: ArrayLike) -> float:

@@ -21,10 +21,11 @@ from itertools import product
 import numpy as np
 
 from services.forces.springs import DISSOCIATION, INTERCALATION, KINDS, RECONSTRUCTION, Pass, Springs
-from services.geometry.contacts import distances, minimum_image, pairs_within, radius_sums
+from services.geometry.contacts import distances, pairs_within, radius_sums
 from services.geometry.kept import by_content
 from services.geometry.reactions import pre_adsorbates
 from shared import molecules, parameters
+from shared.periodic import minimum_image
 from shared.structures import Floats, Integers, Mask, Structure
 
 KEPT = 32

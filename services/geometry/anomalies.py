@@ -19,11 +19,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.geometry.contacts import Lattice, distances, neighbours, pair_vectors, radii
+from services.geometry.contacts import distances, neighbours, pair_vectors, radii
 from services.geometry.kept import by_content
 from services.geometry.reactions import joined, pre_adsorbates
 from shared import molecules
 from shared.errors import InvalidInput
+from shared.periodic import Lattice
 from shared.soundness import Anomaly
 from shared.structures import Floats, Integers, Mask, Structure
 

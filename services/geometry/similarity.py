@@ -21,10 +21,10 @@ from typing import Protocol
 
 import numpy as np
 
-from services.geometry.contacts import lattice_vectors, minimum_image
 from services.geometry.kept import by_content
 from shared.errors import InvalidInput
 from shared.parameters import Similarity
+from shared.periodic import lattice_vectors, minimum_image
 from shared.structures import Floats, Integers, Mask, Structure
 
 CUTOFF = 6.0

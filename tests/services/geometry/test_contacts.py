@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.geometry import contacts
+from shared import periodic
 
 ORTHORHOMBIC = np.diag([5.0, 6.0, 20.0])
 HEXAGONAL = np.array([[5.5, 0, 0], [2.75, 4.763, 0], [0, 0, 25.0]])
@@ -21,7 +22,7 @@ CELLS = [ORTHORHOMBIC, HEXAGONAL, STRONGLY_SKEWED]
 def test_minimum_images_have_the_length_ase_finds(cell):
     vectors = np.random.default_rng(3).uniform(-30, 30, (40, 3))
     expected = find_mic(vectors, cell, pbc=True)[1]
-    found = np.linalg.norm(contacts.minimum_image(vectors, cell, (True, True, True)), axis=1)
+    found = np.linalg.norm(periodic.minimum_image(vectors, cell, (True, True, True)), axis=1)
     assert found == pytest.approx(expected, abs=1e-9)
 
 
@@ -32,7 +33,7 @@ def test_open_directions_are_left_alone_even_where_their_vector_leans(cell, pbc)
     vectors = np.random.default_rng(4).uniform(-8, 8, (5, 3))
     steps = np.stack(np.meshgrid(*[np.arange(-20, 21) if p else np.zeros(1) for p in pbc]), axis=-1).reshape(-1, 3)
     expected = np.linalg.norm(vectors[:, None] + steps @ cell, axis=2).min(axis=1)
-    found = np.linalg.norm(contacts.minimum_image(vectors, cell, pbc), axis=1)
+    found = np.linalg.norm(periodic.minimum_image(vectors, cell, pbc), axis=1)
     assert found == pytest.approx(expected, abs=1e-9)
 
 
@@ -44,7 +45,7 @@ def test_open_directions_are_left_alone_even_where_their_vector_leans(cell, pbc)
     vector=st.lists(st.floats(-40, 40), min_size=3, max_size=3).map(np.array),
 )
 def test_a_minimum_image_is_shorter_than_any_image_nearby(cell, vector):
-    shortest = contacts.minimum_image(vector, cell, (True, True, True))
+    shortest = periodic.minimum_image(vector, cell, (True, True, True))
     steps = np.linalg.solve(cell.T, vector - shortest)
     assert steps == pytest.approx(np.round(steps), abs=1e-6)  # it is an image
     grid = np.stack(np.meshgrid(*[np.arange(-6, 7)] * 3), axis=-1).reshape(-1, 3)
@@ -88,8 +89,14 @@ def test_neighbours_list_every_image_as_ase_does(size):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_lattice_vectors_are_all_that_are_short_enough(cell):
-    found = contacts.lattice_vectors(cell, (True, True, False), 12.0)
+    found = periodic.lattice_vectors(cell, (True, True, False), 12.0)
     grid = np.stack(np.meshgrid(np.arange(-30, 31), np.arange(-30, 31), [0]), axis=-1).reshape(-1, 3) @ cell
     expected = grid[np.linalg.norm(grid, axis=1) <= 12.0]
     assert not found[0].any()
     assert sorted(map(tuple, found.round(8))) == sorted(map(tuple, expected.round(8)))
+
+
+def test_a_direction_without_a_vector_does_not_repeat():
+    cell = [[3.0, 0, 0], [0, 3.0, 0], [0, 0, 0]]
+    found = periodic.minimum_image([[2.0, -1.6, 7.3]], cell, (True, True, True))
+    np.testing.assert_allclose(found, [[-1.0, 1.4, 7.3]])

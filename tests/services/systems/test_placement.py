@@ -6,13 +6,13 @@ from ase import Atoms
 from ase.build import bulk, fcc111, fcc211, molecule
 from ase.data import chemical_symbols, covalent_radii
 
-from services.geometry.contacts import minimum_image
 from services.systems.assembly import assemble
 from services.systems.placement import place, sites
 from services.systems.surfaces import cut, marked
 from shared.adsorbates import lookup
 from shared.errors import InvalidInput
 from shared.parameters import Placement, PlacementMode
+from shared.periodic import minimum_image
 from shared.structures import Structure
 from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, SlabSubmission
 

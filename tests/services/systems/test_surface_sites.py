@@ -27,9 +27,9 @@ from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure as Crystal
 from pymatgen.core.surface import Slab
 
-from services.geometry.contacts import minimum_image
 from services.systems.surface_sites import high_symmetry_sites
 from services.systems.surfaces import marked
+from shared.periodic import minimum_image
 from shared.structures import Structure
 
 
