@@ -81,7 +81,7 @@ def labelled(session: Session, members: Sequence[str], functional: str, scale: s
         .order_by(newest_of.c.candidate_id)
     ).all()  # fmt: skip
     jobs = select(Job.id, Job.scales).where(Job.id.in_({row[2] for row in rows}))
-    kept_by = dict(session.execute(jobs).tuples().all())
+    kept_by = {key: kept for key, kept in session.execute(jobs)}
     # jobs mostly keep the same scales: each is looked at once
     documents = {json.dumps(kept, sort_keys=True): kept for kept in kept_by.values()}
     fitting = {text for text, kept in documents.items() if scale_of(session, members, kept) == scale}
