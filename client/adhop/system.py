@@ -114,7 +114,7 @@ def _facts(body: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
     if adsorbate["fixed"]:
         found.append(("fixed adsorbate", _some(order["adsorbate"], adsorbate["fixed"])))
-    if body["kind"] == "adslab":
+    if body["kind"] in ("adslab", "structures"):
         whole = [*order["slab"], *order["adsorbate"]]
         if whole != sorted(whole):
             found.append(("order inside", f"slab first: atoms {_ranges(whole)} as given"))
