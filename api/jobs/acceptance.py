@@ -20,7 +20,7 @@ from services.scoring.ensemble import weights_of
 from shared.database.repositories import selections
 from shared.database.repositories.members import scale_of
 from shared.database.repositories.users import Identity
-from shared.parameters import JobParameters, ScaleChoice
+from shared.parameters import CALIBRATED, JobParameters, ScaleChoice
 from shared.scales import Scale
 from shared.submissions import Relax
 
@@ -97,5 +97,7 @@ def calibration_of(session: Session, request: JobRequest, context: Context, call
     rules = request.parameters.choosing(
         tuple(dict.fromkeys(ensemble.score_members or context.settings.default_score_members))
     )
+    if rules.limit != CALIBRATED:
+        return None
     kept = None if ensemble.scale is ScaleChoice.MEMBER else dict[str, Any]()
     return selections.limit_of(session, rules, caller, scale_of(session, rules.members, kept)).calibration_id

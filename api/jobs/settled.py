@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Row, Uuid, any_, bindparam, exists, select
+from sqlalchemy import Row, exists, select
 from sqlalchemy.orm import Session
 
-from api.jobs.shown import shown
+from api.jobs.shown import ByIds, shown
 from api.jobs.views import view_of
 from shared.database.tables import Group, Job, JobReference, Reference, User
 from shared.states import ENDED, State
@@ -37,7 +37,7 @@ _NAMES = [column.key for column in _MAY_CHANGE] + ["user_name", "group_name"]
 _unsettled = exists().where(
     JobReference.job_id == Job.id, Reference.id == JobReference.reference_id, Reference.state != State.SUCCEEDED
 )
-_NOW: Any = (
+_now = ByIds(
     select(
         Job.id,
         *_MAY_CHANGE,
@@ -47,7 +47,6 @@ _NOW: Any = (
     )
     .join(User, User.id == Job.user_id)
     .join(Group, Group.id == Job.group_id, isouter=True)
-    .where(Job.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 )
 
 
@@ -70,11 +69,10 @@ class Settled:
         """These jobs, in the order given, without those that there are not."""
         kept = {job_id: self._kept[job_id] for job_id in ids if job_id in self._kept}
         found: dict[UUID, Told] = {}
-        if kept:
-            for now in session.connection().execute(_NOW, {"ids": list(kept)}):
-                version, document = kept[now.id]
-                if not now.unsettled and _version(now) == version:
-                    found[now.id] = Told(now, document)
+        for now in _now(session, list(kept)):
+            version, document = kept[now.id]
+            if not now.unsettled and _version(now) == version:
+                found[now.id] = Told(now, document)
         for row in shown(session, [job_id for job_id in ids if job_id not in found]):
             found[row.id] = Told(row, view_of(row).model_dump_json().encode())
             self._keep(row, found[row.id].document)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Connection, Row, Uuid, any_, bindparam, select, true
+from sqlalchemy import ARRAY, Row, Uuid, any_, bindparam, select, true
 from sqlalchemy.orm import Session
 
 from api.jobs import counted
@@ -23,28 +23,38 @@ def _statement() -> Any:
         rows = rows.join(part, true(), isouter=True)
     rows = rows.join(User, User.id == Job.user_id).join(Group, Group.id == Job.group_id, isouter=True)
     columns = [column for part in counted.PARTS for column in part.c]
-    return (
-        select(
-            *_JOB,
-            User.name.label("user_name"),
-            Group.name.label("group_name"),
-            *columns,
-            counted.ahead().label("ahead"),
-            counted.of_open(FRESH_WORKERS).label("workers"),
-        )
-        .select_from(rows)
-        .where(Job.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
-    )
+    return select(
+        *_JOB,
+        User.name.label("user_name"),
+        Group.name.label("group_name"),
+        *columns,
+        counted.ahead().label("ahead"),
+        counted.of_open(FRESH_WORKERS).label("workers"),
+    ).select_from(rows)
 
 
-_SHOWN = _statement()
+class ByIds:
+    """A statement about jobs, for one of them and for any number: PostgreSQL, which expects ten of an unknown number, would plan it
+    anew for each single one."""
+
+    def __init__(self, statement: Any) -> None:
+        self._one = statement.where(Job.id == bindparam("id", type_=Uuid))
+        self._many = statement.where(Job.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+
+    def __call__(self, session: Session, ids: Sequence[UUID]) -> Sequence[Row[Any]]:
+        """Its rows of these jobs, in any order."""
+        if not ids:
+            return []
+        if len(ids) == 1:
+            return session.connection().execute(self._one, {"id": ids[0]}).all()
+        return session.connection().execute(self._many, {"ids": list(ids)}).all()
 
 
-def shown(connection: Session | Connection, ids: Sequence[UUID]) -> list[Row[Any]]:
+_shown = ByIds(_statement())
+
+
+def shown(session: Session, ids: Sequence[UUID]) -> list[Row[Any]]:
     """A row for each of these jobs that there is, in the order given: its columns, its owner's and its group's names, and what
     api.jobs.counted counts."""
-    if not ids:
-        return []
-    asked = connection.connection() if isinstance(connection, Session) else connection
-    found = {row.id: row for row in asked.execute(_SHOWN, {"ids": list(ids)})}
+    found = {row.id: row for row in _shown(session, ids)}
     return [found[job_id] for job_id in ids if job_id in found]

@@ -27,6 +27,7 @@ def connect(url: str, *, pool_size: int = 5, statement_timeout_s: float = 30.0) 
         url,
         hide_parameters=True,  # an error's text goes into logs, and what users submit doesn't belong there
         pool_pre_ping=True,
+        pool_use_lifo=True,  # few are used again and again: each has its statements planned already
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=10,
