@@ -112,6 +112,7 @@ def _report(member: str, results: list[Result]) -> dict[str, Any]:
         ],
     )
     labels = _report_anomalies(f"{member}: anomalies, share of what was relaxed", by_method)
+    idle = _report_idle(member, by_method["adhop"])
     ratios = [ratio for ratio in _ratios(by_method) if ratio is not None]
     low, high = report.interval(ratios)
     report.show(
@@ -129,8 +130,24 @@ def _report(member: str, results: list[Result]) -> dict[str, Any]:
             f"{method} {tolerance} {part}": float(np.mean(hits)) for (method, tolerance, part), hits in success.items()
         },
         "anomalies": labels,
+        **idle,
         "systems": [str(case) for case in best],
     }
+
+
+def _report_idle(member: str, ones: list[Result]) -> dict[str, float]:
+    """Hops of the whole search that came to nothing."""
+    hops = max(1, sum(one.hops for one in ones))
+    shares = {
+        "hops_without_minimum": sum(one.without_minimum for one in ones) / hops,
+        "hops_without_call": sum(one.without_call for one in ones) / hops,
+    }
+    report.show(
+        f"{member}: hops for nothing",
+        ["hops", "without a converged minimum", "without a force call"],
+        [[hops, *(f"{100 * share:.1f} %" for share in shares.values())]],
+    )
+    return shares
 
 
 def _report_anomalies(title: str, by_method: dict[str, list[Result]]) -> dict[str, dict[str, float]]:

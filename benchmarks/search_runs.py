@@ -66,6 +66,10 @@ class Result:
     hops: int
     hop_calls: int
     """Force calls of hops."""
+    without_minimum: int
+    """Hops that found no converged minimum; not counted for ASE's."""
+    without_call: int
+    """Hops that cost no force call."""
     relaxed: int
     """How many structures it relaxed."""
     labels: dict[str, int]
@@ -91,7 +95,18 @@ def run(task: Task) -> Result:
         found = adhop(potential, begun, slab, _parameters(task), task.budget)
     seconds = time.monotonic() - began
     minima, labels = _judged(found, begun, slab)
-    return Result(task, minima, found.calls, found.hops, found.hop_calls, len(found.events), dict(labels), seconds)
+    return Result(
+        task,
+        minima,
+        found.calls,
+        found.hops,
+        found.hop_calls,
+        found.without_minimum,
+        found.without_call,
+        len(found.events),
+        dict(labels),
+        seconds,
+    )
 
 
 def _parameters(task: Task) -> JobParameters:

@@ -49,6 +49,10 @@ class Search:
     hops: int
     hop_calls: int
     """Force calls of hops (not of the starts' own relaxations)."""
+    without_minimum: int = 0
+    """Hops that found no converged minimum."""
+    without_call: int = 0
+    """Hops that cost no force call."""
 
 
 def clean_slab(potential: Potential, slab: Structure) -> Structure:
@@ -65,14 +69,14 @@ def adhop(
     walkers = [hopping.begin(start, parameters.hopping, (parameters.seed, index)) for index, start in enumerate(starts)]
     found: list[tuple[int, int, Found]] = []
     events: list[Event] = []
-    calls = first_calls = hops = 0
+    calls = first_calls = hops = without_minimum = without_call = 0
     going = set(range(len(starts)))
     for turn in range(parameters.hopping.hops + 1):
         for index, walker in enumerate(walkers):
             if index not in going:
                 continue
             if calls >= budget:
-                return Search(events, calls, hops, calls - first_calls)
+                return Search(events, calls, hops, calls - first_calls, without_minimum, without_call)
             known = list(_known(found, index, turn, parameters))
             try:
                 judge = partial(anomalies.find, starts[index], clean_slab=slab)
@@ -83,6 +87,8 @@ def adhop(
             calls += hop.walker.force_calls - walker.force_calls
             if turn:
                 hops += 1
+                without_minimum += hop.found is None or not hop.found.converged
+                without_call += hop.walker.force_calls == walker.force_calls
             if hop.found is not None:
                 found.append((turn, index, hop.found))
                 one = hop.found
@@ -90,7 +96,7 @@ def adhop(
         if turn == 0:
             first_calls = calls
             going = set(promising(_firsts(found, len(starts), parameters), parameters))
-    return Search(events, calls, hops, calls - first_calls)
+    return Search(events, calls, hops, calls - first_calls, without_minimum, without_call)
 
 
 def _firsts(found: Sequence[tuple[int, int, Found]], n_starts: int, parameters: JobParameters) -> list[First | None]:

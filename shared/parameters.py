@@ -145,6 +145,8 @@ class Hopping(_Parameters):
     """Relaxations start from a model of the curvature instead of a constant."""
     damped: bool = True
     """Relaxations learn by Powell's damped updates instead of ASE's."""
+    turning: bool = True
+    """Relaxations turn the molecule as a whole instead of along the tangent."""
 
 
 class Similarity(_Parameters):

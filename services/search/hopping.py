@@ -194,6 +194,7 @@ def _relax_twice(
         max_steps=parameters.max_relaxation_steps,
         max_step=parameters.max_step,
         damped=parameters.damped,
+        turning=parameters.turning,
     )
     model = model_hessian(start) if parameters.model_curvature else None
     steered = yield from again(start, restraints=restraints, first=first, hessian=model)

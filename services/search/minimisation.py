@@ -18,6 +18,7 @@ from services.forces.answers import answer
 from services.forces.potential import Evaluation, Request, Restraining, Walk
 from services.search import quasi_newton
 from services.search.quasi_newton import QuasiNewton
+from services.search.turning import Turning
 from shared.structures import Floats, Structure
 
 GROWTH = 1.5
@@ -61,19 +62,21 @@ def relax(
     damped: bool = False,
     curvature: QuasiNewton | None = None,
     first_step: float | None = None,
+    turning: bool = False,
 ) -> Walk[Relaxation]:
     """Relax until no free atom feels more than `fmax` (eV/Å), in at most `max_steps` moves of at most `max_step` (Å); the first of at
     most `first_step`, the next ones of at most GROWTH times the one before.
 
     `first` is the bare evaluation of `start` where the caller has it already. The curvature to begin with is `hessian`, eV/Å²
     [3 n_free, 3 n_free], in place of ASE's constant, learning by `damped` updates in place of ASE's; or what an earlier relaxation
-    learnt. Running out of steps is no error: the answer says `converged=False`. Raises Diverged where the potential's answer can't
-    be meant.
+    learnt. `turning` moves turn a molecule as a whole (services.search.turning). Running out of steps is no error: the answer says
+    `converged=False`. Raises Diverged where the potential's answer can't be meant.
     """
     structure, free = start, np.flatnonzero(start.free)
     calls = 0 if first is not None else 1
     here = (yield Request(start, restraints)) if first is None else answer(Request(start, restraints), first)
     learnt = quasi_newton.begin(3 * len(free), hessian, damped=damped) if curvature is None else curvature
+    turns = Turning(start) if turning else None
     moved: Floats | None = None
     before: Floats | None = None
     for steps in range(max_steps + 1):
@@ -86,8 +89,12 @@ def relax(
             learnt.learn(moved, gradient - before)
         limit = max_step if first_step is None else min(max_step, first_step * GROWTH**steps)
         moved, before = _shortened(learnt.step(gradient), limit), gradient
-        positions = structure.positions.copy()
-        positions[free] += moved.reshape(-1, 3)
+        step = np.zeros_like(structure.positions)
+        step[free] = moved.reshape(-1, 3)
+        positions = structure.positions + step
+        if turns is not None:
+            positions = turns.moved(structure.positions, step)
+            moved = (positions - structure.positions)[free].ravel()
         structure = structure.moved(positions)
         here = yield Request(structure, restraints)
         calls += 1
