@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Select,
+    Subquery,
     Text,
     and_,
     case,
@@ -176,7 +177,9 @@ def _best() -> LateralFromClause:
     so_far = means(MemberEnergy.job_id == Job.id, chosen.c.chosen_n.is_(None)).correlate(Job, chosen).lateral("so_far")
     # the relative one is told when all candidates are there
     relative = Job.spread == _word(Spread.RELATIVE)
-    spread = case((Job.spread == _word(Spread.RANGE), so_far.c.range), (relative, literal_column("0.0")), else_=so_far.c.std)
+    spread = case(
+        (Job.spread == _word(Spread.RANGE), so_far.c.range), (relative, literal_column("0.0")), else_=so_far.c.std
+    )
     return (
         select(
             so_far.c.mean.label("best_mean"),
@@ -235,16 +238,32 @@ def _failures() -> LateralFromClause:
 def ahead() -> ColumnElement[int]:
     """How many open jobs are older than one that is open and of which nothing runs; null for others."""
     older = aliased(Job)
-    line = (
+    before = (
         select(func.count())
         .where(older.state.in_(_OPEN), tuple_(older.created_at, older.id) < tuple_(Job.created_at, Job.id))
         .correlate(Job)
         .scalar_subquery()
     )
+    return _of_waiting(before)
+
+
+def line() -> Subquery:
+    """All open jobs with the number of older ones, for many of them: counted once."""
+    every = aliased(Job)
+    number = func.row_number().over(order_by=(every.created_at, every.id)) - 1
+    return select(every.id, number.label("older")).where(every.state.in_(_OPEN)).subquery("line")
+
+
+def ahead_in(of: Subquery) -> ColumnElement[int]:
+    """As `ahead`, read off the line."""
+    return _of_waiting(of.c.older)
+
+
+def _of_waiting(what: ColumnElement[int]) -> ColumnElement[int]:
     running = (
         staged.c.stages_running + walked.c.walkers_running + scored.c.energies_running + referred.c.references_running
     )
-    return case((Job.state.in_(_OPEN) & (running == 0), line))
+    return case((Job.state.in_(_OPEN) & (running == 0), what))
 
 
 def of_open(what: ColumnElement[Any]) -> ColumnElement[Any]:

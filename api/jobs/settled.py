@@ -37,7 +37,7 @@ _NAMES = [column.key for column in _MAY_CHANGE] + ["user_name", "group_name"]
 _unsettled = exists().where(
     JobReference.job_id == Job.id, Reference.id == JobReference.reference_id, Reference.state != State.SUCCEEDED
 )
-_now = ByIds(
+_NOW = (
     select(
         Job.id,
         *_MAY_CHANGE,
@@ -48,6 +48,7 @@ _now = ByIds(
     .join(User, User.id == Job.user_id)
     .join(Group, Group.id == Job.group_id, isouter=True)
 )
+_now = ByIds(_NOW, _NOW)
 
 
 class Told(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Row, Uuid, any_, bindparam, select, true
+from sqlalchemy import ARRAY, Row, Subquery, Uuid, any_, bindparam, select, true
 from sqlalchemy.orm import Session
 
 from api.jobs import counted
@@ -17,18 +17,22 @@ _JOB = [column for column in Job.__table__.columns if column is not Job.__table_
 """The submission is as large as the structure, and shown elsewhere."""
 
 
-def _statement() -> Any:
+def _statement(line: Subquery | None = None) -> Any:
+    """line: where the number of older jobs is read off; without it each job's are counted."""
     rows: Any = Job.__table__
     for part in counted.PARTS:
         rows = rows.join(part, true(), isouter=True)
     rows = rows.join(User, User.id == Job.user_id).join(Group, Group.id == Job.group_id, isouter=True)
+    if line is not None:
+        rows = rows.join(line, line.c.id == Job.id, isouter=True)
+    ahead = counted.ahead() if line is None else counted.ahead_in(line)
     columns = [column for part in counted.PARTS for column in part.c]
     return select(
         *_JOB,
         User.name.label("user_name"),
         Group.name.label("group_name"),
         *columns,
-        counted.ahead().label("ahead"),
+        ahead.label("ahead"),
         counted.of_open(FRESH_WORKERS).label("workers"),
     ).select_from(rows)
 
@@ -37,9 +41,9 @@ class ByIds:
     """A statement about jobs, for one of them and for any number: PostgreSQL, which expects ten of an unknown number, would plan it
     anew for each single one."""
 
-    def __init__(self, statement: Any) -> None:
-        self._one = statement.where(Job.id == bindparam("id", type_=Uuid))
-        self._many = statement.where(Job.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+    def __init__(self, one: Any, many: Any) -> None:
+        self._one = one.where(Job.id == bindparam("id", type_=Uuid))
+        self._many = many.where(Job.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 
     def __call__(self, session: Session, ids: Sequence[UUID]) -> Sequence[Row[Any]]:
         """Its rows of these jobs, in any order."""
@@ -50,7 +54,7 @@ class ByIds:
         return session.connection().execute(self._many, {"ids": list(ids)}).all()
 
 
-_shown = ByIds(_statement())
+_shown = ByIds(_statement(), _statement(counted.line()))
 
 
 def shown(session: Session, ids: Sequence[UUID]) -> list[Row[Any]]:
