@@ -24,6 +24,7 @@ from local.ownership import own_folder
 from local.ports import LOOPBACK, free_port
 from shared import private_files
 from shared.child import Child, StartError, spawn
+from shared.database import roles
 
 USER = "adhop"
 _UNPRIVILEGED = "nobody"
@@ -50,10 +51,13 @@ class Postgres:
     def _password_file(self) -> Path:
         return self.folder / "password"
 
-    def url(self, database: str = "adhop") -> str:
-        """postgresql://... of one database."""
-        password = private_files.read_secret(self._password_file)
-        return f"postgresql://{USER}:{password}@{LOOPBACK}:{self.port}/{database}"
+    def url(self, database: str = "adhop", role: str = USER) -> str:
+        """postgresql://... of one database, for the superuser or one of the roles of `create_roles`."""
+        password = private_files.read_secret(self._password_of(role))
+        return f"postgresql://{role}:{password}@{LOOPBACK}:{self.port}/{database}"
+
+    def _password_of(self, role: str) -> Path:
+        return self._password_file if role == USER else self.folder / f"{role}-password"
 
     def start(self) -> None:
         """Up and answering, or StartError; the port stays the same over restarts of one object, unless somebody else took it."""
@@ -114,6 +118,16 @@ class Postgres:
                     command += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
                 connection.execute(command)
         return self.url(name)
+
+    def create_roles(self, database: str) -> None:
+        """The tables' owner and the application, as the Compose file has them, with passwords of this cluster; what there is in the
+        database becomes the owner's."""
+        for role in (roles.OWNER, roles.APP):
+            if not self._password_of(role).exists():
+                private_files.write(self._password_of(role), secrets.token_urlsafe(24))
+        with psycopg.connect(self.url(database)) as connection:
+            passwords = {role: private_files.read_secret(self._password_of(role)) for role in (roles.OWNER, roles.APP)}
+            roles.prepare(connection, passwords)
 
     def drop_database(self, name: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:

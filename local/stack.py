@@ -25,6 +25,7 @@ from local.processes import Role
 from local.valkey import Valkey
 from shared import private_files
 from shared.child import Child, StartError, spawn
+from shared.database import roles
 from shared.supervision import Watched
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,12 +79,13 @@ class Stack:
         return self.folder / "key"
 
     def start_servers(self) -> None:
-        """PostgreSQL with the database migrated, and the broker."""
+        """PostgreSQL with its roles and the database migrated, and the broker."""
         if self._own_postgres:
             self.postgres.start()
         self.postgres.create_database(self.database)
+        self.postgres.create_roles(self.database)
         self.valkey.start()
-        self.run(processes.MIGRATE)
+        self.run(processes.MIGRATE, {"ADHOP_DATABASE_URL": self.postgres.url(self.database, roles.OWNER)})
 
     def make_key(self, user: str = "local", role: str = "admin") -> str:
         """The key of the stack's own user, made the first time."""
@@ -91,11 +93,12 @@ class Stack:
             self.run(processes.create_user(user, role, self.key_file))
         return private_files.read_secret(self.key_file)
 
-    def run(self, role: Role, timeout_s: float = 120.0) -> None:
+    def run(self, role: Role, variables: Mapping[str, str] | None = None, *, timeout_s: float = 120.0) -> None:
         """Run to its end. Raises StartError with the end of its log."""
+        env = {**self.environment(), **(variables or {})}
         log = self.logs / f"{role.name}.log"
         log.unlink(missing_ok=True)
-        child = spawn(role.name, _command(role), log=log, env=self.environment(), cwd=ROOT)
+        child = spawn(role.name, _command(role), log=log, env=env, cwd=ROOT)
         try:
             code = child.process.wait(timeout_s)
         except BaseException:
@@ -178,13 +181,14 @@ class Stack:
             self.postgres.stop()
 
     def environment(self) -> dict[str, str]:
-        """Variables of every process. One thread each: two on a busy two-core machine are slower than one."""
+        """Variables of every process; of the database they have the application's role. One thread each: two on a busy two-core
+        machine are slower than one."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ADHOP_")}
         return {
             **kept,
             "OMP_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
-            "ADHOP_DATABASE_URL": self.postgres.url(self.database),
+            "ADHOP_DATABASE_URL": self.postgres.url(self.database, roles.APP),
             "ADHOP_BROKER_URL": self.valkey.url,
             "ADHOP_PORT": str(self.port),
             "ADHOP_RUN_DIR": str(self._run.absolute()),

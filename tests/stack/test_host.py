@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from adhop import Client, RequestRefused
 
@@ -19,7 +20,7 @@ from .test_local_commands import Shell
 
 pytestmark = pytest.mark.stack
 
-SECRET_FILES = {"key", "password", "valkey.conf"}
+SECRET_FILES = {"key", "password", "adhop_owner-password", "adhop_app-password", "valkey.conf"}
 LOOK = """
 import os, sys
 os.setgroups([])
@@ -89,8 +90,8 @@ def files(shell: Shell) -> Iterator[Path]:
 
 
 def secrets(shell: Shell) -> list[str]:
-    passwords = [path.read_text().strip() for path in files(shell) if path.name == "password"]
-    assert len(passwords) == 2
+    passwords = [path.read_text().strip() for path in files(shell) if path.name.endswith("password")]
+    assert len(passwords) == 4
     return [key(shell), *passwords]
 
 
@@ -125,6 +126,42 @@ def test_nothing_of_ours_lies_in_the_shared_temporary_folders(shell: Shell) -> N
     assert list(Path(shell.variables["TMPDIR"]).glob("adhop*")) == []
     assert Postgres(shell.folder / "postgres").folder.parent in (shell.folder, Path("/var/lib/adhop"))
     assert {path.name.split("-")[0] for path in (shell.folder / "run").iterdir()} == {"dispatcher", "up"}
+
+
+def test_no_process_of_ours_is_postgresqls_superuser_or_can_change_a_table(shell: Shell) -> None:
+    urls = {url for pid in descendants(found(shell).pid) if (url := database_url(pid))}
+    assert len(urls) == 1
+    with psycopg.connect(urls.pop(), autocommit=True) as connection:
+        port = connection.info.port
+        who = connection.execute(
+            "SELECT rolname, rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = user"
+        )
+        assert who.fetchone() == ("adhop_app", False, False, False)
+        assert connection.execute("SELECT count(*) FROM users").fetchone() == (1,)
+        for statement in ("CREATE TABLE mine (n int)", "DROP TABLE usage", "ALTER TABLE jobs ADD COLUMN mine int"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement)
+    server = Postgres(shell.folder / "postgres")
+    server.port = port
+    with psycopg.connect(server.url()) as superuser:
+        connected = superuser.execute(
+            "SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = 'adhop' AND pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend'"
+        )
+        assert connected.fetchall() == [("adhop_app",)]
+
+
+def descendants(pid: int) -> list[int]:
+    children = [
+        int(child) for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()
+    ]
+    return [one for child in children for one in (child, *descendants(child))]
+
+
+def database_url(pid: int) -> str | None:
+    variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    name = b"ADHOP_DATABASE_URL="
+    return next((one.removeprefix(name).decode() for one in variables if one.startswith(name)), None)
 
 
 def test_processes_leave_no_core_dump(shell: Shell) -> None:

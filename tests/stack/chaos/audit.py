@@ -17,7 +17,7 @@ CREATE TABLE chaos_log (
     id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(), work text NOT NULL, row_id bigint NOT NULL,
     what text NOT NULL, owner text, token bigint, attempts int, note text, tx bigint NOT NULL DEFAULT txid_current()
 );
-CREATE FUNCTION chaos_watch() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION chaos_watch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     told bigint := nullif(current_setting('adhop.token', true), '')::bigint;
     event text; wrong text;

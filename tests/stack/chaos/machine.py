@@ -47,6 +47,12 @@ def parent(pid: int) -> int | None:
         return None
 
 
+def children(pid: int) -> list[int]:
+    """Processes that this one started, and that live."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for one in lists for child in one.read_text().split()]
+
+
 def thaw_in(seconds: float, pid: int) -> None:
     """SIGCONT, a little later."""
     threading.Timer(seconds, os.kill, (pid, signal.SIGCONT)).start()

@@ -28,6 +28,7 @@ MUTANTS = {
     "chance-from-the-system": (1, "killed_child"),
     "any-version-will-do": (28, "old_workers_drain"),
     "no-watchdog": (7, "takes_no_message"),
+    "a-lost-stage-fails-its-job": (1, "killed_process_of_stages"),
     "lost-acknowledgements-keep-their-place": (7, "just_as_a_task_ends"),
     "the-answer-waits-for-the-broker": (7, "broker_is_frozen and 12"),
 }

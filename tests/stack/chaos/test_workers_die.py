@@ -3,10 +3,13 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
+from local import processes
 from tests.stack.chaos.lab import DISPATCH_S, LEASE_S, Lab, name_of
+from tests.stack.chaos.machine import children
 
 pytestmark = pytest.mark.stack
 JOB = {"hops": 1, "count": 2}
@@ -28,6 +31,28 @@ def test_a_killed_child_costs_the_hop_in_flight_and_one_attempt(lab: Lab):
     assert {(one.failure_kind, one.number) for one in lost} == {("worker_lost", 1)}
     again = {one.row_id for one in lab.events("claim", "walkers") if one.attempts == 2}
     assert again == {int(one.work_id) for one in lost if one.work == "walker"}
+
+
+@pytest.mark.fault(1, "kill -9 of the worker's child inside a hop")
+def test_a_killed_process_of_stages_costs_one_attempt_of_its_stage(lab: Lab):
+    lab.undisturbed(**JOB)
+    pid = lab.until(lambda: stages_process(lab), "a process of stages")
+    os.kill(pid, signal.SIGSTOP)  # at work for as long as it takes
+    before = len(lab.events("claim", "stages"))
+    job = lab.submit(**JOB)
+    lab.until(lambda: len(lab.events("claim", "stages")) > before, "a stage in hand", watch=False)
+    os.kill(pid, signal.SIGKILL)
+    lab.check(job, **JOB)
+    assert [(one.work, one.failure_kind, one.number) for one in lab.attempts(job)] == [("placement", "worker_lost", 1)]
+
+
+def stages_process(lab: Lab) -> int | None:
+    """The child of the CPU worker's child that computes stages."""
+    for worker in children(lab.stack.child(processes.CPU.name).process.pid):
+        for pid in children(worker):
+            if b"adhop-stages" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return pid
+    return None
 
 
 @pytest.mark.fault(2, "kill -9 of the whole worker")

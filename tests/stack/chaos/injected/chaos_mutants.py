@@ -228,3 +228,15 @@ def no_watchdog(watchdog: ModuleType) -> None:
 def lost_acknowledgements_keep_their_place(acknowledgement: ModuleType) -> None:
     """As Celery has it."""
     acknowledgement.AlwaysAcknowledged.acknowledge = acknowledgement.Request.acknowledge
+
+
+@mutant("worker.tasks.stage_task")
+def a_lost_stage_fails_its_job(stage_task: ModuleType) -> None:
+    """As a stage beyond its limits does."""
+
+    def fail(self: Any, lease: Any, failure: Any) -> None:
+        with self._sessions() as session:
+            row = session.get_one(lease.table, lease.id)
+        self._fail(lease, row, failure.kind, str(failure))
+
+    stage_task.StageTask._end_attempt = fail
