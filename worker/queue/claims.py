@@ -9,7 +9,7 @@ that a row has left is made alone (`Trial`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -76,15 +76,18 @@ def claim(
     trial: Trial | None = None,
     max_attempts: int = 1,
     besides: Sequence[int] = (),
+    least: int | None = None,
     leave: int = 0,
 ) -> Sequence[WorkRow]:
     """Take up to `limit` of the eligible rows. Rows that another worker is just taking are skipped, not waited for. trial: None
-    takes rows of either kind; max_attempts tells them apart. besides: users who are passed over. leave: rows that are left to
-    others."""
+    takes rows of either kind; max_attempts tells them apart. besides: users who are passed over. least: beyond so many only what is
+    there when `leave` rows are left to others."""
+    least = limit if least is None else min(least, limit)
     chosen: list[Row[Any]] = []
     for most in (2 * (limit + leave), _DEEP * limit):  # few are looked at, and where others are just taking those, more
-        chosen = _chosen(session, table, eligible(Look(most, trial, max_attempts, tuple(besides))), limit, leave)
-        if len(chosen) == limit or leave:
+        there = eligible(Look(most, trial, max_attempts, tuple(besides)))
+        chosen = _chosen(session, table, there, lambda found: min(limit, max(least, found - leave)))
+        if len(chosen) >= least:
             break
     if not chosen:
         return []
@@ -116,18 +119,18 @@ def _table(chosen: Sequence[Row[Any]]) -> Any:
     return named.render_derived()
 
 
-def _chosen(session: Session, table: type[WorkRow], eligible: Subquery, limit: int, leave: int) -> list[Row[Any]]:
-    """The first of the eligible rows, all but so many, locked. In two steps: as one, the plan may read every queued row."""
+def _chosen(session: Session, table: type[WorkRow], eligible: Subquery, limit: Callable[[int], int]) -> list[Row[Any]]:
+    """The first of the eligible rows, so many of those that are there, locked. In two steps: as one, the plan may read every queued
+    row."""
     found = {row.id: row for row in session.execute(_in_order(eligible))}
-    limit = min(limit, len(found) - leave)
-    if limit <= 0:
+    if not found:
         return []
     ids = literal(list(found), ARRAY(BigInteger))
     locked = session.scalars(
         select(table.id)
         .where(table.id == any_(ids), table.state == State.QUEUED)
         .order_by(func.array_position(ids, table.id))
-        .limit(limit)
+        .limit(limit(len(found)))
         .with_for_update(of=table, skip_locked=True)
     )
     return [found[key] for key in locked]

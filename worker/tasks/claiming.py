@@ -96,21 +96,29 @@ class Claiming:
             more, besides = room(held, wanted.most[member])
             lacks = self.settings.walkers_per_worker - sum(held.values())
             if more > 0:
-                wants = min(more, lacks) if lacks > 0 else more
-                items = self.claim(member, wants, claims.Trial.SHARED, besides, ahead=lacks <= 0 and not besides)
+                items = self.claim(member, more, claims.Trial.SHARED, besides, least=more if besides else max(0, lacks))
                 gained.items.extend((member, item) for item in items)
 
     def claim(
-        self, member: str, room: int, trial: claims.Trial, besides: Collection[int] = (), *, ahead: bool = False
+        self,
+        member: str,
+        room: int,
+        trial: claims.Trial,
+        besides: Collection[int] = (),
+        *,
+        least: int | None = None,
     ) -> list[WorkItem]:
         """Up to `room` items, none of the users `besides`. References come before evaluations, evaluations before hops: what unblocks
-        others goes first. ahead: more than one forward holds, so that other workers are left what they lack. Raises OtherVersion
-        where the tables are those of another version, and OperationalError."""
+        others goes first. least: beyond so many, other workers are left what they lack. Raises OtherVersion where the tables are
+        those of another version, and OperationalError."""
+        least = room if least is None else least
         items: list[WorkItem] = []
         with self.sessions.begin() as session:
             revision.check(session)
             reading = Reading(session, self.minima)
-            leave = backlog.lacking(session, member, worker_name(), self.settings.walkers_per_worker) if ahead else 0
+            leave = (
+                backlog.lacking(session, member, worker_name(), self.settings.walkers_per_worker) if least < room else 0
+            )
             for table, found in _SOURCES:
                 rows = claims.claim(
                     session,
@@ -122,6 +130,7 @@ class Claiming:
                     trial=trial,
                     max_attempts=self.settings.max_attempts,
                     besides=sorted(besides),
+                    least=max(0, least - len(items)),
                     leave=leave,
                 )
                 reading.prepare(rows)
