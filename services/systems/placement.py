@@ -13,15 +13,21 @@ import numpy as np
 from ase.data import chemical_symbols
 from scipy.spatial.transform import Rotation
 
-from services.geometry.contacts import radius_sums
+from services.geometry.contacts import distances, radius_sums
+from services.geometry.reactions import pre_adsorbates
 from services.systems.canonical import canonical
 from services.systems.surface_sites import high_symmetry_sites
 from shared.errors import InvalidInput
-from shared.orientation import stances
+from shared.molecules import CUSHION
+from shared.orientation import Stances, stances
 from shared.parameters import Placement, PlacementMode
-from shared.structures import Floats, Structure
+from shared.structures import Floats, Integers, Structure
 from shared.submissions import Adsorbate
 
+_TRIES = 20
+"""Draws for one placement: where each bonds to what was adsorbed before, the last one has to do."""
+_TURNS = 24
+"""About the normal, at which a molecule looks whether a site is free."""
 WOBBLE = PlacementMode.RANDOM_SITE.tilt
 """Largest tilt of a heuristic orientation on a random site, radians (OC20)."""
 
@@ -42,27 +48,27 @@ class Placed:
 def place(slab: Structure, adsorbate: Adsorbate, parameters: Placement, rng: np.random.Generator) -> list[Placed]:
     """`parameters.count` placements; the same for the same generator, bit for bit. Every distinct high-symmetry site comes once
     before any comes again, with another turn and, for a molecule that may lie or stand, the other way. All is found on the slab's
-    canonical form and carried back, so that it doesn't depend on how the cell was chosen or the atoms were wrapped."""
-    given, form = slab, canonical(slab)
-    slab = form.slab
-    frame, turns_only = _frame(slab), parameters.mode is not PlacementMode.RANDOM
-    molecule, ground = stances(adsorbate), _Ground.of(slab, adsorbate, parameters.clearance)
-    known = high_symmetry_sites(slab) if parameters.mode is PlacementMode.HEURISTIC else []
+    canonical form and carried back, so that it doesn't depend on how the cell was chosen or the atoms were wrapped. No molecule is
+    bonded to what was adsorbed on the slab before, where there is room beside it."""
+    form, molecule = canonical(slab), stances(adsorbate)
+    ground = _Ground.of(form.slab, adsorbate, parameters.clearance)
+    known = _known_sites(ground, molecule) if parameters.mode is PlacementMode.HEURISTIC else []
     placed: list[Placed] = []
     for index in range(parameters.count):
-        again, at = divmod(index, len(known) or 1)
-        name, site = known[at] if known else ("random", _random_site(slab, rng))
-        turned = _orientation(parameters.mode, rng).apply(molecule.at(name, again if turns_only else 0))
-        anchor = np.zeros(3) if turns_only else turned.mean(axis=0)
-        positions = (turned - anchor) @ frame + site
-        rise, touched = ground.rise(positions)
+        for _ in range(_TRIES):
+            again, at = divmod(index, len(known) or 1)
+            name, site = known[at] if known else ("random", _random_site(form.slab, rng))
+            upright = molecule.at(name, again if parameters.mode is not PlacementMode.RANDOM else 0)
+            down, touched = ground.let_down(_orientation(parameters.mode, rng).apply(upright), site, parameters.mode)
+            if not ground.has_reacted(down):
+                break
         if not known:
-            name = f"random near {chemical_symbols[slab.numbers[touched]]}"
-        there = form.back(positions + rise * ground.normal, anchor=site)
+            name = f"random near {chemical_symbols[form.slab.numbers[touched]]}"
+        there = form.back(down, anchor=site)
         structure = (
-            placed[0].structure.moved(np.concatenate([given.positions, there]))
+            placed[0].structure.moved(np.concatenate([slab.positions, there]))
             if placed
-            else _joined(given, adsorbate, there)
+            else _joined(slab, adsorbate, there)
         )
         placed.append(Placed(structure, name, str(parameters.mode)))
     return placed
@@ -80,10 +86,16 @@ class _Ground:
 
     slab: Structure
     normal: Floats
+    frame: Floats
+    """Rows: two unit vectors in the surface and its normal [3, 3]."""
     contact: Floats
     """Distance of each pair in contact, Å [n_molecule, n_slab]."""
     to_cells: Floats
     """From Å to fractions of the surface cell [3, 2]."""
+    before: Integers
+    """Atoms that were adsorbed before [n_before]."""
+    bonds: Floats
+    """Distance below which the molecule is bonded to each of these, Å [n_molecule, n_before]."""
     images: Floats
     """Lattice vectors along the surface that may bring a pair into contact once it is wrapped, Å [n_images, 3]."""
 
@@ -94,7 +106,24 @@ class _Ground:
         widths = float(np.linalg.norm(np.cross(a, b))) / np.array([np.linalg.norm(b), np.linalg.norm(a)])
         i, j = (np.arange(-most, most + 1) for most in np.ceil(contact.max() / widths + 0.5).astype(int))
         images = (i[:, None, None] * a + j[None, :, None] * b).reshape(-1, 3)
-        return cls(slab, slab.normal, contact, np.linalg.pinv(slab.cell[:2]), images)
+        before = np.flatnonzero(pre_adsorbates(slab))
+        bonds = radius_sums(np.array(adsorbate.numbers), slab.numbers[before]) + CUSHION
+        return cls(slab, slab.normal, _frame(slab), contact, np.linalg.pinv(slab.cell[:2]), before, bonds, images)
+
+    def has_reacted(self, positions: Floats) -> bool:
+        """Whether the molecule is bonded to what was adsorbed before. positions: Å [n_molecule, 3]."""
+        if not len(self.before):
+            return False
+        apart = distances(positions, self.slab.positions[self.before], self.slab.cell, self.slab.pbc)
+        return bool((apart < self.bonds).any())
+
+    def let_down(self, turned: Floats, site: Floats, mode: PlacementMode) -> tuple[Floats, int]:
+        """The molecule over a site, down on the slab, Å [n_molecule, 3], and the slab's atom that it touches. turned: with the atoms
+        that bind at the origin; where its rotation is any, its middle comes over the site."""
+        anchor = turned.mean(axis=0) if mode is PlacementMode.RANDOM else np.zeros(3)
+        positions = (turned - anchor) @ self.frame + site
+        rise, touched = self.rise(positions)
+        return positions + rise * self.normal, touched
 
     def rise(self, positions: Floats) -> tuple[float, int]:
         """How far along the normal, Å, the molecule must move for its first contact with the slab from above to be at the sum of
@@ -114,6 +143,21 @@ class _Ground:
                 field="parameters.placement.mode",
             )
         return float(rises[:, most].max()), most
+
+
+def _known_sites(ground: _Ground, molecule: Stances) -> list[tuple[str, Floats]]:
+    """The high-symmetry sites on which the molecule, at one turn or another, isn't bonded to what was adsorbed before; all of them
+    where there is no such site."""
+    known = high_symmetry_sites(ground.slab)
+    if not len(ground.before):
+        return known
+    turns = Rotation.from_euler("z", np.linspace(0, 2 * np.pi, _TURNS, endpoint=False)[:, None])
+
+    def is_free(name: str, site: Floats) -> bool:
+        ways = (turn.apply(molecule.at(name, 0)) for turn in turns)
+        return any(not ground.has_reacted(ground.let_down(way, site, PlacementMode.HEURISTIC)[0]) for way in ways)
+
+    return [(name, site) for name, site in known if is_free(name, site)] or known
 
 
 def _joined(slab: Structure, adsorbate: Adsorbate, positions: Floats) -> Structure:

@@ -24,8 +24,9 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import Delaunay, cKDTree
 
 from services.geometry.contacts import radii
+from services.geometry.reactions import pre_adsorbates
 from services.geometry.sites import site_name
-from shared.structures import Floats, Integers, Structure
+from shared.structures import Floats, Integers, Mask, Structure
 
 _T = TypeVar("_T")
 
@@ -60,9 +61,15 @@ class _Sites:
 def high_symmetry_sites(slab: Structure) -> list[tuple[str, Floats]]:
     """Names and positions, Å [3], of the symmetry-distinct top, bridge and hollow sites, in turns: every kind with every
     combination of elements once (top, bridge and hollow alternating) before any comes again. Empty where no atom is marked as
-    surface."""
+    surface. What was adsorbed before is no site, nor is what it covers; where it covers all, it counts as surface."""
+    before = pre_adsorbates(slab)
+    return _sites_among(slab, before) or _sites_among(slab, np.zeros(len(slab), dtype=bool))
+
+
+def _sites_among(slab: Structure, before: Mask) -> list[tuple[str, Floats]]:
+    """The sites between what was adsorbed before [n_atoms]."""
     axes = np.array([slab.cell[0], slab.cell[1], slab.normal])
-    chosen = _exposed(slab, axes)
+    chosen = _exposed(slab, axes, before)
     if not len(chosen):
         return []
     mesh = _mesh(slab.positions[chosen], axes)
@@ -73,7 +80,9 @@ def high_symmetry_sites(slab: Structure) -> list[tuple[str, Floats]]:
         for index in _distinct(sites.centres, operations, axes):
             corners = sites.corners[index]
             name = site_name(slab, slab.numbers[chosen[corners % len(chosen)]], mesh[corners])
-            found[min(n_corners, 3) - 1].setdefault(name, []).append(sites.centres[index] @ axes)
+            site = sites.centres[index] @ axes
+            if not _covered(slab, axes, site, chosen, np.flatnonzero(before)):
+                found[min(n_corners, 3) - 1].setdefault(name, []).append(site)
     by_kind = [[[(name, site) for site in same[name]] for name in sorted(same)] for same in found]
     return list(_in_turns(list(_in_turns(by_kind))))
 
@@ -84,20 +93,34 @@ def _in_turns(queues: Sequence[Sequence[_T]]) -> Iterator[_T]:
         yield from (queue[turn] for queue in queues if turn < len(queue))
 
 
-def _exposed(slab: Structure, axes: Floats) -> Integers:
+def _exposed(slab: Structure, axes: Floats, before: Mask) -> Integers:
     """Surface atoms that can be stood on [n_exposed]. A second layer marked as surface (OC20 marks what is within 2 Å of the top)
     is no top where an atom that comes down above it touches the first layer before: that is a hollow of the first layer."""
-    surface = np.flatnonzero(slab.surface & slab.slab)
-    fractions = slab.positions[surface] @ np.linalg.inv(axes)
-    apart = fractions[:, None, :2] - fractions[None, :, :2]
-    aside_squared = (((apart - np.round(apart)) @ axes[:2]) ** 2).sum(axis=-1)
-    contact = radii(slab.numbers[surface]) + _PROBE
-    room = contact[None] ** 2 - aside_squared
-    touched_at = np.where(room > 0, fractions[None, :, 2] + np.sqrt(np.maximum(room, 0.0)), -np.inf)
+    surface = np.flatnonzero(slab.surface & slab.slab & ~before)
+    touched_at = _touched_at(slab, axes, slab.positions[surface], surface)
     own = np.diag(touched_at).copy()
     np.fill_diagonal(touched_at, -np.inf)
     exposed = own > touched_at.max(axis=1, initial=-np.inf) + _FIRST
     return surface[exposed] if exposed.any() else surface
+
+
+def _covered(slab: Structure, axes: Floats, site: Floats, exposed: Integers, before: Integers) -> bool:
+    """Whether what comes down on a site touches an atom that was adsorbed before, and no atom of the surface first."""
+    if not len(before):
+        return False
+    there = _touched_at(slab, axes, site[None], before).max()
+    return bool(there > _touched_at(slab, axes, site[None], exposed).max(initial=-np.inf))
+
+
+def _touched_at(slab: Structure, axes: Floats, places: Floats, atoms: Integers) -> Floats:
+    """Height at which the probe above each place touches each atom, by its nearest image along the surface, Å [n_places, n_atoms];
+    -inf where it passes by. places: Å [n_places, 3]."""
+    inverse = np.linalg.inv(axes)
+    fractions = slab.positions[atoms] @ inverse
+    apart = (places @ inverse)[:, None, :2] - fractions[None, :, :2]
+    aside_squared = (((apart - np.round(apart)) @ axes[:2]) ** 2).sum(axis=-1)
+    room = (radii(slab.numbers[atoms]) + _PROBE)[None] ** 2 - aside_squared
+    return np.where(room > 0, fractions[None, :, 2] + np.sqrt(np.maximum(room, 0.0)), -np.inf)
 
 
 def _mesh(positions: Floats, axes: Floats) -> Floats:
