@@ -1183,6 +1183,11 @@ export interface components {
              * @default true
              */
             damped: boolean;
+            /**
+             * Turning
+             * @default true
+             */
+            turning: boolean;
         };
         /**
          * Host
@@ -1352,7 +1357,8 @@ export interface components {
              *       "max_relaxation_steps": 200,
              *       "max_step": 0.2,
              *       "model_curvature": true,
-             *       "damped": true
+             *       "damped": true,
+             *       "turning": true
              *     }
              */
             hopping: components["schemas"]["Hopping"];
@@ -1477,6 +1483,7 @@ export interface components {
              *         "stride": 0.6,
              *         "temperature_k": 2000,
              *         "timestep_fs": 1,
+             *         "turning": true,
              *         "walkers": 4
              *       },
              *       "similarity": {
