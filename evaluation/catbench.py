@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -47,7 +48,8 @@ def _gas_energies(entry: Any) -> dict[str, float]:
     found = {}
     for key, one in (raw or {}).items() if isinstance(raw, dict) else ():
         if key.endswith("gas") and isinstance(one, dict) and isinstance(one.get("energy_ref"), int | float):
-            found[gas_name(key)] = float(one["energy_ref"])
+            with suppress(InvalidInput):  # its own reaction says so
+                found[gas_name(key)] = float(one["energy_ref"])
     return found
 
 

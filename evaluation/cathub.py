@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +44,11 @@ def load(path: Path, reference: str | None = None) -> LabelledSet:
         ) from None
     codes = {" ".join(filter(None, row[6:])) for row in rows}
     found = LabelledSet(path.name, reference or f"DFT ({', '.join(sorted(codes))})")
-    totals = {
-        gas_name(name): float(energies[key])
-        for names in ids.values()
-        for name, key in names.items()
-        if name.endswith("gas") and energies.get(key) is not None
-    }
+    totals = {}
+    for name, key in (pair for names in ids.values() for pair in names.items()):
+        if name.endswith("gas") and energies.get(key) is not None:
+            with suppress(InvalidInput):  # its own reaction says so
+                totals[gas_name(name)] = float(energies[key])
     with ase.db.connect(path) as database:
         read = _Structures(database)
         for reaction, surface, facet, *rest in rows:

@@ -44,7 +44,8 @@ class Accepted:
     def cost(self, n_atoms: int, speed: float | None) -> Cost:
         """That is likely. n_atoms: of the adslab. speed: as `api.jobs.estimate.cost_of` has it."""
         n_search, n_score = len(self.members.search), len(self.members.score)
-        return cost_of(self.interpreted.submission, self.parameters, n_search, n_score, n_atoms, speed)
+        n_placements = self.parameters.placement.count
+        return cost_of(self.interpreted.submission, self.parameters, n_placements, n_search, n_score, n_atoms, speed)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -49,14 +49,15 @@ def estimate(
 def cost_of(
     submission: Submission,
     parameters: JobParameters,
+    n_placements: int,
     n_search_members: int,
     n_score_members: int,
     n_atoms: int,
     speed: float | None,
 ) -> Cost:
-    """Of a job: its search, or, where it was given its structures, their scoring."""
+    """Of a job: its search from so many placements, or, where it was given its structures, their scoring."""
     if not isinstance(submission, StructuresSubmission):
-        return estimate(parameters, parameters.placement.count, n_search_members, n_atoms, speed)
+        return estimate(parameters, n_placements, n_search_members, n_atoms, speed)
     relaxed = estimate(parameters, submission.count, n_search_members, n_atoms, None)
     return _given(submission, n_score_members, parameters.ensemble.score_steps, relaxed)
 

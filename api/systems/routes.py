@@ -111,5 +111,6 @@ def _shown(subject: Subject, context: Context, format: str, stored: list[PlacedV
     with context.sessions.begin() as session:
         speed = queries.speed(session, subject.search)
     n_atoms = len(understood.slab) + len(understood.adsorbate.numbers)
-    cost = cost_of(subject.submission, subject.parameters, len(subject.search), len(subject.score), n_atoms, speed)
+    members = len(subject.search), len(subject.score)
+    cost = cost_of(subject.submission, subject.parameters, len(understood.placements), *members, n_atoms, speed)
     return system_view(subject, understood, cost, stored=bool(stored))
