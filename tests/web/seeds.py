@@ -7,10 +7,10 @@ from sqlalchemy.orm import Session
 from services.scoring.selection import choose
 from shared.database.repositories import selections
 from shared.database.repositories.structures import keep
-from shared.database.tables import Candidate, Job, MemberEnergy, Reference, Walker
+from shared.database.tables import Candidate, Job, JobReference, MemberEnergy, Reference, Walker
 from shared.states import Stage, State
 from shared.structures import Structure
-from tests.shared.database.jobs import OWN, add_job, add_reference
+from tests.shared.database.jobs import OWN, add_job
 
 MEMBERS = ("chgnet-0.3.0", "sevennet-0", "chgnet-r2scan")
 SITES = {
@@ -56,10 +56,23 @@ def finished(session: Session, user: str, name: str = "CO on Pt(111)", candidate
     pool = selections.pool(session, job.id, MEMBERS)
     limit = selections.SpreadLimit(LIMIT, None)
     selections.store(session, job.id, rules, limit, pool, choose(pool, rules, LIMIT), number=0)
-    slab = add_reference(session, job, state=State.SUCCEEDED, member=MEMBERS[0])
-    row = session.get_one(Reference, slab.id)
     clean = structure().only(np.arange(12))
-    row.structure_id, row.positions, row.start_positions = keep(session, clean), clean.positions, clean.positions
+    slab = Reference(
+        member=MEMBERS[0],
+        digest=f"slab of {job.id}",
+        kind="slab",
+        label="Pt12",
+        fmax=0.05,
+        max_steps=200,
+        structure_id=keep(session, clean),
+        start_positions=clean.positions,
+        positions=clean.positions,
+        state=State.SUCCEEDED,
+        energy=-70.0,
+    )
+    session.add(slab)
+    session.flush()
+    session.add(JobReference(job_id=job.id, reference_id=slab.id))
     for walker in session.query(Walker).filter_by(job_id=job.id):
         walker.state, walker.hop, walker.force_calls = State.SUCCEEDED, 11, 140
     job.state, job.ended_at = State.SUCCEEDED, job.created_at

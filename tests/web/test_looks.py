@@ -41,7 +41,7 @@ def lab(service):
         session.add(
             Worker(
                 name="potentials-0@lab", host="lab", pid=4021, kind="potentials", device="NVIDIA A100 40 GB", ready=True,
-                reason="", memory_bytes=2_100_000_000, member_states=[state | counted],
+                reason="", memory_bytes=2_100_000_000, members=["chgnet-0.3.0"], member_states=[state | counted],
             )
         )  # fmt: skip
     return key, done, running

@@ -38,11 +38,11 @@ export function Minima({ job, preview, candidates, shown, show }: Props) {
         <table class="minima">
           <thead>
             <tr>
-              <th scope="col">Rank</th><th scope="col">Site</th><th scope="col" class="n">Mean</th>
+              <th scope="col">Rank</th><th scope="col">Look</th><th scope="col">Site</th><th scope="col" class="n">Mean</th>
               <th scope="col" class="n" title="sample standard deviation over the members">Spread</th>
               <th scope="col" class="n" title="spread without what each member says of all candidates alike">Relative</th>
               {members.map((member) => <th key={member} scope="col" class="n" style={{ color: memberColor(members, member) }}>{member}</th>)}
-              <th scope="col">Verdict</th><th scope="col">Look</th>
+              <th scope="col">Verdict</th>
             </tr>
           </thead>
           <tbody>
@@ -73,16 +73,16 @@ function Line({ outcome, candidate, members, shown, show }: LineProps) {
   return (
     <tr class={at >= 0 ? "chosen" : ""}>
       <th scope="row" class="nowrap">{outcome.rank ?? "–"} <small class="muted">#{id}</small></th>
-      <td>{candidate?.site}{candidate?.anomalies.map((name) => <span key={name} class="tag bad">{name}</span>)}{(candidate?.n_labels ?? 0) > 0 && <span class="tag">DFT</span>}</td>
+      <td class="nowrap">
+        <button aria-pressed={at >= 0} aria-label={`Show candidate ${id}`} onClick={() => show([id])}>show</button>
+        {shown.length > 0 && at < 0 && <button aria-label={`Compare candidate ${id} with ${other[0]}`} onClick={() => show([shown[0]!, id])}>compare</button>}
+      </td>
+      <td class="site">{candidate?.site}{candidate?.anomalies.map((name) => <span key={name} class="tag bad">{name}</span>)}{(candidate?.n_labels ?? 0) > 0 && <span class="tag">DFT</span>}</td>
       <td class="n"><b>{eV(outcome.mean)}</b></td>
       <td class="n">{eV(outcome.std)}</td>
       <td class="n">{eV(outcome.relative)}</td>
       {members.map((member) => <td key={member} class="n">{eV(candidate?.energies[member])}</td>)}
       <td class="verdict">{outcome.verdict}</td>
-      <td class="nowrap">
-        <button aria-pressed={at >= 0} aria-label={`Show candidate ${id}`} onClick={() => show([id])}>show</button>
-        {shown.length > 0 && at < 0 && <button aria-label={`Compare candidate ${id} with ${other[0]}`} onClick={() => show([shown[0]!, id])}>compare</button>}
-      </td>
     </tr>
   );
 }
