@@ -36,8 +36,12 @@ class Connection:
         """Status, document, header fields. Raises RuntimeError for a refusal."""
         sent = None if body is None else json.dumps(body)
         while True:
-            self._http.request(method, path, sent, self._headers | headers)
-            answer = self._http.getresponse()
+            try:
+                self._http.request(method, path, sent, self._headers | headers)
+                answer = self._http.getresponse()
+            except http.client.RemoteDisconnected:  # it was idle for longer than the server keeps it
+                self._http.close()
+                continue
             read = answer.read()
             if answer.status != HTTPStatus.SERVICE_UNAVAILABLE:
                 break
