@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks import report
 from benchmarks.search_runs import BUDGET, LEVERS, LOOSE_METHODS, METHODS, Result, Task, run
-from benchmarks.systems import CHGNET_CASES, EMT_CASES, LEVER_CASES, LOOSE_CASES, Case
+from benchmarks.systems import CHGNET_CASES, EMT_CASES, LEVER_CASES, LOOSE_CASES, STRETCHED_CASES, Case
 from shared.soundness import Anomaly
 
 SHARES = (0.25, 0.5, 1.0)
@@ -48,15 +48,20 @@ def main() -> None:
             results.append(result)
             sys.stderr.write(f"\r{index} of {len(tasks)} searches")
     sys.stderr.write("\n")
-    main_results = [one for one in results if one.task.method in METHODS and one.task.case not in LOOSE_CASES]
+    apart = (*LOOSE_CASES, *STRETCHED_CASES)
+    main_results = [one for one in results if one.task.method in METHODS and one.task.case not in apart]
     summary = {
         member: _report(member, [one for one in main_results if one.task.member == member])
         for member in members(main_results)
     }
     levers = _report_levers([one for one in results if one.task.case in LEVER_CASES and one.task.seed == 0])
     loose = _report_loose([one for one in results if one.task.case in LOOSE_CASES])
+    stretched = _report_idle(
+        f"minima beyond restraints measured from a placement ({', '.join(map(str, STRETCHED_CASES))})",
+        [one for one in results if one.task.case in STRETCHED_CASES],
+    )
     others = {member: value for member, value in summary.items() if member != "emt"}
-    report.finish({**summary["emt"], **others, "levers": levers, "loose_surfaces": loose})
+    report.finish({**summary["emt"], **others, "levers": levers, "loose_surfaces": loose, "stretched": stretched})
 
 
 def members(results: list[Result]) -> list[str]:
@@ -75,6 +80,7 @@ def _tasks(arguments: Namespace) -> list[Task]:
     seeds = 1 if arguments.quick else arguments.seeds
     cases = EMT_CASES[::4] if arguments.quick else EMT_CASES
     tasks = [Task("emt", case, method, seed, BUDGET) for case in cases for seed in range(seeds) for method in METHODS]
+    tasks += [Task("emt", case, "adhop", 0, BUDGET) for case in STRETCHED_CASES]
     if not arguments.quick:
         tasks += [Task("emt", case, lever, 0, BUDGET) for case in LEVER_CASES for lever in LEVERS]
         tasks += [Task("emt", case, method, 0, BUDGET // 2) for case in LOOSE_CASES for method in LOOSE_METHODS]
@@ -112,7 +118,7 @@ def _report(member: str, results: list[Result]) -> dict[str, Any]:
         ],
     )
     labels = _report_anomalies(f"{member}: anomalies, share of what was relaxed", by_method)
-    idle = _report_idle(member, by_method["adhop"])
+    idle = _report_idle(f"{member}: hops for nothing", by_method["adhop"])
     ratios = [ratio for ratio in _ratios(by_method) if ratio is not None]
     low, high = report.interval(ratios)
     report.show(
@@ -135,7 +141,7 @@ def _report(member: str, results: list[Result]) -> dict[str, Any]:
     }
 
 
-def _report_idle(member: str, ones: list[Result]) -> dict[str, float]:
+def _report_idle(title: str, ones: list[Result]) -> dict[str, float]:
     """Hops of the whole search that came to nothing."""
     hops = max(1, sum(one.hops for one in ones))
     shares = {
@@ -143,7 +149,7 @@ def _report_idle(member: str, ones: list[Result]) -> dict[str, float]:
         "hops_without_call": sum(one.without_call for one in ones) / hops,
     }
     report.show(
-        f"{member}: hops for nothing",
+        title,
         ["hops", "without a converged minimum", "without a force call"],
         [[hops, *(f"{100 * share:.1f} %" for share in shares.values())]],
     )

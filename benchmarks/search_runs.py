@@ -34,6 +34,7 @@ MANY = 200
 LEVERS: dict[str, dict[str, Any]] = {
     "constant first Hessian": {"model_curvature": False},
     "undamped updates": {"damped": False},
+    "turns along the tangent": {"turning": False},
     "atomic masses": {"masses": Masses.ATOMIC},
     "all atoms start moving": {"confined": False},
     "softened starts": {"softening": 5},
@@ -112,7 +113,7 @@ def run(task: Task) -> Result:
 def _parameters(task: Task) -> JobParameters:
     method = task.method
     if method in ("bfgs", "restrained"):
-        hopping = Hopping(hops=0, model_curvature=False, damped=False)
+        hopping = Hopping(hops=0, model_curvature=False, damped=False, turning=False)
     else:
         changed = {"confined": False} if method == "unrestrained" else LEVERS.get(method, {})
         hopping = Hopping(hops=1000, patience=1000, **changed)

@@ -101,5 +101,7 @@ EMT_CASES = [
 """Those that `python -m benchmarks.screening` admits, one or two for each adsorbate and face."""
 LOOSE_CASES = [Case(metal, "110 missing row", "*O") for metal in ("Au", "Ag", "Pt", "Cu")]
 """Surfaces that an escape can rebuild: what the restraints against reconstruction are for."""
+STRETCHED_CASES = [Case("Ag", "111", "*OH"), Case("Pd", "110", "*OH"), Case("Ag", "100", "*OH2")]
+"""Sound minima with bonds far beyond what restraints measured from a placement allow: EMT's O-H."""
 LEVER_CASES = [EMT_CASES[index] for index in (0, 3, 6, 11, 14, 16)]
 CHGNET_CASES = [Case("Pt", "111", "*CO"), Case("Cu", "100", "*OH"), Case("Pd", "111", "*CH3")]
