@@ -87,7 +87,7 @@ def csv_text(body: dict[str, Any], others: Sequence[dict[str, Any]] = ()) -> str
     ]
     writer.writerow([plain.cell(column) for column in columns])
     spread = body.get("offset_spread")
-    told = [plain.cell(one) for one in (body.get("accuracy", ""), " ".join(body.get("cautions", ())))]
+    told = [plain.cell(one) for one in (body.get("accuracy", ""), "; ".join(body.get("cautions", ())))]
     of_all = ["-" if spread is None else f"{spread:.6f}", *told]
     for finding in (*body["minima"], *others):
         numbers = _energies(finding, members, digits=6)
