@@ -45,22 +45,17 @@ class Device:
 
     def send(self, member: str, engine: Engine) -> bool:
         """Give it the engine's next forward, unless it is better to wait for the walks that are on their way. Returns whether."""
-        on_their_way = sum(len(flight.batch) for flight in self._flights if flight.engine is engine)
-        if not self._pays(engine.waiting(), on_their_way, self.thought(member)):
+        batches = [flight.batch for flight in self._flights if flight.engine is engine]
+        most, walks, atoms = self._batch_walks, sum(map(len, batches)), sum(batch.atoms for batch in batches)
+        if atoms and engine.batch_atoms is not None:  # memory may hold fewer
+            most = min(most, max(1, engine.batch_atoms * walks // atoms))
+        if not _pays(engine.waiting(), walks, most, self.thought(member)):
             return False
         batch = engine.take()
         if batch is None:
             return False
         self._flights.append(Flight(member, engine, batch, self._thread.submit(engine.evaluate, batch)))
         return True
-
-    def _pays(self, waiting: int, on_their_way: int, thought: float) -> bool:
-        """Where a forward costs the same whatever its size, two half ones take twice as long as a full one; what they save is the
-        time that walks think, during which the device would wait."""
-        if not waiting:
-            return False
-        walks = waiting + on_their_way
-        return not on_their_way or walks * (1 + thought) > 2 * min(self._batch_walks, walks)
 
     def landed(self) -> Flight | None:
         """The forward that is answered first, where it is."""
@@ -85,3 +80,12 @@ class Device:
         """Wait for the forward that runs; what comes of it is nobody's any more."""
         self._thread.shutdown(wait=True, cancel_futures=True)
         self._flights.clear()
+
+
+def _pays(waiting: int, on_their_way: int, most: int, thought: float) -> bool:
+    """Where a forward costs the same whatever its size, two half ones take twice as long as a full one; what they save is the time
+    that walks think, during which the device would wait. most: walks of one forward."""
+    if not waiting:
+        return False
+    walks = waiting + on_their_way
+    return not on_their_way or walks * (1 + thought) > 2 * min(most, walks)

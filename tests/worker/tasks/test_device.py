@@ -8,7 +8,7 @@ import pytest
 from services.forces.engine import Engine
 from services.forces.potential import Evaluation, Request
 from tests.shared.database.jobs import STRUCTURE
-from worker.tasks.device import Device
+from worker.tasks.device import Device, _pays
 
 
 class Waiting:
@@ -110,4 +110,18 @@ def test_a_walk_that_is_dropped_while_its_forward_runs_is_left_out_of_the_answer
     ],
 )
 def test_two_parts_are_sent_apart_where_that_is_sooner_than_one_after_thought(waiting, on_their_way, thought, pays):
-    assert Device(64)._pays(waiting, on_their_way, thought) is pays
+    assert _pays(waiting, on_their_way, 64, thought) is pays
+
+
+def test_where_memory_holds_half_of_them_the_other_half_is_sent_beside():
+    potential = Waiting(0.03)
+    atoms = len(STRUCTURE)
+    engine, device = Engine(potential, batch_walks=8, batch_atoms=4 * atoms, clock=time.perf_counter), Device(8)
+    for key in range(8):
+        engine.add(key, steps(3, 0.01))
+    engine.begin()
+    assert device.send("one", engine)
+    device._thought["one"] = 0.1
+    assert device.send("one", engine)
+    device.close()
+    assert potential.sizes[0] == 4
