@@ -5,11 +5,13 @@ from ase.build import add_adsorbate, fcc111, molecule
 from sqlalchemy.orm import Session
 
 from services.scoring.selection import choose
+from shared.adsorbates import lookup
 from shared.database.repositories import selections
 from shared.database.repositories.structures import keep
 from shared.database.tables import Candidate, Job, JobReference, MemberEnergy, Reference, Walker
 from shared.states import Stage, State
 from shared.structures import Structure
+from shared.submissions import SlabSubmission
 from tests.shared.database.jobs import OWN, add_job
 
 MEMBERS = ("chgnet-0.3.0", "sevennet-0", "chgnet-r2scan")
@@ -42,6 +44,8 @@ def searching(session: Session, user: str, name: str = "CO on Pt(111)", candidat
     """A job in its search."""
     job = add_job(session, user=user, walkers=4, state=State.RUNNING, **values)
     job.name, job.adsorbate, job.surface = name, "*CO", "Pt(111)"
+    clean = structure().only(np.arange(12))
+    job.submission = SlabSubmission(slab=clean.to_document(), adsorbate=lookup("*CO")).model_dump(mode="json")
     job.search_members, job.score_members = list(MEMBERS[:2]), list(MEMBERS)
     job.estimated_force_calls, job.started_at = 2400, job.created_at
     _candidates(session, job, candidates)
