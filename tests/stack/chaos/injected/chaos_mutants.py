@@ -187,13 +187,11 @@ def messages_expire(broker: ModuleType) -> None:
 
 @mutant("services.forces.engine")
 def batches_are_not_halved(engine: ModuleType) -> None:
-    def evaluate(self: Any, keys: Any) -> Any:
-        requests = [self._walks[key].wants for key in keys]
+    def evaluate(self: Any, structures: Any) -> Any:
         try:
-            evaluations = self._potential.evaluate([request.structure for request in requests])
+            return self._potential.evaluate(structures)
         except engine.OutOfMemory as failure:
-            return [engine.OutOfMemory(str(failure)) for _ in keys]
-        return engine.answers(requests, evaluations)
+            return [engine.OutOfMemory(str(failure)) for _ in structures]
 
     engine.Engine._evaluate = evaluate
 
