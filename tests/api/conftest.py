@@ -1,6 +1,7 @@
 """The real application behind a real uvicorn, on a database of its own; no broker listens unless a test brings one."""
 
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from itertools import count
 import httpx
 import pytest
 import uvicorn
+from adhop import cli
 
 from api.app import create_app
 from api.server import configuration
@@ -117,3 +119,22 @@ def client(service: Service) -> Iterator[httpx.Client]:
     """A new user who may submit."""
     with service.client() as made:
         yield made
+
+
+@pytest.fixture
+def adhop(
+    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command line as the user `terminal`, on a wide one; its exit status, output and errors."""
+    monkeypatch.setenv("ADHOP_URL", service.url)
+    monkeypatch.setenv("ADHOP_KEY", service.key(name="terminal"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["adhop", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out.strip(), said.err.strip()
+
+    return run

@@ -1,34 +1,16 @@
 """The command line against the real front end: every option of a submission, and what is said where one is wrong."""
 
 import json
-import sys
 from pathlib import Path
 from uuid import UUID
 
 import numpy as np
 import pytest
-from adhop import cli
 from ase.build import molecule
 from ase.io import write
 
 from shared.database.tables import Job
 from tests.api.structures import slab
-
-
-@pytest.fixture
-def adhop(service, monkeypatch, capsys):
-    """Runs a command line; its exit status, output and errors."""
-    monkeypatch.setenv("ADHOP_URL", service.url)
-    monkeypatch.setenv("ADHOP_KEY", service.key())
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["adhop", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out.strip(), said.err.strip()
-
-    return run
 
 
 def stored(service, answer: tuple[int, str, str]) -> Job:
@@ -146,7 +128,7 @@ def test_files_are_known_by_their_name_or_their_content(service, adhop, tmp_path
         (("submit", "--slab", "absent.cif", "--adsorbate", "*CO"), "absent.cif can't be read"),
         (("submit", "--slab", "absent.cif", "--adsorbate", "*CO", "--vacuum", "12"), "vacuum is of the cut of a bulk"),
         (("submit", "--adslab", "a.cif", "--adsorbate-indices", "one"), "--adsorbate-indices 'one': give atoms by their indices"),
-        (("submit", "--adsorbate", "*CO"), "give exactly one of adslab, slab and bulk (or a prototype)"),
+        (("submit", "--adsorbate", "*CO"), "give exactly one of adslab, structures, slab and bulk (or a prototype)"),
         (("submit", "--frob"), "No such option: --frob"),
         (("frob",), "No such command 'frob'"),
         (("minima",), "Missing argument"),

@@ -12,7 +12,6 @@ from shared.database.repositories.users import Role
 from shared.database.tables import Reference, ReferenceEnergy, User
 from shared.parameters import JobParameters, Spread
 from shared.states import Stage, State
-from tests.api.test_command_line import adhop  # noqa: F401 - the fixture
 from tests.shared.database.jobs import OWN, SLAB_C, add_candidates, add_job, add_reference
 from tests.shared.database.test_selections import decided
 
@@ -20,7 +19,7 @@ MEMBERS = ("alpha", "beta")
 
 
 @pytest.fixture
-def run(service, adhop, monkeypatch):  # noqa: F811
+def run(service, adhop, monkeypatch):
     """Runs a command as a user; what it says, with runs of spaces made one."""
     monkeypatch.setattr(terminal.console, "width", 200)
 
