@@ -170,3 +170,27 @@ def test_there_is_a_limit_to_the_selections_of_a_user(service, finished):
 def client_name(client: httpx.Client) -> str:
     """Of the user behind a client."""
     return str(client.get("/v1/jobs").json()["jobs"][0]["user"])
+
+
+def test_a_job_that_stores_more_or_less_is_measured_again(service, finished):
+    client, job, (candidate, *_) = finished
+    label = {"functional": "PBE", "code": "VASP", "adsorption_energy": -1.0}
+    fed = f"/v1/candidates/{candidate}/reference-energies"
+    numbers: dict[str, int] = {}
+
+    def feed() -> httpx.Response:
+        answer = client.post(fed, json=label)
+        numbers["label"] = answer.json()["id"]
+        return answer
+
+    for ask in (
+        lambda: client.post(path(job), json={"limit": 0.5}),
+        lambda: client.delete(f"{path(job)}/1"),
+        feed,
+        lambda: client.delete(f"{fed}/{numbers['label']}"),
+    ):
+        with service.opened.begin() as session:
+            session.get_one(Job, UUID(job)).measured_at = func.now()
+        assert ask().is_success
+        with service.opened() as session:
+            assert session.get_one(Job, UUID(job)).measured_at is None
