@@ -24,11 +24,13 @@ def submit_many(connection: Connection, asked: Iterable[Mapping[str, Any]]) -> l
     entries: dict[int, dict[str, Any]] = {}
     for number, arguments in enumerate(asked):
         try:
-            entries[number] = {"job": submission.body(**arguments), "idempotency_key": str(uuid.uuid4())}
-            encoded(entries[number])
-            found.append(None)
+            entry = {"job": submission.body(**arguments), "idempotency_key": str(uuid.uuid4())}
+            encoded(entry)
         except AdhopError as error:
             found.append(error)
+        else:
+            entries[number] = entry
+            found.append(None)
     for numbers in _requests(entries):
         answers = _ask(connection, [entries[number] for number in numbers])
         for number, answer in zip(numbers, answers, strict=True):

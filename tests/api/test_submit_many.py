@@ -132,7 +132,7 @@ def test_a_table_has_a_job_in_each_line(service, adhop, tmp_path):
     with service.opened() as session:
         first, second = (session.get_one(Job, UUID(line.split()[0])) for line in told[:2])
         assert (first.name, first.parameters["hopping"]["hops"], first.submission["top"]) == ("first", 4, False)
-        assert (second.name, second.parameters["hopping"]["hops"], second.surface) == ("second", 9, "Cu12")
+        assert (second.name, second.parameters["hopping"]["hops"], second.submission["kind"]) == ("second", 9, "slab")
         assert {first.priority, second.priority} == {3}
         assert {first.parameters["seed"], second.parameters["seed"]} == {5}
     assert adhop.jobs() == 2
