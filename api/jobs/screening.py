@@ -21,6 +21,8 @@ def doubtful(first: Structure, positions: Floats, *, closest: float, clearance: 
     first: one that was looked at; positions: of all [n, n_atoms, 3]. closest: least distance of two atoms; clearance: least room
     between the adsorbate and the next image of the slab; farthest: largest coordinate.
     """
+    if not first.surface.any() and faces_down(gathered(first)):
+        return np.arange(len(positions))  # which side is the surface is told by each one's own adsorbate
     plain = np.isfinite(positions).all(axis=(1, 2)) & (np.abs(positions) <= farthest).all(axis=(1, 2))
     there = np.where(plain[:, None, None], positions, 0.0)
     cleared = plain & _apart(first, there, closest) & _in_place(first, there, clearance)
