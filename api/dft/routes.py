@@ -26,11 +26,12 @@ from shared.database.repositories.audit import record
 from shared.database.repositories.references import clean_slab
 from shared.database.repositories.users import Identity, lock_user
 from shared.database.tables import Candidate, Job, ReferenceEnergy
+from shared.database.workflow import transitions
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.references import GAS
 from shared.structures import Structure
-
 from shared.submissions import slab_as_given
+
 router = APIRouter(tags=["reference energies"])
 
 CandidateId = Annotated[int, Path(ge=1, lt=2**63)]
@@ -113,6 +114,7 @@ def feed_back(
     labels.feed_back(session, row, caller.user_id, most)
     detail = {"candidate": candidate.id, "functional": request.functional, "code": request.code}
     record(session, actor, "labels.add", job_id=job.id, owner_id=job.user_id, subject=job.name, detail=detail)
+    job.measured_at = None  # it stores more now
     return _views(session, candidate)[0]
 
 
@@ -133,10 +135,16 @@ def delete_fed_back(
 ) -> None:
     """Delete a reference energy; the newest that is left of its functional counts then. What was learned from it stays as it is, and
     says how many of its energies are gone."""
-    candidate, job = _candidate(session, caller, candidate_id, access.get)
+    candidate, job = _candidate(session, caller, candidate_id, _hold)
     labels.delete(session, job, candidate.id, number, caller)
     detail = {"candidate": candidate.id, "reference_energy": number}
     record(session, actor, "labels.delete", job_id=job.id, owner_id=job.user_id, subject=job.name, detail=detail)
+    job.measured_at = None
+
+
+def _hold(session: Session, caller: Identity, job_id: UUID) -> Job:
+    """A job that this user may read, which nobody deletes meanwhile."""
+    return access.readable(session, transitions.lock_job(session, job_id), caller, job_id)
 
 
 def _candidate(session: Session, caller: Caller, candidate_id: int, judge: Judge) -> tuple[Candidate, Job]:
