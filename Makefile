@@ -46,7 +46,7 @@ web/dist/index.html: $(PAGE) web/node_modules/complete
 	@touch $@
 
 web-types: web/node_modules/complete ## write the page's types of the REST answers again
-	@$(BIN)/python -m api.page.document > web/openapi.json
+	@$(BIN)/python -m api.document > web/openapi.json
 	@$(NPM) run --silent types && rm openapi.json
 
 test-web: env ## the page in a real browser, Debian's Chromium; a part of `make test`

