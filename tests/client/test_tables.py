@@ -124,7 +124,7 @@ def test_the_table_says_which_geometry_an_energy_is_of():
     failed = changed(minimum, adsorption_energy=None, relaxation_steps=0, displacement=None)
     text = " ".join(shown(tables.table("Minima", failed), 250).split())
     assert " -1.60 - -1.70 " in text
-    assert tables.csv_text(failed).splitlines()[1].endswith(",a,0,-,-,-")
+    assert tables.csv_text(failed).splitlines()[1].endswith(",a,0,-,-,-,-,,")
 
 
 def test_csv_has_units_in_its_header_and_a_row_a_minimum():
