@@ -72,7 +72,7 @@ def test_halves_are_sent_to_a_server_that_takes_less(make_database):
         with Client(small.url, small.key()) as user:
             made = user.submit_many([CO] * 20 + [CO | {"name": "x" * 199, "slab": None, "parameters": {"seed": 1}}])
             assert all(isinstance(one, ClientJob) for one in made)
-            large = user.submit_many([{"slab": slab(), "adsorbate": "*OH"}])
+            large = user.submit_many([{"slab": slab().repeat((3, 3, 1)), "adsorbate": "*OH"}])
             assert isinstance(large[0], RequestRefused)
             assert large[0].status == 413
 
