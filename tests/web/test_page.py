@@ -57,6 +57,7 @@ def test_bulk_cancel_and_delete(visit, user, service):
     with service.opened.begin() as session:
         going = str(seeds.searching(session, name, "to be cancelled").id)
     visit.sign_in(key)
+    expect(visit.page.locator("table.jobs tbody tr")).to_have_count(2)
     visit.page.get_by_label("Choose all on this page").check()
     visit.page.get_by_role("button", name="Cancel 1 open").click()
     visit.page.get_by_role("button", name="Cancel them").click()
