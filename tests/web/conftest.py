@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from api.page.files import BUILT
 from tests.api.conftest import client as client
@@ -24,6 +24,7 @@ FLAGS = [
 SLOW_MS = 60_000
 """A busy machine of two cores that draws in 3-D without a GPU."""
 DESK = {"width": 1360, "height": 860}
+expect.set_options(timeout=SLOW_MS)
 
 
 @pytest.fixture(scope="session")
