@@ -211,7 +211,7 @@ def test_an_idempotency_key_has_between_1_and_200_characters(client, key):
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/", 404),
+        ("GET", "/nothing/there", 404),
         ("GET", "/v2/jobs", 404),
         ("GET", f"/v1/jobs/{SOME_JOB}/structures", 404),
         ("GET", f"/v1/jobs/{SOME_JOB}/candidates", 404),
