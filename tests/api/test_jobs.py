@@ -194,6 +194,11 @@ def test_minima_of_an_open_job_are_empty(client):
         "unit": "eV",
         "selection": 0,
         "candidates_dropped_at": None,
+        "accuracy": "",
+        "cautions": [],
+        "offsets": {},
+        "offset_spread": None,
+        "n_offsets": 0,
     }
     extxyz = client.get(f"/v1/jobs/{job['id']}/minima", params={"format": "extxyz"})
     assert (extxyz.status_code, extxyz.text) == (200, "")
