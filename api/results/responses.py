@@ -7,9 +7,9 @@ from typing import Literal, cast
 
 from pydantic import Field
 
+from api.results.meaning import Meaning, accuracy_of
 from api.results.queries import Chosen, Finding
 from api.view import View
-from shared import scales
 from shared.database.tables import Job, Score, Selection
 from shared.states import State
 
@@ -134,24 +134,10 @@ class CandidatePage(View):
     next: str | None
 
 
-class Minima(View):
+class Minima(Meaning):
     """The minima of a job."""
 
     minima: list[MinimumView] = Field(description="by rank")
-    reference: str = Field(description="what their adsorption energies are measured against, and on which scale")
-    accuracy: str = Field(
-        default="", description="how far members with fitted constants are off on the labels that these were fitted to"
-    )
-    offsets: dict[str, float] = Field(
-        default={}, description="what each member says of all candidates alike, against the mean of the members, eV"
-    )
-    offset_spread: float | None = Field(
-        default=None,
-        description="standard deviation of the offsets, eV: how far the members disagree about the adsorption energy, whichever the "
-        "minimum; null where it can't be told",
-    )
-    n_offsets: int = Field(default=0, description="distinct sound candidates that the offsets are from")
-    cautions: list[str] = Field(default=[], description="what is known to be wrong with the members on this system")
     unit: str = "eV"
     selection: int = Field(default=0, description="by whose rules")
     candidates_dropped_at: datetime | None = Field(default=None, description=DROPPED)
@@ -243,13 +229,12 @@ def minimum_view(chosen: Chosen) -> MinimumView:
 def minima_view(job: Job, selection: Selection | None, chosen: list[Chosen], *, number: int) -> Minima:
     """The minima of a selection, which is its job's `number`, and what there is to know of all of them."""
     members = () if selection is None else selection.read_rules().members
-    kept = [scales.Scale.model_validate(job.scales[name]) for name in members if name in job.scales]
     found = Minima(
         minima=[minimum_view(one) for one in chosen],
         reference="; ".join(
             sorted({one.stated for entry in chosen for one in entry.finding.energies if one.stated is not None})
         ),
-        accuracy=scales.accuracy(kept),
+        accuracy=accuracy_of(job, members),
         cautions=job.cautions,
         selection=number,
         candidates_dropped_at=job.candidates_dropped_at,

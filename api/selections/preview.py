@@ -12,6 +12,7 @@ from pydantic import Field
 from api.dependencies import Caller, UseSession
 from api.jobs import access
 from api.problems import BODY, responses
+from api.results.meaning import Meaning, accuracy_of
 from api.selections.requests import SelectionRequest, rules
 from api.selections.routes import limit_for
 from api.view import View
@@ -37,12 +38,11 @@ class OutcomeView(View):
     verdict: str = Field(description="why it would be chosen, or why not")
 
 
-class Preview(View):
+class Preview(Meaning):
     """How these rules would choose."""
 
     rules: dict[str, Any]
     limit: float | None = Field(description="of the spread, eV")
-    reference: str
     n_passing: int
     low_confidence: bool
     outcomes: list[OutcomeView] = Field(description="one for each candidate, by id")
@@ -78,6 +78,15 @@ def preview(job_id: UUID, request: SelectionRequest, caller: Caller, session: Us
         rules=asked.model_dump(mode="json"),
         limit=limit.value,
         reference="; ".join(pool.references),
+        accuracy=accuracy_of(job, asked.members),
+        offsets={
+            name: value
+            for name, value in zip(pool.members, outcome.offset.tolist(), strict=True)
+            if math.isfinite(value)
+        },
+        offset_spread=_number(outcome.offset_spread),
+        n_offsets=outcome.n_offsets,
+        cautions=job.cautions,
         n_passing=int(outcome.passes.sum()),
         low_confidence=outcome.low_confidence,
         outcomes=found,

@@ -111,4 +111,5 @@ class SystemView(View):
     members: MembersView
     cost: CostView
     digest: str = Field(description="SHA-256 of the submission: the same for the same content, however it was sent")
-    warnings: list[str] = Field(description="what was ignored, simplified or decided for you")
+    warnings: list[str] = Field(description="what was ignored, simplified or decided for you, and all `cautions`")
+    cautions: list[str] = Field(description="what is known to be wrong with the members on this system")

@@ -64,6 +64,7 @@ def show_system(
         kinds={member.name: member.energy_kind for member in known.values()},
         scales=accepted.scales,
         warnings=accepted.warnings,
+        cautions=accepted.cautions,
     )
     return _shown(subject, context, format, [])
 
@@ -90,6 +91,7 @@ def get_system(job_id: UUID, caller: Caller, context: UseContext, format: Format
                 name: scales.read(job.scales, name, kinds.get(name, EnergyKind.TOTAL)) for name in job.score_members
             },
             warnings=job.warnings,
+            cautions=job.cautions,
             job=job.id,
         )
         stored = queries.stored_placements(session, job.id)

@@ -55,6 +55,8 @@ class Subject:
     """Of those that score, by name."""
     warnings: Sequence[str]
     """Of how the request was read, and what is to be minded."""
+    cautions: Sequence[str]
+    """What is to be minded, alone."""
     job: UUID | None = None
 
 
@@ -78,6 +80,7 @@ def system_view(subject: Subject, understood: Understood, cost: Cost, *, stored:
         cost=CostView(**vars(cost)),
         digest=submission.digest,
         warnings=list(dict.fromkeys([*subject.warnings, *understood.warnings])),
+        cautions=list(subject.cautions),
     )
 
 

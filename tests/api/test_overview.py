@@ -51,6 +51,8 @@ def test_a_preview_says_what_a_selection_would_and_stores_nothing(finished, aske
     assert len(client.get(f"/v1/jobs/{job}/selections").json()["selections"]) == 1
     made = client.post(f"/v1/jobs/{job}/selections", json=asked).json()
     assert (seen["rules"], seen["limit"], seen["n_passing"]) == (made["rules"], made["limit"], made["n_passing"])
+    for name in ("reference", "accuracy", "offsets", "offset_spread", "n_offsets", "cautions"):
+        assert seen[name] == made["minima"][name]
     judged = client.get(f"/v1/jobs/{job}/candidates", params={"selection": made["number"]}).json()["candidates"]
     ranks = {one["id"]: one["rank"] for one in made["minima"]["minima"]}
     for outcome, one in zip(seen["outcomes"], judged, strict=True):

@@ -121,7 +121,9 @@ def test_cautions_are_told_at_submission_and_beside_the_result(client: httpx.Cli
     told = ["oc20-total: no dispersion", "oc20-total: PBE+U"]
     assert set(told) <= set(made["warnings"])
     assert client.get(f"/v1/jobs/{made['id']}/minima").json()["cautions"] == told
-    assert set(told) <= set(client.post("/v1/systems", json=body("oc20-total", on="Cu")).json()["warnings"])
+    before = client.post("/v1/systems", json=body("oc20-total", on="Cu")).json()
+    assert set(told) <= set(before["warnings"])
+    assert before["cautions"] == client.get(f"/v1/jobs/{made['id']}/system").json()["cautions"] == told
     elsewhere = client.post("/v1/jobs", json=body("oc20-total")).json()["warnings"]
     assert told[0] in elsewhere
     assert told[1] not in elsewhere

@@ -1882,11 +1882,6 @@ export interface components {
          */
         Minima: {
             /**
-             * Minima
-             * @description by rank
-             */
-            minima: components["schemas"]["MinimumView"][];
-            /**
              * Reference
              * @description what their adsorption energies are measured against, and on which scale
              */
@@ -1922,6 +1917,11 @@ export interface components {
              * @default []
              */
             cautions: string[];
+            /**
+             * Minima
+             * @description by rank
+             */
+            minima: components["schemas"]["MinimumView"][];
             /**
              * Unit
              * @default eV
@@ -2302,6 +2302,42 @@ export interface components {
          * @description How these rules would choose.
          */
         Preview: {
+            /**
+             * Reference
+             * @description what their adsorption energies are measured against, and on which scale
+             */
+            reference: string;
+            /**
+             * Accuracy
+             * @description how far members with fitted constants are off on the labels that these were fitted to
+             * @default
+             */
+            accuracy: string;
+            /**
+             * Offsets
+             * @description what each member says of all candidates alike, against the mean of the members, eV
+             * @default {}
+             */
+            offsets: {
+                [key: string]: number;
+            };
+            /**
+             * Offset Spread
+             * @description standard deviation of the offsets, eV: how far the members disagree about the adsorption energy, whichever the minimum; null where it can't be told
+             */
+            offset_spread?: number | null;
+            /**
+             * N Offsets
+             * @description distinct sound candidates that the offsets are from
+             * @default 0
+             */
+            n_offsets: number;
+            /**
+             * Cautions
+             * @description what is known to be wrong with the members on this system
+             * @default []
+             */
+            cautions: string[];
             /** Rules */
             rules: {
                 [key: string]: unknown;
@@ -2311,8 +2347,6 @@ export interface components {
              * @description of the spread, eV
              */
             limit: number | null;
-            /** Reference */
-            reference: string;
             /** N Passing */
             n_passing: number;
             /** Low Confidence */
@@ -2998,9 +3032,14 @@ export interface components {
             digest: string;
             /**
              * Warnings
-             * @description what was ignored, simplified or decided for you
+             * @description what was ignored, simplified or decided for you, and all `cautions`
              */
             warnings: string[];
+            /**
+             * Cautions
+             * @description what is known to be wrong with the members on this system
+             */
+            cautions: string[];
         };
         /**
          * TextStructure
