@@ -1,5 +1,8 @@
 """One job, members in several worker processes, one table; and jobs whose members nobody hosts."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from ase.build import fcc111
 from local import processes
 from local.postgres import Postgres
 from local.processes import Role
-from local.stack import Stack
+from local.stack import ROOT, Stack
 from tests.worker.potentials.test_other_environments import make_checkpoint, python_of
 
 from .conftest import FAST, wait_until
@@ -71,6 +74,16 @@ def hosts(stack: Stack, name: str, *members: str, python: Path | None = None) ->
     if python is not None:
         role = Role(name, (str(python), "-m", *role.command))
     stack.start(role, {"ADHOP_MEMBERS": ",".join(members)})
+
+
+def trust(stack: Stack, name: str, file: Path) -> None:
+    """What an administrator does after the checkpoint of a known member was replaced."""
+    environment = os.environ | {
+        "ADHOP_DATABASE_URL": stack.postgres.url(stack.database),
+        "ADHOP_BROKER_URL": stack.valkey.url,
+    }
+    command = [sys.executable, "-m", "worker.models", "trust", name, "--file", str(file)]
+    subprocess.run(command, env=environment, check=True, cwd=ROOT)
 
 
 @pytest.fixture
@@ -150,8 +163,8 @@ def test_a_job_waits_for_a_member_that_nobody_hosts_and_says_so_until_somebody_d
         lambda: (text := job.refresh().body["waiting_for"]) and "site-mace" in text and text, 60, f"not {waiting}"
     )
     python = python_of("mace")
-    sha256 = make_checkpoint("mace", file.with_name("site.model"), "0.01")
-    file.write_text(table(sha256))
+    make_checkpoint("mace", file.with_name("site.model"), "0.01")
+    trust(stack, "site-mace", file)
     hosts(stack, "mace", "site-mace", python=python)
     job.wait(progress=False, timeout_s=240)
     check_table(job, ["emt", "site-mace", *TRIO])

@@ -191,7 +191,8 @@ def _fetch(file: Path, member: MemberTable) -> None:
 @app.command()
 def trust(name: str, file: File = DEFAULT_FILE) -> None:
     """Take another file under a known name, after its checkpoint was replaced on purpose. References are computed anew with it; what
-    earlier jobs found stays, and was found with the old file. With ADHOP_DATABASE_URL the database is told too."""
+    earlier jobs found stays, and was found with the old file. With the service's settings (ADHOP_DATABASE_URL, ADHOP_BROKER_URL) the
+    database is told too."""
     entry = registry.read(file)[name]
     if entry.path is None:
         raise Misconfigured(
@@ -206,7 +207,10 @@ def trust(name: str, file: File = DEFAULT_FILE) -> None:
     else:
         say(f"{name} in {file}: SHA-256 {sha256}, as before")
     if "ADHOP_DATABASE_URL" not in os.environ:
-        say("The database was not told: until it is, workers refuse the file. Run this with ADHOP_DATABASE_URL set")
+        say(
+            "The database was not told: until it is, workers refuse the file. Run this with the service's ADHOP_DATABASE_URL and "
+            "ADHOP_BROKER_URL"
+        )
         return
     engine = connect(settings().database_url.get_secret_value(), pool_size=1)
     try:

