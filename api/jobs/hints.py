@@ -20,7 +20,7 @@ from shared.submissions import AdslabSubmission, Adsorbate, BulkSubmission, Stru
 BOHR = 0.529177
 """Å."""
 CLOSEST = 0.5
-"""As in api.jobs.validation: what lies nearer is refused, and here it is said why where all atoms do."""
+"""As in api.jobs.spacing: what lies nearer is refused, and here it is said why where all atoms do."""
 CRAMPED = 0.2
 """Distance of neighbours over the sum of their covalent radii: below it in the median, the coordinates are no Å (nm give 0.1)."""
 LOOSE = 1.6

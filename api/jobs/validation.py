@@ -6,21 +6,19 @@ Pure checks on arrays: no database, no HTTP. Lengths in Å.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 
 import numpy as np
 from ase.data import chemical_symbols
-from ase.neighborlist import primitive_neighbor_list
 
-from api.jobs import extents, hints, molecules, screening
+from api.jobs import extents, hints, molecules, screening, spacing
 from api.jobs.referenced import check_referenced
 from api.members.choice import KnownMember
 from shared.errors import InvalidInput
 from shared.given import Given
 from shared.orientation import nearest_the_surface, stances
 from shared.parameters import NO_REFERENCES, OwnReference, Placement
-from shared.slabs import faces_down, gathered, outward_heights
-from shared.structures import Floats, Integers, Mask, Structure
+from shared.slabs import gathered
+from shared.structures import Floats, Integers, Structure
 from shared.submissions import (
     AdslabSubmission,
     Adsorbate,
@@ -30,14 +28,6 @@ from shared.submissions import (
     Submission,
 )
 
-CLOSEST = 0.5
-"""Atoms nearer than this are a mistake in any units."""
-FARTHEST = 1.0e4
-"""No coordinate or lattice vector may be longer."""
-THINNEST_CELL = 1.0
-"""Least distance between opposite faces of a cell, along periodic directions."""
-CLEARANCE = 2.0
-"""Least empty space between the adsorbate and the next image of the slab's bottom."""
 MAX_MILLER = 8
 _DEFAULT_PLACEMENT = Placement()
 
@@ -96,11 +86,11 @@ def _check_structures(
     if submission.slab is not None:
         clean = Structure.from_document(submission.slab)
         _check_atoms(clean.numbers, clean.positions, max_atoms, "input.slab")
-        _check_distances(clean.positions, clean.cell, clean.pbc, "input.slab")
+        spacing.check_distances(clean.positions, clean.cell, clean.pbc, "input.slab")
         extents.check_heights(gathered(clean), "input.slab")
     if given is None:
         return
-    limits = {"closest": CLOSEST, "clearance": CLEARANCE, "farthest": FARTHEST}
+    limits = {"closest": spacing.CLOSEST, "clearance": spacing.CLEARANCE, "farthest": spacing.FARTHEST}
     for number in screening.doubtful(structure, given.positions, **limits).tolist():
         try:
             _check_atoms(structure.numbers, given.positions[number], max_atoms, field)
@@ -120,16 +110,16 @@ def _check_topology(structure: Structure, members: list[KnownMember], max_atoms:
         raise InvalidInput("every atom is marked as adsorbate: the slab's atoms are missing", field=field)
     if structure.fixed.all():
         raise InvalidInput("every atom is fixed, nothing can move: free the adsorbate at least", field=field)
-    _check_cell(structure.cell, structure.pbc, field)
+    spacing.check_cell(structure.cell, structure.pbc, field)
     _check_elements(structure.numbers, members, field)
 
 
 def _check_geometry(structure: Structure, field: str) -> Structure:
     """Where the atoms of an adslab are; returned in one piece."""
-    _check_distances(structure.positions, structure.cell, structure.pbc, field)
+    spacing.check_distances(structure.positions, structure.cell, structure.pbc, field)
     structure = gathered(structure)
     extents.check_heights(structure, field)
-    _check_adsorbate_place(structure, field)
+    spacing.check_adsorbate_place(structure, field)
     return structure
 
 
@@ -138,13 +128,13 @@ def _check_slab(submission: SlabSubmission, members: list[KnownMember], max_atom
     slab = Structure.from_document(submission.slab)
     _check_adsorbate(submission.adsorbate, members, max_atoms - 1)
     _check_atoms(slab.numbers, slab.positions, max_atoms - len(submission.adsorbate.numbers), field)
-    _check_cell(slab.cell, slab.pbc, field)
+    spacing.check_cell(slab.cell, slab.pbc, field)
     _check_elements(slab.numbers, members, field)
-    _check_distances(slab.positions, slab.cell, slab.pbc, field)
+    spacing.check_distances(slab.positions, slab.cell, slab.pbc, field)
     slab = gathered(slab)
     extents.check_heights(slab, field)
     if slab.pbc[2]:
-        _check_vacuum(_height(slab) - float(np.ptp(slab.heights)), submission.adsorbate, field)
+        spacing.check_vacuum(spacing.height(slab) - float(np.ptp(slab.heights)), submission.adsorbate, field)
     molecules.check_room(submission.adsorbate, stances(submission.adsorbate).ways, slab, placement, field)
 
 
@@ -154,11 +144,11 @@ def _check_bulk(submission: BulkSubmission, members: list[KnownMember], max_atom
     numbers = np.array(submission.numbers, dtype=np.int64)
     periodic = np.ones(3, dtype=bool)
     _check_atoms(numbers, positions, max_atoms, field)
-    _check_cell(cell, periodic, field)
+    spacing.check_cell(cell, periodic, field)
     _check_elements(numbers, members, field)
-    _check_crystal_distances(submission.positions, submission.cell, field)
+    spacing.check_crystal_distances(submission.positions, submission.cell, field)
     _check_adsorbate(submission.adsorbate, members, max_atoms)
-    _check_vacuum(submission.vacuum, submission.adsorbate, "input.vacuum")
+    spacing.check_vacuum(submission.vacuum, submission.adsorbate, "input.vacuum")
     if not any(submission.miller) or max(map(abs, submission.miller)) > MAX_MILLER:
         raise InvalidInput(
             f"Miller index {submission.miller} must not be (0, 0, 0), and no index beyond ±{MAX_MILLER}",
@@ -174,7 +164,7 @@ def _check_adsorbate(adsorbate: Adsorbate, members: list[KnownMember], max_atoms
     positions = np.array(adsorbate.positions, dtype=float).reshape(-1, 3)
     _check_atoms(numbers, positions, max_atoms, field)
     _check_elements(numbers, members, field)
-    _check_molecule_distances(adsorbate, field)
+    spacing.check_molecule_distances(adsorbate, field)
     outside = [index for index in adsorbate.binding if not 0 <= index < len(numbers)]
     if outside or not adsorbate.binding:
         raise InvalidInput(
@@ -193,7 +183,7 @@ def _adsorbate_of(structure: Structure, positions: Floats, binding: tuple[int, .
         numbers=tuple(structure.numbers[atoms].tolist()),
         positions=tuple((float(x), float(y), float(z)) for x, y, z in positions),
         binding=local
-        or nearest_the_surface(positions @ (-structure.normal if _turned(structure) else structure.normal)),
+        or nearest_the_surface(positions @ (-structure.normal if spacing.turned(structure) else structure.normal)),
     )
 
 
@@ -205,8 +195,8 @@ def _check_atoms(numbers: Integers, positions: Floats, max_atoms: int, field: st
     if not np.isfinite(positions).all():
         bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))[:5].tolist()
         raise InvalidInput(f"the coordinates of atoms {bad} are not finite numbers", field=field)
-    if np.abs(positions).max() > FARTHEST:
-        raise InvalidInput(f"coordinates beyond {FARTHEST:.0f} Å: are they in Å?", field=field)
+    if np.abs(positions).max() > spacing.FARTHEST:
+        raise InvalidInput(f"coordinates beyond {spacing.FARTHEST:.0f} Å: are they in Å?", field=field)
 
 
 def _check_elements(numbers: Integers, members: list[KnownMember], field: str) -> None:
@@ -225,88 +215,3 @@ def _check_elements(numbers: Integers, members: list[KnownMember], field: str) -
 
 def _symbols(numbers: Iterable[int]) -> str:
     return ", ".join(chemical_symbols[number] for number in sorted(numbers))
-
-
-def _check_cell(cell: Floats, pbc: Mask, field: str) -> None:
-    if not np.isfinite(cell).all():
-        raise InvalidInput("the cell is not made of finite numbers", field=field)
-    if np.abs(cell).max() > FARTHEST:
-        raise InvalidInput(f"lattice vectors beyond {FARTHEST:.0f} Å: are they in Å?", field=field)
-    area = float(np.linalg.norm(np.cross(cell[0], cell[1])))
-    if area < THINNEST_CELL**2:
-        raise InvalidInput("the cell has no area: its first two lattice vectors must span the surface", field=field)
-    if not (pbc[0] and pbc[1]):
-        raise InvalidInput("a surface is periodic along its first two lattice vectors: set pbc for both", field=field)
-    volume = abs(float(np.linalg.det(cell)))
-    faces = [volume / float(np.linalg.norm(np.cross(cell[i - 2], cell[i - 1]))) for i in range(3) if volume > 0]
-    if not faces or min(faces) < THINNEST_CELL:
-        raise InvalidInput(
-            f"the cell is flat: every pair of opposite faces must be {THINNEST_CELL:.0f} Å apart at least, and the third "
-            "lattice vector must hold the slab and its vacuum",
-            field=field,
-        )
-
-
-@lru_cache(maxsize=hints.REMEMBERED)
-def _check_crystal_distances(positions: hints.Triples, cell: hints.Triples, field: str) -> None:
-    places = np.array(positions, dtype=float).reshape(-1, 3)
-    _check_distances(places, np.array(cell, dtype=float), np.ones(3, dtype=bool), field)
-
-
-@lru_cache(maxsize=hints.REMEMBERED)
-def _check_molecule_distances(adsorbate: Adsorbate, field: str) -> None:
-    places = np.array(adsorbate.positions, dtype=float).reshape(-1, 3)
-    _check_distances(places, np.zeros((3, 3)), np.zeros(3, dtype=bool), field)
-
-
-def _check_distances(positions: Floats, cell: Floats, pbc: Mask, field: str) -> None:
-    i, j, d = primitive_neighbor_list("ijd", pbc, cell, positions, CLOSEST)
-    if len(d):
-        k = int(np.argmin(d))
-        raise InvalidInput(
-            f"atoms {min(i[k], j[k])} and {max(i[k], j[k])} are {d[k]:.2f} Å apart (periodic images counted): "
-            f"at least {CLOSEST} Å is needed",
-            field=field,
-        )
-
-
-def _height(structure: Structure) -> float:
-    """Distance between the cell's bottom and top face."""
-    return abs(float(structure.cell[2] @ structure.normal))
-
-
-def _check_vacuum(vacuum: float, adsorbate: Adsorbate, field: str) -> None:
-    positions = np.array(adsorbate.positions, dtype=float).reshape(-1, 3)
-    length = float(np.linalg.norm(positions[:, None] - positions[None, :], axis=-1).max())
-    needed = length + 2 * CLEARANCE
-    if vacuum < needed:
-        raise InvalidInput(
-            f"the adsorbate is {length:.1f} Å long and the vacuum {max(vacuum, 0.0):.1f} Å: it would span it. "
-            f"Give at least {needed:.1f} Å of vacuum",
-            field=field,
-        )
-
-
-def _turned(structure: Structure) -> bool:
-    """Whether the surface looks the other way than the structure's normal says, where none is marked. In one piece."""
-    return not structure.surface.any() and faces_down(structure)
-
-
-def _check_adsorbate_place(structure: Structure, field: str) -> None:
-    """The adsorbate sits on the surface, and doesn't reach the next image of the slab's other side. The slab in one piece."""
-    heights = outward_heights(structure)
-    adsorbate, slab = heights[structure.adsorbate], heights[structure.slab]
-    if adsorbate.mean() < slab.mean():
-        raise InvalidInput(
-            "the adsorbate lies below the middle of the slab, away from its surface: shift it onto the surface, or mark the surface "
-            "where it is. (Tags must be OC20's: 0 subsurface, 1 surface, 2 adsorbate; ASE's surface builders number layers instead.)",
-            field=field,
-        )
-    if structure.pbc[2]:
-        gap = float(slab.min()) + _height(structure) - float(adsorbate.max())
-        if gap < CLEARANCE:
-            raise InvalidInput(
-                f"the adsorbate spans the vacuum: it ends {gap:.1f} Å below the next image of the slab. "
-                f"At least {CLEARANCE:.0f} Å is needed: add vacuum",
-                field=field,
-            )

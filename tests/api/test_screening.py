@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from ase.build import add_adsorbate, fcc111
 
-from api.jobs import screening, validation
+from api.jobs import screening, spacing, validation
 from shared.errors import InvalidInput
 from shared.structures import Floats, Structure
 
-LIMITS = {"closest": validation.CLOSEST, "clearance": validation.CLEARANCE, "farthest": validation.FARTHEST}
+LIMITS = {"closest": spacing.CLOSEST, "clearance": spacing.CLEARANCE, "farthest": spacing.FARTHEST}
 
 
 def first(*, down: bool = False, marked: bool = True) -> Structure:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from api.jobs.validation import CLOSEST
+from api.jobs.spacing import CLOSEST
 from shared.adsorbates import lookup, names
 from shared.errors import InvalidInput
 from shared.references import COVERED
