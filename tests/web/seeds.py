@@ -13,6 +13,7 @@ from shared.states import Stage, State
 from shared.structures import Structure
 from shared.submissions import SlabSubmission
 from tests.shared.database.jobs import OWN, add_job
+from tests.shared.test_scales import fitted
 
 MEMBERS = ("chgnet-0.3.0", "sevennet-0", "chgnet-r2scan")
 SITES = {
@@ -23,6 +24,7 @@ SITES = {
 }
 STATEMENT = "relaxed clean slab + CO(g)"
 LIMIT = 0.3
+CAUTION = "chgnet-0.3.0, sevennet-0: no dispersion: physisorbed molecules come out bound too weakly"
 
 
 def structure(site: str = "fcc", lift: float = 0.0) -> Structure:
@@ -82,6 +84,17 @@ def finished(session: Session, user: str, name: str = "CO on Pt(111)", candidate
     job.state, job.ended_at = State.SUCCEEDED, job.created_at
     session.flush()
     return job
+
+
+def mind(session: Session, job: Job) -> None:
+    """Its members stand on constants fitted to labels, and something is known to be wrong with them."""
+    scale = fitted()
+    job.scales = {member: scale.document() for member in MEMBERS}
+    job.cautions = [CAUTION]
+    job.warnings = [*job.warnings, CAUTION]
+    for one in session.query(MemberEnergy).filter_by(job_id=job.id):
+        one.scale = scale.words((6, 8))
+    session.flush()
 
 
 def _candidates(session: Session, job: Job, n: int) -> None:

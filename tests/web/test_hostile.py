@@ -30,6 +30,7 @@ def hostile(service):
             job = seeds.finished(session, name, words, candidates=8)
             job.surface = job.adsorbate = words
             job.warnings = [words]
+            job.cautions = [f"mind {words}"]
             for candidate in session.query(Candidate).filter_by(job_id=job.id):
                 candidate.site = words
             jobs.append(str(job.id))
@@ -45,8 +46,10 @@ def test_names_sites_and_warnings_run_nothing(visit, hostile):
     for words, job in zip(NAMES, jobs, strict=True):
         visit.go(f"/jobs/{job}")
         expect(page.get_by_role("heading", name=words, exact=True)).to_be_visible()
-        page.locator(".minima tbody tr").first.wait_for()
-        expect(page.locator(".callout.warn")).to_contain_text(words)
+        page.locator(".minima tbody").first.wait_for()
+        expect(page.locator(".callout.warn")).to_have_count(2)
+        for told in page.locator(".callout.warn").all():
+            expect(told).to_contain_text(words)
         expect(page.locator(".minima tbody")).to_contain_text(words)
     assert page.title() == "Adhop"
     assert page.locator("main img, main script, [onload], [onerror]").count() == 0
@@ -58,7 +61,7 @@ def test_a_site_is_no_formula_of_a_spreadsheet(visit, hostile):
     key, jobs = hostile
     visit.sign_in(key)
     page = visit.go(f"/jobs/{jobs[-1]}")
-    page.locator(".minima tbody tr").first.wait_for()
+    page.locator(".minima tbody").first.wait_for()
     with page.expect_download() as got:
         page.get_by_role("button", name="All candidates, CSV").click()
     text = Path(got.value.path()).read_text("utf-8")

@@ -2,6 +2,7 @@
 the screenshots there, and makes those of the README anew."""
 
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"width": 390, "height": 844}
 OF_README = {"job", "new-job"}
+CUT_OFF = """[...document.querySelectorAll(".minima .verdict, .minima button")].some(
+    one => one.getBoundingClientRect().right > one.closest(".scroll").getBoundingClientRect().right + 1)"""
 PAGES = ["jobs", "new-job", "job", "job-compared", "job-running", "workers", "admin", "sign-in"]
 
 
@@ -25,7 +28,9 @@ def lab(service):
     name = f"lab-{uuid4().hex[:6]}"
     with service.opened.begin() as session:
         key = create_key(session, name, Role.ADMIN)
-        done = str(seeds.finished(session, name).id)
+        finished = seeds.finished(session, name)
+        seeds.mind(session, finished)
+        done = str(finished.id)
         running = str(seeds.searching(session, name, "OH on Pt(111), being searched", candidates=10).id)
         failed = seeds.searching(session, name, "COOH on Cu(211)", candidates=2)
         failed.state, failed.ended_at = "failed", failed.created_at
@@ -41,6 +46,7 @@ def lab(service):
         session.add(
             Worker(
                 name="potentials-0@lab", host="lab", pid=4021, kind="potentials", device="NVIDIA A100 40 GB", ready=True,
+                heartbeat_at=datetime.now(UTC) + timedelta(hours=1),  # heard of for as long as these tests take
                 reason="", memory_bytes=2_100_000_000, members=["chgnet-0.3.0"], member_states=[state | counted],
             )
         )  # fmt: skip
@@ -63,9 +69,9 @@ def shown(visit, page: str, lab) -> None:
         visit.page.locator(".viewer canvas").wait_for()
     elif page in ("job", "job-compared"):
         visit.go(f"/jobs/{done}")
-        visit.page.locator(".minima tbody tr").first.wait_for()
+        visit.page.locator(".minima tbody").first.wait_for()
         if page == "job-compared":
-            visit.page.locator(".minima tbody tr").nth(1).get_by_role("button", name="Compare").click()
+            visit.page.locator(".minima tbody").nth(1).get_by_role("button", name="Compare").click()
             visit.page.locator(".side.two .viewer canvas").nth(1).wait_for()
         visit.page.locator(".viewer canvas").first.wait_for()
     elif page == "job-running":
@@ -81,6 +87,8 @@ def shown(visit, page: str, lab) -> None:
 def test_a_page_looks_right(visit, lab, page):
     shown(visit, page, lab)
     here = visit.page
+    if page == "job":
+        here.locator(".meaning .callout").wait_for()
     kept = os.environ.get("PICTURES")
     for theme in ("light", "dark"):
         here.emulate_media(color_scheme=theme)
@@ -89,12 +97,13 @@ def test_a_page_looks_right(visit, lab, page):
             here.wait_for_timeout(500)
             wide = here.evaluate("document.documentElement.scrollWidth")
             assert wide <= size["width"], f"{page} is {wide} px wide at {size['width']} px"
+            assert not here.evaluate(CUT_OFF), f"{page}: what was decided is cut off at {size['width']} px"
             if kept:
                 here.screenshot(path=Path(kept) / f"{page}-{theme}-{name}.png", full_page=True)
         assert not faults(here), (page, theme)
     if kept and page in OF_README:
         here.emulate_media(color_scheme="light")
-        here.set_viewport_size({"width": 1180, "height": 760})
+        here.set_viewport_size({"width": 1180, "height": 1260 if page == "job" else 760})
         here.wait_for_timeout(1500)
         here.screenshot(path=ROOT / "docs" / "pictures" / f"{page}.png")
 

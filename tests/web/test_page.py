@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from shared.database.repositories.users import Role, create_key
 from tests.web import seeds
@@ -28,7 +28,7 @@ def user(service):
 def job_page(visit, user) -> Page:
     visit.sign_in(user[1])
     page = visit.go(f"/jobs/{user[2]}")
-    page.locator(".minima tbody tr").first.wait_for()
+    page.locator(".minima tbody").first.wait_for()
     return page
 
 
@@ -57,13 +57,12 @@ def test_bulk_cancel_and_delete(visit, user, service):
     with service.opened.begin() as session:
         going = str(seeds.searching(session, name, "to be cancelled").id)
     visit.sign_in(key)
-    expect(visit.page.locator("table.jobs tbody tr")).to_have_count(2)
-    visit.page.get_by_label("Choose all on this page").click()
+    visit.page.get_by_label("Choose all on this page").check()
     expect(visit.page.get_by_role("group", name="Chosen jobs")).to_contain_text("2 chosen")
     visit.page.get_by_role("button", name="Cancel 1 open").click()
     visit.page.get_by_role("button", name="Cancel them").click()
     expect(visit.page.locator("table.jobs")).to_contain_text("cancelled")
-    visit.page.get_by_label("Choose CO on Pt(111)").click()
+    visit.page.get_by_label("Choose CO on Pt(111)").check()
     visit.page.get_by_role("button", name="Delete 1 ended").click()
     visit.page.get_by_role("button", name="Delete for good").click()
     expect(visit.page.locator("table.jobs tbody tr")).to_have_count(1)
@@ -72,10 +71,43 @@ def test_bulk_cancel_and_delete(visit, user, service):
         assert client.get(f"/v1/jobs/{going}").json()["state"] == "cancelled"
 
 
+def test_nothing_can_be_chosen_before_it_is_there(visit, user):
+    held: list[Route] = []
+    visit.page.route(re.compile(r"/v1/jobs\?"), lambda one: held.append(one))
+    visit.sign_in(user[1])
+    every = visit.page.get_by_label("Choose all on this page")
+    expect(every).to_be_disabled()
+    while not held:
+        visit.page.wait_for_timeout(50)
+    for one in held:
+        one.continue_()
+    every.check()
+    expect(visit.page.get_by_role("group", name="Chosen jobs")).to_contain_text("1 chosen")
+
+
+def test_what_is_chosen_while_others_are_cancelled_stays_chosen(visit, user, service):
+    name, key, _ = user
+    with service.opened.begin() as session:
+        seeds.searching(session, name, "to be cancelled")
+    held: list[Route] = []
+    visit.page.route("**/v1/jobs:cancel", lambda one: held.append(one))
+    visit.sign_in(key)
+    visit.page.get_by_label("Choose to be cancelled").check()
+    visit.page.get_by_role("button", name="Cancel 1 open").click()
+    visit.page.get_by_role("button", name="Cancel them").click()
+    visit.page.get_by_label("Choose CO on Pt(111)").check()
+    while not held:
+        visit.page.wait_for_timeout(50)
+    held[0].continue_()
+    expect(visit.page.locator(".notices")).to_contain_text("1 cancelled")
+    expect(visit.page.get_by_label("Choose to be cancelled")).not_to_be_checked()
+    expect(visit.page.get_by_label("Choose CO on Pt(111)")).to_be_checked()
+
+
 def test_the_minima_are_those_of_the_server(job_page, user, service):
     with service.client(name=user[0]) as client:
         minima = client.get(f"/v1/jobs/{user[2]}/minima").json()["minima"]
-    rows = job_page.locator(".minima tbody tr")
+    rows = job_page.locator(".minima tbody")
     expect(rows).to_have_count(len(minima))
     for row, minimum in zip(rows.all(), minima, strict=True):
         text = row.inner_text()
@@ -97,6 +129,41 @@ def test_the_slider_chooses_again_at_once(job_page):
     expect(status).to_have_text(before)
 
 
+def test_what_the_numbers_mean_stands_below_them(visit, user, service):
+    with service.opened.begin() as session:
+        job = seeds.finished(session, user[0], "on fitted constants")
+        seeds.mind(session, job)
+        there = str(job.id)
+    with service.client(name=user[0]) as client:
+        preview = client.post(f"/v1/jobs/{there}/selections:preview", json={}).json()
+    visit.sign_in(user[1])
+    page = visit.go(f"/jobs/{there}")
+    told = page.get_by_role("note", name="What the numbers mean")
+    expect(told).to_contain_text(f"relative to {preview['reference']}; {preview['accuracy']}.")
+    expect(told).to_contain_text(f"Offset spread {preview['offset_spread']:.3f} eV")
+    expect(told).to_contain_text(f"from {preview['n_offsets']} distinct minima")
+    expect(told.locator(".callout.warn li")).to_have_text(seeds.CAUTION)
+    expect(page.get_by_text(seeds.CAUTION)).to_have_count(1)
+
+
+@pytest.mark.parametrize(
+    ("spread", "column", "asks"),
+    [
+        ("std", "Std", "sample standard deviation"),
+        ("range", "Range", "the largest minus the smallest"),
+        ("relative", "Relative", "where the minimum stands among the others"),
+    ],
+)
+def test_each_spread_says_what_it_asks(job_page, spread, column, asks):
+    job_page.locator("[aria-describedby=spread-asks]").select_option(spread)
+    expect(job_page.locator("#spread-asks")).to_contain_text(asks)
+    expect(job_page.get_by_role("columnheader", name=column)).to_be_visible()
+    job_page.get_by_role("slider").fill("0.02")
+    job_page.get_by_role("button", name="why not?").click()
+    named = "relative spread" if spread == "relative" else spread
+    expect(job_page.locator(".minima")).to_contain_text(re.compile(rf"{named} 0\.\d+ eV exceeds the limit of 0\.02 eV"))
+
+
 def test_a_choice_can_be_kept(job_page, user, service):
     job_page.get_by_role("slider").fill("0.2")
     job_page.get_by_role("button", name="Keep as a selection").click()
@@ -107,15 +174,15 @@ def test_a_choice_can_be_kept(job_page, user, service):
 
 def test_why_not_this_one(job_page):
     job_page.get_by_role("button", name="why not?").click()
-    expect(job_page.locator(".minima tbody tr")).to_have_count(24)
+    expect(job_page.locator(".minima tbody")).to_have_count(24)
     job_page.get_by_role("searchbox").fill("dissociated")
-    rows = job_page.locator(".minima tbody tr")
+    rows = job_page.locator(".minima tbody")
     expect(rows).to_have_count(2)
     expect(rows.first.locator(".verdict")).to_contain_text("dissociated")
 
 
 def test_two_minima_side_by_side(job_page):
-    job_page.locator(".minima tbody tr").nth(1).get_by_role("button", name="Compare").click()
+    job_page.locator(".minima tbody").nth(1).get_by_role("button", name="Compare").click()
     viewers = job_page.locator(".side.two .viewer canvas")
     expect(viewers).to_have_count(2)
     expect(job_page.locator(".side.two")).to_contain_text("above")
@@ -149,7 +216,7 @@ def test_an_energy_goes_back(job_page, user, service):
     card.get_by_label("Code").fill("VASP 6.4.3")
     card.get_by_role("button", name="Store").click()
     expect(card.locator("tr.label")).to_contain_text("−1.610")
-    expect(job_page.locator(".minima tbody tr").first).to_contain_text("DFT")
+    expect(job_page.locator(".minima tbody").first).to_contain_text("DFT")
 
 
 def test_the_page_needs_nothing_but_its_server_and_complains_of_nothing(visit, job_page):

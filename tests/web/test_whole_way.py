@@ -34,7 +34,7 @@ def test_from_a_poscar_to_dft_inputs(browser, postgres, tmp_path):
         job = _submit(visit)
         _restart(stack)
         page = visit.page
-        expect(page.locator(".minima tbody tr").first).to_be_visible(timeout=240_000)
+        expect(page.locator(".minima tbody").first).to_be_visible(timeout=240_000)
         with page.expect_download() as got:
             page.get_by_role("link", name="DFT inputs, VASP").click()
         names = zipfile.ZipFile(got.value.path()).namelist()

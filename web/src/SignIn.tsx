@@ -39,7 +39,7 @@ export function SignIn({ link, onSignedIn, onGivenUp }: Props) {
           void enter(field.current?.value.trim() ?? "");
         }}
       >
-        <label for="key">API key</label>
+        <label for="key" class="above">API key</label>
         <input id="key" ref={field} type="password" autocomplete="current-password" placeholder="adhop_…" spellcheck={false} required />
         {error && <p class="callout bad" role="alert">{error}</p>}
         <button class="main" disabled={busy}>{busy ? "Signing in…" : "Sign in"}</button>

@@ -10,7 +10,7 @@ export function eV(value: number | null | undefined, digits = 3, unit = false): 
 }
 
 export function count(value: number | null | undefined): string {
-  return value === null || value === undefined ? "–" : value.toLocaleString("en").replaceAll(",", " ");
+  return value === null || value === undefined ? "–" : value.toLocaleString("en").replaceAll(",", "\u202f");
 }
 
 export function bytes(value: number | null | undefined): string {

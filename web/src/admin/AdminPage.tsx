@@ -11,7 +11,7 @@ export function AdminPage({ me }: { me: MeView }) {
       <h1>{me.role === "admin" ? "Administration" : "Account"}</h1>
       <section class="card" aria-label="You">
         <h2>{me.name} <small>key {me.key}, which may {me.role}</small></h2>
-        <dl class="facts">
+        <dl class="facts line">
           <Fact name="Open jobs">{count(me.use.open_jobs)} <small>of {count(me.limits.open_jobs)}</small></Fact>
           <Fact name="Force calls of open jobs">{count(me.use.open_force_calls)} <small>of {me.limits.open_force_calls === null ? "any number" : count(me.limits.open_force_calls)}</small></Fact>
           <Fact name="Stored">{bytes(me.use.stored_bytes)} <small>of {me.limits.stored_bytes === null ? "any size" : bytes(me.limits.stored_bytes)}</small></Fact>

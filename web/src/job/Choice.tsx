@@ -1,12 +1,13 @@
 // The rules of the choice, to be moved: what they choose is shown at once.
 import { useState } from "preact/hooks";
 import { send } from "../api/client";
-import type { CandidateLine, JobView, MeView, Preview, SelectionAnswer, Spread } from "../api/schema";
+import type { CandidateLine, JobView, MeView, Preview, SelectionAnswer } from "../api/schema";
 import { said } from "../hooks";
 import { Failed } from "../parts/basics";
 import { notify } from "../parts/Notices";
 import { eV } from "../words";
 import type { Asked } from "./preview";
+import { SPREADS, type SpreadName } from "./spreads";
 
 interface Props {
   job: JobView;
@@ -18,13 +19,13 @@ interface Props {
   candidates: CandidateLine[];
 }
 
-const SPREADS: Record<Spread, string> = { std: "standard deviation", range: "largest − smallest", relative: "relative to the other minima" };
 const MOST = 1;
 
 export function Choice({ job, me, preview, asked, ask, error, candidates }: Props) {
   const [keeping, setKeeping] = useState(false);
   const own = Object.keys(asked).length === 0;
   const limit = typeof asked.limit === "number" ? asked.limit : preview.limit;
+  const spread = preview.rules.spread as SpreadName;
   const chosen = preview.outcomes.filter((one) => one.rank !== null).length;
   const keep = async () => {
     setKeeping(true);
@@ -46,8 +47,8 @@ export function Choice({ job, me, preview, asked, ask, error, candidates }: Prop
             onInput={(event) => ask({ ...asked, limit: Number(event.currentTarget.value) })} />
         </label>
         <label>Spread
-          <select value={String(preview.rules.spread)} onChange={(event) => ask({ ...asked, spread: event.currentTarget.value as Spread, limit: limit ?? MOST })}>
-            {Object.entries(SPREADS).map(([name, words]) => <option key={name} value={name}>{words}</option>)}
+          <select value={spread} aria-describedby="spread-asks" onChange={(event) => ask({ ...asked, spread: event.currentTarget.value as SpreadName, limit: limit ?? MOST })}>
+            {Object.entries(SPREADS).map(([name, { label, asks }]) => <option key={name} value={name} title={asks}>{label}</option>)}
           </select>
         </label>
         <label>At most
@@ -58,6 +59,7 @@ export function Choice({ job, me, preview, asked, ask, error, candidates }: Prop
             onChange={(event) => ask({ ...asked, window: Number(event.currentTarget.value) || null })} />
         </label>
       </div>
+      <p id="spread-asks" class="small muted"><b>{SPREADS[spread].label}</b>: {SPREADS[spread].asks}.</p>
       <p class="row">
         <span role="status">
           {preview.n_passing} of {candidates.length} pass, {chosen} {chosen === 1 ? "is" : "are"} chosen

@@ -40,18 +40,18 @@ function Facts({ job }: { job: JobView }) {
   return (
     <>
       <Bar job={job} />
-      <dl class="facts">
+      <dl class="facts line">
         <Fact name="Placements">{count(placements)}</Fact>
         <Fact name="References">{references.done} / {references.total}</Fact>
-        <Fact name="Walkers">{walkers.succeeded + walkers.failed} / {walkers.total}{walkers.running > 0 && <small> {walkers.running} running</small>}</Fact>
+        <Fact name="Walkers">{walkers.succeeded + walkers.failed} / {walkers.total} {walkers.running > 0 && <small>{walkers.running} running</small>}</Fact>
         <Fact name="Hops">{count(hops.done)} / {count(hops.most)}</Fact>
         <Fact name="Minima found">{count(candidates.total)} <small>{count(candidates.distinct)} distinct</small></Fact>
-        <Fact name="Evaluations">{count(evaluations.done)} / {count(evaluations.total)}{evaluations.failed > 0 && <small> {evaluations.failed} failed</small>}</Fact>
-        <Fact name="Force calls">{count(force_calls)}{job.estimated_force_calls && <small> of some {count(job.estimated_force_calls)}</small>}</Fact>
+        <Fact name="Evaluations">{count(evaluations.done)} / {count(evaluations.total)} {evaluations.failed > 0 && <small>{evaluations.failed} failed</small>}</Fact>
+        <Fact name="Force calls">{count(force_calls)} {job.estimated_force_calls && <small>of some {count(job.estimated_force_calls)}</small>}</Fact>
         <Fact name="Stored">{bytes(job.stored_bytes)}</Fact>
         <Fact name="Best so far">
           <b>{eV(best?.adsorption_energy, 3, true)}</b>
-          {best && <small> {best.member === "mean" ? `mean of ${best.n_members}` : best.member}</small>}
+           {best && <small>{best.member === "mean" ? `mean of ${best.n_members}` : best.member}</small>}
         </Fact>
       </dl>
     </>

@@ -39,7 +39,6 @@ export function JobPage({ id, me }: { id: string; me: MeView }) {
   return (
     <>
       <JobHead job={job} me={me} onChange={change} />
-      <Warnings title="What was ignored, simplified or decided for you" all={job.warnings} />
       <Body job={job} me={me} overview={overview.data} reload={overview.reload} />
       <Attempts job={job} />
     </>
@@ -64,22 +63,26 @@ function Body({ job, me, overview, reload }: BodyProps) {
     if (first !== undefined) show((before) => (before.length ? before : [first]));
   }, [first]);
   const lines = useMemo(() => [...new Set([...ranked, ...shown])], [ranked, shown]);
+  const minded = preview?.cautions ?? [];
   return (
-    <div class="split">
-      <div class="wide">
-        {candidates.length > 0 && <LiveChart job={job} candidates={candidates} />}
-        {chosen && preview && (
-          <>
-            <Choice job={job} me={me} preview={preview} asked={asked} ask={ask} error={error} candidates={candidates} />
-            <Minima job={job} preview={preview} candidates={candidates} shown={shown} show={show} />
-            <StripPlot job={job} preview={preview} candidates={candidates} lines={lines} shown={shown} show={show} />
-          </>
-        )}
-        {!chosen && <Placements job={job} />}
-        {(chosen || candidates.length > 0) && <Downloads job={job} candidates={candidates} preview={preview} />}
+    <>
+      <Warnings title="What was ignored, simplified or decided for you, and what to mind" all={job.warnings.filter((one) => !minded.includes(one))} />
+      <div class="split">
+        <div class="wide">
+          {candidates.length > 0 && <LiveChart job={job} candidates={candidates} />}
+          {chosen && preview && (
+            <>
+              <Choice job={job} me={me} preview={preview} asked={asked} ask={ask} error={error} candidates={candidates} />
+              <Minima job={job} preview={preview} candidates={candidates} shown={shown} show={show} />
+              <StripPlot job={job} preview={preview} candidates={candidates} lines={lines} shown={shown} show={show} />
+            </>
+          )}
+          {!chosen && <Placements job={job} />}
+          {(chosen || candidates.length > 0) && <Downloads job={job} candidates={candidates} preview={preview} />}
+        </div>
+        <Side job={job} me={me} shown={shown} show={show} preview={preview} onFedBack={reload} />
       </div>
-      <Side job={job} me={me} shown={shown} show={show} preview={preview} onFedBack={reload} />
-    </div>
+    </>
   );
 }
 

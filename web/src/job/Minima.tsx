@@ -2,6 +2,8 @@ import { useMemo, useState } from "preact/hooks";
 import type { CandidateLine, JobView, OutcomeView, Preview } from "../api/schema";
 import { eV } from "../words";
 import { memberColor, membersOf } from "./colors";
+import { Meaning } from "./Meaning";
+import { SPREADS, shownSpreads, type SpreadName } from "./spreads";
 
 interface Props {
   job: JobView;
@@ -24,10 +26,11 @@ export function Minima({ job, preview, candidates, shown, show }: Props) {
   const wanted = sorted.filter((one) => all || one.rank !== null);
   const fitting = about ? wanted.filter((one) => matches(one, by.get(one.candidate), about)) : wanted;
   const members = membersOf(job);
+  const spreads = shownSpreads(preview);
   return (
     <section class="card" aria-labelledby="minima-title">
       <div class="head">
-        <h2 id="minima-title">Minima <small>{preview.reference ? `eV per adslab, against ${preview.reference}` : "eV per adslab"}</small></h2>
+        <h2 id="minima-title">Minima <small>eV per adslab</small></h2>
         <div class="tabs push" role="group" aria-label="Which candidates">
           <button aria-pressed={!all} onClick={() => setAll(false)}>chosen</button>
           <button aria-pressed={all} onClick={() => setAll(true)}>all {candidates.length}: why not?</button>
@@ -38,52 +41,58 @@ export function Minima({ job, preview, candidates, shown, show }: Props) {
         <table class="minima">
           <thead>
             <tr>
-              <th scope="col">Rank</th><th scope="col">Look</th><th scope="col">Site</th><th scope="col" class="n">Mean</th>
-              <th scope="col" class="n" title="sample standard deviation over the members">Spread</th>
-              <th scope="col" class="n" title="spread without what each member says of all candidates alike">Relative</th>
+              <th scope="col">Rank</th><th scope="col">Site</th><th scope="col" class="n">Mean</th>
+              {spreads.map((name) => <th key={name} scope="col" class="n" title={SPREADS[name].asks}>{SPREADS[name].heading}</th>)}
               {members.map((member) => <th key={member} scope="col" class="n" style={{ color: memberColor(members, member) }}>{member}</th>)}
-              <th scope="col">Verdict</th>
             </tr>
           </thead>
-          <tbody>
-            {fitting.slice(0, most).map((one) => (
-              <Line key={one.candidate} outcome={one} candidate={by.get(one.candidate)} members={members} shown={shown} show={show} />
-            ))}
-          </tbody>
+          {fitting.slice(0, most).map((one) => (
+            <Minimum key={one.candidate} outcome={one} candidate={by.get(one.candidate)} members={members} spreads={spreads} shown={shown} show={show} />
+          ))}
         </table>
       </div>
       {fitting.length > most && <p><button onClick={() => setMost(most + STEP)}>Show {Math.min(STEP, fitting.length - most)} more of {fitting.length}</button></p>}
       {fitting.length === 0 && <p class="empty">None.</p>}
+      <Meaning preview={preview} />
     </section>
   );
 }
 
-interface LineProps {
+interface MinimumProps {
   outcome: OutcomeView;
   candidate: CandidateLine | undefined;
   members: string[];
+  spreads: SpreadName[];
   shown: number[];
   show: (shown: number[]) => void;
 }
 
-function Line({ outcome, candidate, members, shown, show }: LineProps) {
+/** Its numbers, and below them, across the table, the verdict: a sentence has no room in a column. */
+function Minimum({ outcome, candidate, members, spreads, shown, show }: MinimumProps) {
   const id = outcome.candidate;
   const at = shown.indexOf(id);
   const other = shown.filter((one) => one !== id);
   return (
-    <tr class={at >= 0 ? "chosen" : ""}>
-      <th scope="row" class="nowrap">{outcome.rank ?? "–"} <small class="muted">#{id}</small></th>
-      <td class="nowrap">
-        <button aria-pressed={at >= 0} aria-label={`Show candidate ${id}`} onClick={() => show([id])}>show</button>
-        {shown.length > 0 && at < 0 && <button aria-label={`Compare candidate ${id} with ${other[0]}`} onClick={() => show([shown[0]!, id])}>compare</button>}
-      </td>
-      <td class="site">{candidate?.site}{candidate?.anomalies.map((name) => <span key={name} class="tag bad">{name}</span>)}{(candidate?.n_labels ?? 0) > 0 && <span class="tag">DFT</span>}</td>
-      <td class="n"><b>{eV(outcome.mean)}</b></td>
-      <td class="n">{eV(outcome.std)}</td>
-      <td class="n">{eV(outcome.relative)}</td>
-      {members.map((member) => <td key={member} class="n">{eV(candidate?.energies[member])}</td>)}
-      <td class="verdict">{outcome.verdict}</td>
-    </tr>
+    <tbody class={at >= 0 ? "chosen" : ""}>
+      <tr>
+        <th scope="rowgroup" class="nowrap">{outcome.rank ?? "–"} <small class="muted">#{id}</small></th>
+        <td class="site">{candidate?.site}{candidate?.anomalies.map((name) => <span key={name} class="tag bad">{name}</span>)}{(candidate?.n_labels ?? 0) > 0 && <span class="tag">DFT</span>}</td>
+        <td class="n"><b>{eV(outcome.mean)}</b></td>
+        {spreads.map((name) => <td key={name} class="n">{eV(outcome[name])}</td>)}
+        {members.map((member) => <td key={member} class="n">{eV(candidate?.energies[member])}</td>)}
+      </tr>
+      <tr>
+        <td colSpan={3 + spreads.length + members.length} class="said">
+          <div>
+            <span class="verdict">{outcome.verdict}</span>
+            <span class="nowrap">
+              <button aria-pressed={at >= 0} aria-label={`Show candidate ${id}`} onClick={() => show([id])}>show</button>
+              {shown.length > 0 && at < 0 && <button aria-label={`Compare candidate ${id} with ${other[0]}`} onClick={() => show([shown[0]!, id])}>compare</button>}
+            </span>
+          </div>
+        </td>
+      </tr>
+    </tbody>
   );
 }
 

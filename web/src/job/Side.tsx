@@ -7,6 +7,9 @@ import { Viewer } from "../structure/Viewer";
 import { eV } from "../words";
 import { FeedBack } from "./FeedBack";
 
+/** Where the view stands below the table: as the style sheet has it. */
+const BELOW = "(width <= 980px)";
+
 interface Props {
   job: JobView;
   me: MeView;
@@ -18,9 +21,12 @@ interface Props {
 
 export function Side({ job, me, shown, show, preview, onFedBack }: Props) {
   const box = useRef<HTMLElement>(null);
+  const before = useRef(shown);
   useEffect(() => {
-    if (shown.length > 1) box.current?.scrollIntoView({ block: "nearest" });
-  }, [shown.length]);
+    const asked = before.current.length > 0 && before.current !== shown;
+    before.current = shown;
+    if (asked && (shown.length > 1 || matchMedia(BELOW).matches)) box.current?.scrollIntoView({ block: "nearest" });
+  }, [shown]);
   if (!shown.length) return null;
   return (
     <aside ref={box} class={shown.length > 1 ? "side two" : "side"} aria-label="Chosen candidates in 3-D">

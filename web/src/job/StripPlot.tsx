@@ -1,4 +1,4 @@
-// Each member's energy of the chosen minima, with the mean and one spread to either side.
+// Each member's energy of the chosen minima, with the mean and both spreads to either side.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { CandidateLine, JobView, OutcomeView, Preview } from "../api/schema";
 import { eV } from "../words";
@@ -38,7 +38,7 @@ export function StripPlot({ job, preview, candidates, lines, shown, show }: Prop
   const height = outcomes.length * ROW + FOOT;
   return (
     <section class="card" aria-labelledby="strip-title">
-      <h2 id="strip-title">Members' energies <small>each member a mark, the mean a bar, one standard deviation to either side</small></h2>
+      <h2 id="strip-title">Members' energies <small>each member a mark, the mean a bar; to either side, pale: the standard deviation, dark: the relative spread</small></h2>
       <ul class="legend">
         {members.map((member) => (
           <li key={member}><svg width="12" height="12" viewBox="-6 -6 12 12" aria-hidden="true"><Mark at={members.indexOf(member)} color={memberColor(members, member)} /></svg> {member}</li>
@@ -80,6 +80,7 @@ function Row({ one, y, x, width, shown, onShow, energies, members }: RowProps) {
       <rect x={0} y={y - ROW / 2} width={width} height={ROW} class="back" />
       <text x={4} y={y + 4} class="name">{one.rank === null ? "" : `${one.rank} `}#{one.candidate}</text>
       {one.mean !== null && one.std !== null && <line x1={x(one.mean - one.std)} x2={x(one.mean + one.std)} y1={y} y2={y} class="spread" />}
+      {one.mean !== null && one.relative !== null && <line x1={x(one.mean - one.relative)} x2={x(one.mean + one.relative)} y1={y} y2={y} class="spread relative" />}
       {one.mean !== null && <line x1={x(one.mean)} x2={x(one.mean)} y1={y - 8} y2={y + 8} class="mean" />}
       {members.map((member, at) => energies[member] !== undefined && (
         <g key={member} transform={`translate(${x(energies[member]!)} ${y})`}>

@@ -55,7 +55,8 @@ export function JobsPage({ me }: { me: MeView }) {
         <Nothing state={state} shared={shared} />
       ) : (
         <>
-          <Bulk jobs={jobs.filter((job) => chosen.has(job.id))} onDone={() => { choose(new Set()); void found.reload(); }} />
+          <Bulk jobs={jobs.filter((job) => chosen.has(job.id))} onDone={found.reload}
+            release={(ids) => choose((before) => new Set([...before].filter((id) => !ids.includes(id))))} />
           <JobsTable jobs={jobs} chosen={chosen} choose={choose} showUser={me.role === "admin" || shared} />
           <div class="row end pager">
             <button disabled={before.length === 0} onClick={() => setBefore(before.slice(0, -1))}>Newer</button>
@@ -78,31 +79,41 @@ function Nothing({ state, shared }: { state: string; shared: boolean }) {
   );
 }
 
-function Bulk({ jobs, onDone }: { jobs: JobView[]; onDone: () => void }) {
+interface BulkProps {
+  jobs: JobView[];
+  onDone: () => Promise<void>;
+  /** Choose these no more. What was chosen meanwhile, or wasn't acted on, stays chosen. */
+  release: (ids: string[]) => void;
+}
+
+function Bulk({ jobs, onDone, release }: BulkProps) {
   const [asking, ask] = useState<"cancel" | "delete" | null>(null);
   const open = jobs.filter(isOpen);
   const ended = jobs.filter((job) => !isOpen(job));
   const cancel = async () => {
     try {
-      const done = await send<CancelledJobs>("POST", "v1/jobs:cancel", { jobs: open.map((job) => job.id) });
+      const ids = open.map((job) => job.id);
+      const done = await send<CancelledJobs>("POST", "v1/jobs:cancel", { jobs: ids });
+      release(ids);
       notify(`${done.cancelled.length} cancelled`);
     } catch (error) {
       notify(said(error), "bad");
     }
-    onDone();
+    await onDone();
   };
   const remove = async () => {
     let done = 0;
     try {
       for (const job of ended) {
         await send("DELETE", `v1/jobs/${job.id}/data`);
+        release([job.id]);
         done += 1;
       }
       notify(`${done} deleted`);
     } catch (error) {
       notify(`${done} deleted; then: ${said(error)}`, "bad");
     }
-    onDone();
+    await onDone();
   };
   if (!jobs.length) return null;
   return (

@@ -6,30 +6,31 @@ import { ago, count, eV, formula, isOpen, moment } from "../words";
 interface Props {
   jobs: JobView[];
   chosen: ReadonlySet<string>;
-  choose: (chosen: ReadonlySet<string>) => void;
+  choose: (change: (before: ReadonlySet<string>) => ReadonlySet<string>) => void;
   showUser: boolean;
 }
 
 export function JobsTable({ jobs, chosen, choose, showUser }: Props) {
   const all = jobs.length > 0 && jobs.every((job) => chosen.has(job.id));
-  const turn = (id: string) => {
-    const next = new Set(chosen);
-    if (!next.delete(id)) next.add(id);
-    choose(next);
-  };
+  const turn = (id: string) =>
+    choose((before) => {
+      const next = new Set(before);
+      if (!next.delete(id)) next.add(id);
+      return next;
+    });
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Jobs">
       <table class="jobs">
         <thead>
           <tr>
             <th scope="col">
-              <input type="checkbox" aria-label="Choose all on this page" checked={all}
-                onChange={() => choose(all ? new Set() : new Set(jobs.map((job) => job.id)))} />
+              <input type="checkbox" aria-label="Choose all on this page" checked={all} disabled={!jobs.length}
+                onChange={() => choose(() => new Set(all ? [] : jobs.map((job) => job.id)))} />
             </th>
             <th scope="col">Job</th>
             <th scope="col">State</th>
-            <th scope="col">Hops</th>
             <th scope="col" class="n">Best <small>eV</small></th>
+            <th scope="col">Hops</th>
             <th scope="col" class="n">Force calls</th>
             {showUser && <th scope="col">User</th>}
             <th scope="col" class="n">Made</th>
@@ -53,10 +54,10 @@ function Line({ job, chosen, onTurn, showUser }: { job: JobView; chosen: boolean
         {why && <div class={`small why ${job.failure ? "bad" : ""}`}>{why}</div>}
       </th>
       <td><StateChip state={job.state} stage={job.stage} /></td>
-      <td class="hops"><Bar job={job} /><span class="small muted">{count(hops.done)} / {count(hops.most)}</span></td>
       <td class="n" title={best ? `${best.member === "mean" ? `mean of ${best.n_members} members` : best.member}, against ${best.reference}` : ""}>
         {eV(best?.adsorption_energy)}
       </td>
+      <td class="hops"><Bar job={job} /><span class="small muted">{count(hops.done)} / {count(hops.most)}</span></td>
       <td class="n">{count(job.progress.force_calls)}</td>
       {showUser && <td>{job.user}</td>}
       <td class="n nowrap" title={moment(job.created_at)}>{ago(job.created_at)}</td>

@@ -110,7 +110,7 @@ function FromFile({ draft, change }: Props) {
       <fieldset class="radios">
         <legend>It holds</legend>
         {(Object.keys(KINDS) as FileIs[]).map((one) => (
-          <label key={one} class="check"><input type="radio" name="file-is" checked={draft.fileIs === one} onChange={() => change({ fileIs: one })} /> {KINDS[one][0]} <small class="muted">{KINDS[one][1]}</small></label>
+          <label key={one} class="check"><input type="radio" name="file-is" checked={draft.fileIs === one} onChange={() => change({ fileIs: one })} /> <span>{KINDS[one][0]} <small class="muted">{KINDS[one][1]}</small></span></label>
         ))}
       </fieldset>
       {draft.fileIs === "adslab" && (

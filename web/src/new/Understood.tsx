@@ -3,7 +3,7 @@ import { Refusal, send } from "../api/client";
 import type { JobRequest, SystemView } from "../api/schema";
 import { said, useSettled } from "../hooks";
 import { PlacementViewer } from "../job/Placements";
-import { Fact, Warnings } from "../parts/basics";
+import { Fact, Mind, Warnings } from "../parts/basics";
 import { count, duration, formula } from "../words";
 
 const SETTLED_MS = 350;
@@ -51,7 +51,8 @@ function Shown({ system }: { system: SystemView }) {
   return (
     <>
       <PlacementViewer key={system.digest} system={system} />
-      <Warnings title="What was ignored, simplified or decided for you" all={system.warnings} />
+      <Mind all={system.cautions} />
+      <Warnings title="What was ignored, simplified or decided for you" all={system.warnings.filter((one) => !system.cautions.includes(one))} />
       <dl class="facts small">
         <Fact name="Slab">{formula(slab.formula)} <small>{slab.n_atoms} atoms</small></Fact>
         <Fact name="Fixed">{slab.fixed.length} <small>{slab.n_free} move</small></Fact>
@@ -63,7 +64,10 @@ function Shown({ system }: { system: SystemView }) {
         <Fact name="Searched by">{members.search.join(", ")}</Fact>
         {members.refine.length > 0 && <Fact name="Refined by">{members.refine.join(", ")}</Fact>}
         <Fact name="Scored by">{members.score.join(", ")}</Fact>
-        <Fact name="Energies against">{[...new Set(system.references.map((one) => one.statement))].join("; ")}</Fact>
+        <Fact name="Energies against" wide>
+          {[...new Set(system.references.map((one) => one.statement))].join("; ")}
+          {[...new Set(system.references.map((one) => one.accuracy).filter(Boolean))].map((one) => <small key={one}> {one}</small>)}
+        </Fact>
       </dl>
       <p class="callout" title={cost.how}>
         Likely to cost <b>{count(cost.force_calls)}</b> force calls in {cost.walkers} walkers{cost.seconds !== null && <>, some <b>{duration(cost.seconds)}</b></>}

@@ -23,9 +23,9 @@ export function Bar({ job }: { job: JobView }) {
   );
 }
 
-export function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+export function Fact({ name, children, wide = false }: { name: string; children: ComponentChildren; wide?: boolean }) {
   return (
-    <div class="fact">
+    <div class={wide ? "fact wide" : "fact"}>
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>
@@ -39,6 +39,17 @@ export function Warnings({ title, all }: { title: string; all: string[] }) {
       <summary>{title} ({all.length})</summary>
       <ul>{all.map((text) => <li key={text}>{text}</li>)}</ul>
     </details>
+  );
+}
+
+/** What is known to be wrong with the members on this system: never folded away. */
+export function Mind({ all }: { all: string[] }) {
+  if (!all.length) return null;
+  return (
+    <div class="callout warn">
+      <b>To mind</b>
+      <ul>{all.map((text) => <li key={text}>{text}</li>)}</ul>
+    </div>
   );
 }
 
