@@ -2,11 +2,13 @@
 the screenshots there, and makes those of the README anew."""
 
 import os
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from playwright.sync_api import TimeoutError
 
 from shared.database.repositories.users import Role, create_key
 from shared.database.tables import Worker
@@ -95,6 +97,7 @@ def test_a_page_looks_right(visit, lab, page):
         for name, size in (("desk", DESK), ("phone", PHONE)):
             here.set_viewport_size(size)
             here.wait_for_timeout(500)
+            _wait_to_fit(here, size["width"])  # charts follow a moment later
             wide = here.evaluate("document.documentElement.scrollWidth")
             assert wide <= size["width"], f"{page} is {wide} px wide at {size['width']} px"
             assert not here.evaluate(CUT_OFF), f"{page}: what was decided is cut off at {size['width']} px"
@@ -106,6 +109,11 @@ def test_a_page_looks_right(visit, lab, page):
         here.set_viewport_size({"width": 1180, "height": 1260 if page == "job" else 760})
         here.wait_for_timeout(1500)
         here.screenshot(path=ROOT / "docs" / "pictures" / f"{page}.png")
+
+
+def _wait_to_fit(page, width: int) -> None:
+    with suppress(TimeoutError):
+        page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width, timeout=10_000)
 
 
 def faults(page) -> list[str]:

@@ -50,8 +50,8 @@ function Facts({ job }: { job: JobView }) {
         <Fact name="Force calls">{count(force_calls)} {job.estimated_force_calls && <small>of some {count(job.estimated_force_calls)}</small>}</Fact>
         <Fact name="Stored">{bytes(job.stored_bytes)}</Fact>
         <Fact name="Best so far">
-          <b>{eV(best?.adsorption_energy, 3, true)}</b>
-           {best && <small>{best.member === "mean" ? `mean of ${best.n_members}` : best.member}</small>}
+          <b>{eV(best?.adsorption_energy, 3, true)}</b>{" "}
+          {best && <small>{best.member === "mean" ? `mean of ${best.n_members}` : best.member}</small>}
         </Fact>
       </dl>
     </>

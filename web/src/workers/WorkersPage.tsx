@@ -47,10 +47,12 @@ function Worker({ one }: { one: WorkerView }) {
       <p class="muted small">{one.kind === "cpu" ? "placements and choices" : "hosts members"} · process {one.pid} · {bytes(one.memory_bytes)} · up for {duration((Date.now() - Date.parse(one.started_at)) / 1000)} · heard of {ago(one.heartbeat_at)}</p>
       {one.reason && <p class="callout">{one.reason}</p>}
       {one.members.length > 0 && (
-        <table class="plain">
-          <thead><tr><th scope="col">Member</th><th scope="col">State</th><th scope="col" class="n">Memory</th><th scope="col" class="n">Loaded in</th><th scope="col" class="n">Atoms a batch</th><th scope="col" class="n">Evaluations</th></tr></thead>
-          <tbody>{one.members.map((member) => <Member key={member.member} one={member} />)}</tbody>
-        </table>
+        <div class="scroll" tabIndex={0} role="region" aria-label={`Members of ${one.name}`}>
+          <table>
+            <thead><tr><th scope="col">Member</th><th scope="col">State</th><th scope="col" class="n">Memory</th><th scope="col" class="n">Loaded in</th><th scope="col" class="n">Atoms a batch</th><th scope="col" class="n">Evaluations</th></tr></thead>
+            <tbody>{one.members.map((member) => <Member key={member.member} one={member} />)}</tbody>
+          </table>
+        </div>
       )}
     </section>
   );
