@@ -11,12 +11,14 @@ export function Attempts({ job }: { job: JobView }) {
     <section class="card" aria-labelledby="trouble-title">
       <h2 id="trouble-title">Failures and attempts</h2>
       {job.failures.length > 0 ? (
-        <table class="plain">
-          <thead><tr><th scope="col">Work</th><th scope="col">Kind</th><th scope="col">Reason</th><th scope="col" class="n">Times</th></tr></thead>
-          <tbody>
-            {job.failures.map((one) => <tr key={one.work + one.kind + one.reason}><td>{one.work}</td><td>{one.kind}</td><td>{one.reason}</td><td class="n">{one.count}</td></tr>)}
-          </tbody>
-        </table>
+        <div class="scroll" tabIndex={0} role="region" aria-label="Failures">
+          <table>
+            <thead><tr><th scope="col">Work</th><th scope="col">Kind</th><th scope="col">Reason</th><th scope="col" class="n">Times</th></tr></thead>
+            <tbody>
+              {job.failures.map((one) => <tr key={one.work + one.kind + one.reason}><td>{one.work}</td><td>{one.kind}</td><td>{one.reason}</td><td class="n">{one.count}</td></tr>)}
+            </tbody>
+          </table>
+        </div>
       ) : (
         <p class="muted">No work of this job has failed.</p>
       )}
@@ -35,7 +37,7 @@ function List({ job }: { job: JobView }) {
     <>
       <Failed error={found.error} />
       <div class="scroll" tabIndex={0} role="region" aria-label="Attempts">
-        <table class="plain">
+        <table>
           <tbody>
             {found.data?.attempts.map((one) => (
               <tr key={one.item + one.number + one.at}><td class="nowrap">{moment(one.at)}</td><td>{one.item}</td><td class="n">{one.number}</td><td>{one.kind}</td><td>{one.reason}</td><td class="muted">{one.worker}</td></tr>
