@@ -19,9 +19,12 @@ POISON = {"adsorbate": "*N", "hops": 1, "count": 2}
 def test_poison_is_given_up_and_harms_no_innocent(lab: Lab):
     good = {**JOB, "member": "toy-segfault"}
     lab.undisturbed(**good)
+    lab.kill("w1")  # both jobs are in one worker, and
+    lab.arm("slow", 0.1)  # the innocent one is still at work when the guilty one comes
     innocent = lab.submit(**good)
     guilty = lab.submit(**POISON, member="toy-segfault")
     assert lab.wait_for(guilty, timeout_s=240) == [State.FAILED]
+    lab.disarm("slow")
     job = lab.job(guilty)
     assert job.failure_kind == "poison", job.failure_reason
     assert f"{MAX_ATTEMPTS} attempts" in job.failure_reason
