@@ -8,8 +8,8 @@ BODY = {"id": "1", "state": "succeeded", "adsorbate": "*CO", "surface": "Pt", "w
 class Server:
     """Answers with one more warning, as after a search."""
 
-    def request(self, method: str, path: str) -> dict:
-        return BODY | {"warnings": [*BODY["warnings"], "the search ended early"]}
+    def newer(self, path: str, tag: str | None) -> tuple[dict, str]:
+        return BODY | {"warnings": [*BODY["warnings"], "the search ended early"]}, "a tag"
 
 
 def test_a_warning_is_told_once_to_standard_error(capsys):

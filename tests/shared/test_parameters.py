@@ -24,6 +24,7 @@ def test_a_job_s_choice_has_each_field_of_its_ensemble_and_selection():
         "refine_members",
         "score_members",
         "score_steps",
+        "scale",
     }
 
 
@@ -48,10 +49,13 @@ def _schema(model: type[BaseModel], name: str) -> dict:
     return {key: value for key, value in whole.items() if key not in ("default", "title", "description")}
 
 
-@pytest.mark.parametrize("symbol", CHEMICAL_POTENTIALS)
-def test_elements_of_the_gas_references_have_no_other_reference(symbol):
-    with pytest.raises(ValidationError, match=f"the reference of {symbol} is that of OC20 \\(CO, H2, H2O, N2\\)"):
-        JobParameters(references={symbol: OwnReference(label="x", energies={"a": -1.0})})
+def test_references_are_of_elements_those_of_the_gas_molecules_included():
+    own = {
+        symbol: OwnReference(label=f"{symbol} of mine", energies={"a": -1.0}) for symbol in (*CHEMICAL_POTENTIALS, "S")
+    }
+    assert JobParameters(references=own).references == own
+    with pytest.raises(ValidationError, match="Xx is no element: name references by element symbol"):
+        JobParameters(references={"Xx": own["S"]})
 
 
 @pytest.mark.parametrize("molecule", GAS)

@@ -66,7 +66,7 @@ def wait_until(true: Callable[[], Any], timeout_s: float, what: str) -> Any:
     return pytest.fail(f"{what}: not within {timeout_s:.0f} s")
 
 
-def wait_for_end(opened: Sessions, job_id: Any, timeout_s: float = 120) -> Job:
+def wait_for_end(opened: Sessions, job_id: Any, timeout_s: float = 300) -> Job:
     def ended() -> Job | None:
         with opened() as session:
             job = session.get_one(Job, job_id)

@@ -55,7 +55,7 @@ def without_ids(atoms: Atoms) -> dict[str, Any]:
 
 
 def test_carbon_monoxide_binds_through_carbon_the_same_after_a_kill(client: Client, stack: Stack):
-    undisturbed = submit(client).wait(progress=False, timeout_s=240)
+    undisturbed = submit(client).wait(progress=False, timeout_s=600)
     lowest = undisturbed.minima()[0]
     carbon, oxygen = lowest[len(lowest) - 2], lowest[len(lowest) - 1]
     assert (carbon.symbol, oxygen.symbol) == ("C", "O")
@@ -73,7 +73,7 @@ def test_carbon_monoxide_binds_through_carbon_the_same_after_a_kill(client: Clie
         stack.watch()
         return killed.refresh().ended
 
-    wait_until(ended, 240, "the job's end")
+    wait_until(ended, 600, "the job's end")
     assert killed.state == "succeeded"
     before, after = undisturbed.minima(), killed.minima()
     assert [without_ids(atoms) for atoms in before] == [without_ids(atoms) for atoms in after]
