@@ -31,8 +31,8 @@ LATTICE_CONSTANT = 3.97
 """Å, Pt, PBE."""
 PARAMETERS = {
     "seed": 1,
-    "placement": {"mode": "heuristic", "count": 8},
-    "hopping": {"hops": 5, "walkers": 3},
+    "placement": {"mode": "heuristic", "count": 6},
+    "hopping": {"hops": 4, "walkers": 2},
 }
 
 console = make_console()
