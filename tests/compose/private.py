@@ -166,8 +166,10 @@ def traces(folder: Path) -> dict[str, str]:
     ]
     chains = [line for text in rules for line in text.splitlines() if line.startswith((":NETAVARK", "-A"))]
     commands = (path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists())
+    mounts = Path("/proc/self/mounts").read_text().splitlines()
+    ours = (str(folder), "containers", "libpod", "netns", "cgroup")  # others mount and unmount meanwhile
     return {
-        "mounts": Path("/proc/self/mounts").read_text(),
+        "mounts": "\n".join(line for line in mounts if any(word in line for word in ours)),
         "firewall rules": "\n".join(chains),
         "forwarding": Path("/proc/sys/net/ipv4/ip_forward").read_text(),
         "bridges": "\n".join(sorted(path.name for path in Path("/sys/class/net").iterdir())),
