@@ -50,8 +50,9 @@ def submit(client: Client) -> Job:
 
 
 def without_ids(atoms: Atoms) -> dict[str, Any]:
-    """What is said of a minimum, but for the ids of its job and candidate."""
-    return {name: value for name, value in atoms.info.items() if name not in ("job", "candidate")}
+    """What is said of a minimum, but for the ids of its job and candidate, and for its relative spread: which of two duplicates is
+    the first goes by the order of storing, and with it the candidates that members' offsets are taken over."""
+    return {name: value for name, value in atoms.info.items() if name not in ("job", "candidate", "relative")}
 
 
 def test_carbon_monoxide_binds_through_carbon_the_same_after_a_kill(client: Client, stack: Stack):
@@ -76,8 +77,11 @@ def test_carbon_monoxide_binds_through_carbon_the_same_after_a_kill(client: Clie
     wait_until(ended, 600, "the job's end")
     assert killed.state == "succeeded"
     before, after = undisturbed.minima(), killed.minima()
-    assert [without_ids(atoms) for atoms in before] == [without_ids(atoms) for atoms in after]
     for one, other in zip(before, after, strict=True):
+        told, again = without_ids(one), without_ids(other)
+        assert {
+            name: (told.get(name), again.get(name)) for name in told | again if told.get(name) != again.get(name)
+        } == {}
         np.testing.assert_array_equal(one.positions, other.positions)
 
 
