@@ -29,15 +29,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from services.forces.potential import EnergyKind
-from shared import private_files
 from shared.cautions import Caution
 from shared.errors import Misconfigured
 from worker.potentials import elements
 from worker.potentials.entry import Limits, Option, RegistryEntry
 from worker.potentials.families import FAMILIES
+from worker.potentials.site_files import read_toml
 
 NAME = r"[a-z0-9][a-z0-9.+_-]{0,63}"
-_MOST_BYTES = 1_000_000
 
 
 class _Limits(BaseModel):
@@ -136,15 +135,7 @@ def _cautions() -> dict[str, Any]:
 
 def read(file: Path) -> list[MemberTable]:
     """The members of a file, in its order. Raises Misconfigured, which names the file, the member and what to change."""
-    try:
-        private_files.check_trusted(file)  # it names code, and where checkpoints lie, which are code
-        if file.stat().st_size > _MOST_BYTES:
-            raise Misconfigured(f"{file} is longer than {_MOST_BYTES} bytes: that is no file of members")
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Misconfigured(f"{file} can't be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{file} is not TOML: {error}") from error
+    document = read_toml(file, kind="members")
     tables = document.pop("member", [])
     if document or not isinstance(tables, list):
         strange = ", ".join(document) or "member"

@@ -22,7 +22,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,9 +32,9 @@ from shared import private_files
 from shared.errors import Misconfigured
 from shared.scales import OC20, Scale, ScaleKind
 from worker.potentials.members_file import reasons
+from worker.potentials.site_files import read_toml
 
 SHIPPED = Path(__file__).with_name("references.toml")
-_MOST_BYTES = 1_000_000
 _HEADER = "# References of members; the format is described in worker/potentials/references_file.py.\n"
 
 
@@ -48,15 +47,7 @@ def read(file: Path) -> dict[str, Scale]:
     """By member; none where the file isn't there. Raises Misconfigured, which names the file, the member and what to change."""
     if not file.exists():
         return {}
-    try:
-        private_files.check_trusted(file)
-        if file.stat().st_size > _MOST_BYTES:
-            raise Misconfigured(f"{file} is longer than {_MOST_BYTES} bytes: that is no file of references")
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Misconfigured(f"{file} can't be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{file} is not TOML: {error}") from error
+    document = read_toml(file, kind="references")
     return {name: _scale(file, name, table) for name, table in document.items()}
 
 
