@@ -54,7 +54,7 @@ def choose(pool: Pool, rules: Choosing, limit: float) -> Outcome:
     """
     one_reference(pool.references)
     summaries = summarise(pool.energies, weights_of(pool.members, rules.weights))
-    offsets = decompose(pool.energies, distinct(pool))
+    offsets = decompose(pool.energies, distinct(pool, summaries.mean))
     filtered = _filter(pool, summaries, offsets, rules, limit)
     passes = filtered.passes
     line = _line(pool, summaries.mean, passes)
@@ -83,14 +83,20 @@ def choose(pool: Pool, rules: Choosing, limit: float) -> Outcome:
     )
 
 
-def distinct(pool: Pool) -> Mask:
-    """Sound candidates, the first of each minimum [n]: those that members' offsets are taken from."""
+def distinct(pool: Pool, mean: Floats) -> Mask:
+    """Sound candidates, one of each minimum [n]: those that members' offsets are taken from. The lowest stands for its minimum, not
+    the first one found: which that is goes by the order in which walkers happened to end. mean: eV [n]."""
     sound = pool.converged & np.array([not names for names in pool.anomalies], dtype=np.bool_)
     rows = np.flatnonzero(sound)
-    _, earliest = np.unique(pool.first[rows], return_index=True)
     kept = np.zeros(len(pool), dtype=np.bool_)
-    kept[rows[earliest]] = True
+    kept[_one_of_each(pool, rows[np.lexsort((pool.keys[rows], mean[rows]))])] = True
     return kept
+
+
+def _one_of_each(pool: Pool, order: Integers) -> Integers:
+    """Of these indices the first of each minimum, in their order."""
+    _, earliest = np.unique(pool.first[order], return_index=True)
+    return np.asarray(order[np.sort(earliest)])
 
 
 def _filter(pool: Pool, summaries: Summaries, offsets: Offsets, rules: Choosing, limit: float) -> _Filtered:
@@ -119,8 +125,7 @@ def _line(pool: Pool, mean: Floats, passes: Mask) -> Integers:
     failing = ~passes[scored]
     # anomalies tell only failing candidates apart: others were asked for with theirs
     order = scored[np.lexsort((pool.keys[scored], mean[scored], anomalous & failing, failing))]
-    _, earliest = np.unique(pool.first[order], return_index=True)
-    return np.asarray(order[np.sort(earliest)])
+    return _one_of_each(pool, order)
 
 
 def _within(means: Floats, window: float | None) -> int:

@@ -50,9 +50,8 @@ def submit(client: Client) -> Job:
 
 
 def without_ids(atoms: Atoms) -> dict[str, Any]:
-    """What is said of a minimum, but for the ids of its job and candidate, and for its relative spread: which of two duplicates is
-    the first goes by the order of storing, and with it the candidates that members' offsets are taken over."""
-    return {name: value for name, value in atoms.info.items() if name not in ("job", "candidate", "relative")}
+    """What is said of a minimum, but for the ids of its job and candidate."""
+    return {name: value for name, value in atoms.info.items() if name not in ("job", "candidate")}
 
 
 def test_carbon_monoxide_binds_through_carbon_the_same_after_a_kill(client: Client, stack: Stack):

@@ -112,6 +112,14 @@ def test_a_filter_by_the_relative_spread_forgives_what_members_say_of_all_alike(
     assert list(refused.reasons) == ["relative spread 0.40 eV exceeds the limit of 0.30 eV"] * 2
 
 
+def test_relative_spreads_do_not_depend_on_which_of_two_duplicates_was_found_first() -> None:
+    higher, lower, other = (-1.0, -1.1, -0.8), (-1.1, -1.4, -1.0), (-2.0, -1.9, -2.2)
+    _, one = chosen(Scored(1, higher), Scored(2, lower, same_as=1), Scored(3, other))
+    _, swapped = chosen(Scored(1, lower), Scored(2, higher, same_as=1), Scored(3, other))
+    assert one.relative.tolist() == swapped.relative[[1, 0, 2]].tolist()
+    assert one.offset.tolist() == swapped.offset.tolist()
+
+
 def test_one_minimum_has_no_relative_spread_and_says_so() -> None:
     again = scored(2, -1.0, -1.1, same_as=1)
     broken = scored(3, -9.0, -2.0, anomalies="dissociated")
