@@ -14,9 +14,8 @@ from api.calibrations.requests import CalibrationRequest
 from api.calibrations.responses import CalibrationList, CalibrationView, views
 from api.dependencies import Caller, Submitter, UseActor, UseContext, UseSession
 from api.problems import BODY, responses
+from services.scoring import selection
 from services.scoring.ensemble import summarise
-from services.scoring.offsets import decompose
-from services.scoring.selection import distinct
 from shared.database.repositories import calibrations, labels, selections
 from shared.database.repositories.audit import record
 from shared.database.repositories.calibrations import NewCalibration, Standing
@@ -109,7 +108,8 @@ def _relative(session: Session, members: Sequence[str], found: labels.Labelled) 
     spreads = dict[int, float]()
     for job_id in dict.fromkeys(found.systems):
         pool = selections.pool(session, job_id, members)
-        spreads |= zip(pool.keys.tolist(), decompose(pool.energies, distinct(pool)).relative.tolist(), strict=True)
+        offsets = selection.offsets_of(pool, summarise(pool.energies).mean)
+        spreads |= zip(pool.keys.tolist(), offsets.relative.tolist(), strict=True)
     return np.array([spreads[candidate] for candidate in found.candidates], dtype=np.float64)
 
 

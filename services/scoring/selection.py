@@ -54,7 +54,7 @@ def choose(pool: Pool, rules: Choosing, limit: float) -> Outcome:
     """
     one_reference(pool.references)
     summaries = summarise(pool.energies, weights_of(pool.members, rules.weights))
-    offsets = decompose(pool.energies, distinct(pool, summaries.mean))
+    offsets = offsets_of(pool, summaries.mean)
     filtered = _filter(pool, summaries, offsets, rules, limit)
     passes = filtered.passes
     line = _line(pool, summaries.mean, passes)
@@ -81,6 +81,11 @@ def choose(pool: Pool, rules: Choosing, limit: float) -> Outcome:
         verdicts=_verdicts(pool, summaries.mean, reasons, same_as, line, n_passing, len(chosen), rules),
         low_confidence=bool(len(chosen)) and not n_passing,
     )
+
+
+def offsets_of(pool: Pool, mean: Floats) -> Offsets:
+    """The members' offsets and relative spreads of a pool's candidates, taken from its distinct minima. mean: eV [n]."""
+    return decompose(pool.energies, distinct(pool, mean))
 
 
 def distinct(pool: Pool, mean: Floats) -> Mask:
