@@ -26,7 +26,10 @@ from api.jobs.routes import router as jobs_router
 from api.me.routes import router as me_router
 from api.members.routes import router as members_router
 from api.metrics.routes import router as metrics_router
+from api.overview.labels import router as labels_router
+from api.overview.load import router as load_router
 from api.overview.routes import router as overview_router
+from api.overview.walkers import router as walkers_router
 from api.page import files as page_files
 from api.page.routes import router as page_router
 from api.references.routes import router as references_router
@@ -81,6 +84,9 @@ def create_app(settings: Settings, leaving: Callable[[], bool] = lambda: False) 
         attempts_router,
         results_router,
         overview_router,
+        walkers_router,
+        load_router,
+        labels_router,
         systems_router,
         adsorbates_router,
         selections_router,

@@ -1,1 +1,1 @@
-"""All candidates of a job at once, without their geometries."""
+"""What a page needs at once: all candidates and walkers of a job in a line each, how busy the service is, what was labelled."""

@@ -182,7 +182,7 @@ export interface components {
          * @description A claim that did not end well.
          */
         AttemptView: {
-            work: components["schemas"]["Work"];
+            work: components["schemas"]["shared__states__Work"];
             /**
              * Item
              * @description which walker, evaluation, reference or stage; alike in all of its attempts
@@ -1677,6 +1677,75 @@ export interface components {
             revoked_at: string | null;
         };
         /**
+         * LabelPoint
+         * @description A candidate with a reference energy that all of these members scored. Energies in eV per adslab.
+         */
+        LabelPoint: {
+            /** Candidate */
+            candidate: number;
+            /**
+             * Job
+             * Format: uuid
+             */
+            job: string;
+            /** Job Name */
+            job_name: string;
+            /** Site */
+            site: string;
+            /**
+             * Label
+             * @description the newest reference energy of this functional
+             */
+            label: number;
+            /** Code */
+            code: string;
+            /**
+             * Mean
+             * @description of the members
+             */
+            mean: number;
+            /**
+             * Std
+             * @description of the members, sample standard deviation
+             */
+            std: number;
+        };
+        /**
+         * Labels
+         * @description What may be learned from.
+         */
+        Labels: {
+            /** Members */
+            members: string[];
+            /** Functional */
+            functional: string;
+            /**
+             * Scale
+             * @description of the members' energies
+             */
+            scale: string;
+            /**
+             * Points
+             * @description of jobs that you may read, the newest 3000 at most
+             */
+            points: components["schemas"]["LabelPoint"][];
+            /**
+             * N
+             * @description candidates that a calibration would be learned from, those of others' jobs included
+             */
+            n: number;
+            /**
+             * Systems
+             * @description jobs that these candidates are of
+             */
+            systems: number;
+            /**
+             * Mean Error
+             * @description mean of the absolute error of the members' mean, eV, of all of these
+             */
+            mean_error: number | null;
+        };
+        /**
          * LearnedFrom
          * @description The reference energies behind a limit, as they were when it was learned.
          */
@@ -1759,6 +1828,27 @@ export interface components {
              * @description s
              */
             expires_in_s: number;
+        };
+        /**
+         * Load
+         * @description How busy the service is.
+         */
+        Load: {
+            /**
+             * Window S
+             * @description s, that the speeds are of
+             */
+            window_s: number;
+            /**
+             * Members
+             * @description those with work that waits, is held, or was done within the window
+             */
+            members: components["schemas"]["MemberLoad"][];
+            /**
+             * Workers
+             * @description those with a heartbeat within the last minute
+             */
+            workers: components["schemas"]["WorkerLoad"][];
         };
         /**
          * Masses
@@ -1857,6 +1947,28 @@ export interface components {
              * @description how these steps left the candidate's minimum, so that the energy is of the candidate's own geometry
              */
             left_minimum: string | null;
+        };
+        /**
+         * MemberLoad
+         * @description Work of one member, of everybody's jobs together.
+         */
+        MemberLoad: {
+            /** Member */
+            member: string;
+            /** @description that waits, whether it may be claimed yet or not */
+            queued: components["schemas"]["api__overview__idle__Work"];
+            /** @description that workers have in hand */
+            held: components["schemas"]["api__overview__idle__Work"];
+            /**
+             * Hops Per Minute
+             * @description made within the last 600 s
+             */
+            hops_per_minute: number;
+            /**
+             * Force Calls Per Second
+             * @description of these hops, evaluations and references not counted
+             */
+            force_calls_per_second: number;
         };
         /**
          * MemberState
@@ -3243,11 +3355,73 @@ export interface components {
             failed: number;
         };
         /**
-         * Work
-         * @description The kinds of claimable row.
+         * WalkerEnd
+         * @description Why a walker ended in good order.
          * @enum {string}
          */
-        Work: "placement" | "selection" | "reference" | "walker" | "evaluation";
+        WalkerEnd: "hops" | "budget" | "patience" | "not promising" | "wall time";
+        /**
+         * WalkerLine
+         * @description One minima-hopping run, or the one relaxation of a candidate by a refining member. Its hops are the candidates of its number:
+         *     what diverged left none.
+         */
+        WalkerLine: {
+            /** Id */
+            id: number;
+            /** Member */
+            member: string;
+            /**
+             * Placement
+             * @description index of the placement that it starts from
+             */
+            placement: number;
+            /**
+             * Site
+             * @description of that placement
+             */
+            site: string;
+            /**
+             * Refines
+             * @description the candidate that it relaxes again; null for a walker that hops
+             */
+            refines: number | null;
+            state: components["schemas"]["State"];
+            /**
+             * Hops
+             * @description made so far, the relaxation of its placement included
+             */
+            hops: number;
+            /** Force Calls */
+            force_calls: number;
+            /** @description null while it goes on, and where it failed or was cancelled */
+            ended_because: components["schemas"]["WalkerEnd"] | null;
+            failure: components["schemas"]["FailureView"] | null;
+        };
+        /**
+         * Walkers
+         * @description All walkers of a job.
+         */
+        Walkers: {
+            /**
+             * Walkers
+             * @description by placement, then by member
+             */
+            walkers: components["schemas"]["WalkerLine"][];
+        };
+        /**
+         * WorkerLoad
+         * @description What one worker process has in hand.
+         */
+        WorkerLoad: {
+            /** Worker */
+            worker: string;
+            held: components["schemas"]["api__overview__idle__Work"];
+            /**
+             * Idle
+             * @description why it has nothing in hand; null where it has
+             */
+            idle: string | null;
+        };
         /**
          * WorkerView
          * @description A worker process, as it last reported.
@@ -3295,6 +3469,32 @@ export interface components {
         Workers: {
             /** Workers */
             workers: components["schemas"]["WorkerView"][];
+        };
+        /**
+         * Work
+         * @description Pieces of work by kind.
+         */
+        api__overview__idle__Work: {
+            /**
+             * Stages
+             * @default 0
+             */
+            stages: number;
+            /**
+             * References
+             * @default 0
+             */
+            references: number;
+            /**
+             * Walkers
+             * @default 0
+             */
+            walkers: number;
+            /**
+             * Evaluations
+             * @default 0
+             */
+            evaluations: number;
         };
         /**
          * ReferenceView
@@ -3374,6 +3574,12 @@ export interface components {
              */
             accuracy: string;
         };
+        /**
+         * Work
+         * @description The kinds of claimable row.
+         * @enum {string}
+         */
+        shared__states__Work: "placement" | "selection" | "reference" | "walker" | "evaluation";
     };
     responses: never;
     parameters: never;
@@ -3435,13 +3641,17 @@ export type KeyChange = components['schemas']['KeyChange'];
 export type KeyList = components['schemas']['KeyList'];
 export type KeyRequest = components['schemas']['KeyRequest'];
 export type KeyView = components['schemas']['KeyView'];
+export type LabelPoint = components['schemas']['LabelPoint'];
+export type Labels = components['schemas']['Labels'];
 export type LearnedFrom = components['schemas']['LearnedFrom'];
 export type LimitsRequest = components['schemas']['LimitsRequest'];
 export type LimitsView = components['schemas']['LimitsView'];
 export type LinkView = components['schemas']['LinkView'];
+export type Load = components['schemas']['Load'];
 export type Masses = components['schemas']['Masses'];
 export type MeView = components['schemas']['MeView'];
 export type MemberEnergyView = components['schemas']['MemberEnergyView'];
+export type MemberLoad = components['schemas']['MemberLoad'];
 export type MemberState = components['schemas']['MemberState'];
 export type MembersView = components['schemas']['MembersView'];
 export type Minima = components['schemas']['Minima'];
@@ -3503,10 +3713,15 @@ export type UserPage = components['schemas']['UserPage'];
 export type UserRequest = components['schemas']['UserRequest'];
 export type UserView = components['schemas']['UserView'];
 export type WalkerCounts = components['schemas']['WalkerCounts'];
-export type Work = components['schemas']['Work'];
+export type WalkerEnd = components['schemas']['WalkerEnd'];
+export type WalkerLine = components['schemas']['WalkerLine'];
+export type Walkers = components['schemas']['Walkers'];
+export type WorkerLoad = components['schemas']['WorkerLoad'];
 export type WorkerView = components['schemas']['WorkerView'];
 export type Workers = components['schemas']['Workers'];
+export type ApiOverviewIdleWork = components['schemas']['api__overview__idle__Work'];
 export type ApiReferencesRoutesReferenceView = components['schemas']['api__references__routes__ReferenceView'];
 export type ApiSystemsResponsesReferenceView = components['schemas']['api__systems__responses__ReferenceView'];
+export type SharedStatesWork = components['schemas']['shared__states__Work'];
 export type $defs = Record<string, never>;
 export type operations = Record<string, never>;
