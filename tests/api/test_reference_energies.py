@@ -28,12 +28,22 @@ SYSTEMS = 100
 
 @pytest.fixture
 def finished(service) -> Iterator[tuple[Client, list[str], list[int]]]:
-    """A client, its finished jobs, and the ids of their candidates, one each. The wider the spread, the worse the mean."""
+    """A client, its three finished jobs, and the ids of their candidates, one each."""
+    yield from _finished(service, 3)
+
+
+@pytest.fixture
+def many(service) -> Iterator[tuple[Client, list[str], list[int]]]:
+    """As many as a limit is learned from. The wider the spread, the worse the mean."""
+    yield from _finished(service, SYSTEMS)
+
+
+def _finished(service, systems: int) -> Iterator[tuple[Client, list[str], list[int]]]:
     name = f"feeder-{uuid4()}"
     rng = np.random.default_rng(0)
     jobs, made = [], []
     with service.opened.begin() as session:
-        for width in np.linspace(0.01, 0.6, SYSTEMS):
+        for width in np.linspace(0.01, 0.6, systems):
             energies = -1 + rng.normal(0, 0.2) * width + width * np.array([-1, 0, 1])
             job = add_job(session, user=name, state=State.RUNNING)
             job.score_members = list(MEMBERS)
@@ -76,8 +86,8 @@ def test_inputs_go_out_and_their_energies_come_back(finished, tmp_path):
     assert len(zipfile.ZipFile(job.dft_inputs(tmp_path / "qe.zip", code="espresso")).namelist()) > 3
 
 
-def test_a_table_is_learned_from_and_the_limit_used(finished, tmp_path):
-    client, job_ids, made = finished
+def test_a_table_is_learned_from_and_the_limit_used(many, tmp_path):
+    client, job_ids, made = many
     lines = [f"{candidate},-1.0" for candidate in made]
     (tmp_path / "dft.csv").write_text("candidate,adsorption_energy\n" + "\n".join(lines[:10]))
     functional = f"F-{uuid4()}"
@@ -108,6 +118,36 @@ def test_a_table_is_learned_from_and_the_limit_used(finished, tmp_path):
     assert not np.isfinite(sources.jobs(client, job_ids[:2], "nobody's").reference).any()
 
 
+def test_a_limit_of_the_relative_spread_is_learned_among_all_minima_of_each_job(service, tmp_path):
+    """Jobs of three minima: where the members agree on the order the mean is right, whatever each has as its offset."""
+    name, functional = f"feeder-{uuid4()}", f"F-{uuid4()}"
+    rng = np.random.default_rng(1)
+    jobs, lines = [], ["candidate,adsorption_energy"]
+    with service.opened.begin() as session:
+        for width in np.linspace(0.01, 0.6, 40):
+            offsets, order = rng.normal(0, 0.5, len(MEMBERS)), np.array([-1.0, -0.6, -0.2])
+            energies = order[:, None] + offsets + width * rng.normal(0, 0.3, (3, len(MEMBERS)))
+            job = add_job(session, user=name, state=State.RUNNING)
+            job.score_members = list(MEMBERS)
+            made = add_candidates(session, job, [dict(zip(MEMBERS, row.tolist(), strict=True)) for row in energies])
+            decided(session, job)
+            job.state, job.ended_at = State.SUCCEEDED, job.created_at
+            session.flush()
+            jobs.append(str(job.id))
+            lines += [f"{one.id},{label}" for one, label in zip(made, order + offsets.mean(), strict=True)]
+        key = create_key(session, name, Role.SUBMIT)
+    (tmp_path / "dft.csv").write_text("\n".join(lines))
+    with Client(service.url, key) as client:
+        client.feed_back(tmp_path / "dft.csv", functional=functional, code="x")
+        learned = client.calibrate(MEMBERS, functional=functional, spread="relative")
+        assert (learned["spread"], learned["report"]["count"]) == ("relative", 120)
+        found = pairs(sources.jobs(client, jobs, functional), Spread.RELATIVE)
+        outside = calibrate(found.spreads, found.errors, found.systems)
+        assert learned["limit"] == pytest.approx(outside.limit)
+        told = client.job(jobs[0]).select(calibration=learned["number"], functional=functional, spread="relative")
+        assert told["limit"] == learned["limit"]
+
+
 def test_the_newest_energy_of_a_functional_comes_first_and_none_is_lost(finished):
     client, _, made = finished
     for energy in (-1.0, -1.5):
@@ -116,8 +156,8 @@ def test_the_newest_energy_of_a_functional_comes_first_and_none_is_lost(finished
     assert [one["adsorption_energy"] for one in found] == [-1.5, -1.0]
 
 
-def test_an_energy_is_deleted_by_who_fed_it_back_and_what_was_learned_from_it_says_so(service, finished, tmp_path):
-    client, _, made = finished
+def test_an_energy_is_deleted_by_who_fed_it_back_and_what_was_learned_from_it_says_so(service, many, tmp_path):
+    client, _, made = many
     functional = f"F-{uuid4()}"
     (tmp_path / "dft.csv").write_text("candidate,adsorption_energy\n" + "\n".join(f"{key},-1.0" for key in made))
     fed = client.feed_back(tmp_path / "dft.csv", functional=functional, code="x")
