@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from typing import Self  # Python 3.11
 
 _TRIES = 5
-_BUSY = (429, 502, 503, 504)
+# a body that came too slowly (408) was not acted on: a machine that was busy for a moment sends it again
+_BUSY = (408, 429, 502, 503, 504)
 
 
 class Connection:

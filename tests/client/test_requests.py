@@ -39,7 +39,7 @@ class Handler(BaseHTTPRequestHandler):
         body = JOB if status == 201 else {"title": "x", "detail": "not now", "field": "input.slab", "status": status}
         self.send_response(status)
         self.send_header("Content-Type", "application/json" if status == 201 else "application/problem+json")
-        if status == 503:
+        if status in (408, 503):
             self.send_header("Retry-After", "0")
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
@@ -69,7 +69,7 @@ def submit(url: str):
 
 
 def test_a_busy_server_is_asked_again_with_the_same_idempotency_key(serve):
-    server = serve(503, 503, 201)
+    server = serve(503, 408, 201)
     assert submit(server.url).id == "1"
     assert len(server.seen) == 3
     assert len({one["Idempotency-Key"] for one in server.seen}) == 1
