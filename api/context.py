@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 
+from api.adsorbates.pool import SmilesReaders
 from api.learning.pool import Learners
 from api.notifications import BackgroundNotifier
 from api.parsing.pool import Parsers
@@ -32,6 +33,7 @@ class Context:
     parsers: Parsers
     placers: Placers
     learners: Learners
+    smiles: SmilesReaders
     notifier: BackgroundNotifier
     _own: dict[type, Any] = field(default_factory=dict)
     """By class."""
@@ -51,13 +53,15 @@ def opened(settings: Settings) -> Iterator[Context]:
     parsers = Parsers()
     placers = Placers(max_atoms=settings.max_atoms, size=2)
     learners = Learners()
+    smiles = SmilesReaders()
     notifier = BackgroundNotifier(Notifier(celery_app(settings)))
     notifier.start()
     try:
         readings = sessions(engine.execution_options(isolation_level="AUTOCOMMIT"))
-        yield Context(settings, engine, sessions(engine), readings, parsers, placers, learners, notifier)
+        yield Context(settings, engine, sessions(engine), readings, parsers, placers, learners, smiles, notifier)
     finally:
         notifier.close()
+        smiles.close()
         learners.close()
         placers.close()
         parsers.close()

@@ -48,6 +48,7 @@ PROTECTED = [
     ("DELETE", "/v1/session"),
     ("GET", "/v1/events"),
     ("GET", "/v1/adsorbates"),
+    ("GET", "/v1/adsorbates/smiles"),
     ("GET", f"/v1/jobs/{SOME_JOB}/overview"),
     ("GET", f"/v1/jobs/{SOME_JOB}/walkers"),
     ("GET", "/v1/load"),

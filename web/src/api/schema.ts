@@ -68,6 +68,11 @@ export interface components {
              * @description in OC20's order
              */
             adsorbates: components["schemas"]["NamedAdsorbate"][];
+            /**
+             * Smiles
+             * @description whether this server reads SMILES too, for which it needs RDKit
+             */
+            smiles: boolean;
         };
         /**
          * Alive
@@ -367,6 +372,26 @@ export interface components {
             n_members: number;
             /** Reference */
             reference: string;
+        };
+        /**
+         * BuiltMolecule
+         * @description A molecule in three dimensions, with all its hydrogens.
+         */
+        BuiltMolecule: {
+            /** Smiles */
+            smiles: string;
+            /** Symbols */
+            symbols: string[];
+            /**
+             * Numbers
+             * @description atomic numbers [n_atoms]
+             */
+            numbers: number[];
+            /**
+             * Positions
+             * @description Å [n_atoms, 3]; how it stands means nothing
+             */
+            positions: number[][];
         };
         /**
          * BulkPrototype
@@ -3601,6 +3626,7 @@ export type BatchEntryView = components['schemas']['BatchEntryView'];
 export type BatchRequest = components['schemas']['BatchRequest'];
 export type BatchView = components['schemas']['BatchView'];
 export type BestView = components['schemas']['BestView'];
+export type BuiltMolecule = components['schemas']['BuiltMolecule'];
 export type BulkPrototype = components['schemas']['BulkPrototype'];
 export type BulkSurfaceInput = components['schemas']['BulkSurfaceInput'];
 export type CalibrationList = components['schemas']['CalibrationList'];
