@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 
-from api.adsorbates.pool import SmilesReaders
 from api.learning.pool import Learners
 from api.notifications import BackgroundNotifier
 from api.parsing.pool import Parsers
 from api.placing.pool import Placers
+from api.smiles.pool import SmilesReaders
 from shared.broker import Notifier, celery_app
 from shared.database.session import Sessions, connect, sessions
 from shared.settings import Settings

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from adhop import smiles
 
-from api.adsorbates import child
+from api.smiles import child
 from shared.database.repositories.users import Role
 from shared.errors import InvalidInput
 from tests.api.structures import BULK_JOB

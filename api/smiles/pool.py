@@ -10,7 +10,7 @@ from shared.errors import InvalidInput
 
 _KIND = Kind(
     name="smiles-reader",
-    module="api.adsorbates.child",
+    module="api.smiles.child",
     time_limit_s=10.0,  # a molecule of ten atoms takes some milliseconds
     cpu_s=5,
     memory_bytes=400_000_000,

@@ -1,0 +1,1 @@
+"""SMILES are read, and made molecules of, in a child process."""
