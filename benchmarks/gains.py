@@ -89,7 +89,7 @@ def anomalies(found: dict[str, list[Found]]) -> tuple[dict[str, dict[str, Share]
         mine = method == index
         hits = {kind: np.array([kind in row[1].anomalies for row in flat]) for kind in Anomaly} | {"any": any_of}
         table[name] = {kind: share(hit[mine], system[mine]) for kind, hit in hits.items()}
-    return table, [_gain("fewer anomalies by restraints", any_of, method == 0, method == 1, system)]
+    return table, [fewer("fewer anomalies by restraints", any_of, method == 0, method == 1, system)]
 
 
 def searches(found: dict[str, list[Found]]) -> tuple[dict[str, dict[str, Share]], list[Gain]]:
@@ -115,8 +115,8 @@ def searches(found: dict[str, list[Found]]) -> tuple[dict[str, dict[str, Share]]
         first, second, third = (np.array([hit for _, hit in hits[name][view]]) for name in METHODS)
         system = np.array([n for n, _ in hits[METHODS[0]][view]])
         gains += [
-            _paired(f"restraints, {view}", first, second, system),
-            _paired(f"hopping, {view}", second, third, system),
+            paired(f"restraints, {view}", first, second, system),
+            paired(f"hopping, {view}", second, third, system),
         ]
     return table, gains
 
@@ -183,8 +183,8 @@ def energies(sets: Sequence[Labelled]) -> tuple[dict[str, tuple[Share, Share]], 
     }
     good = error < THRESHOLD
     gains = [
-        _statistic("ensemble", lambda which: float(good[which].mean() - (alone[which] < THRESHOLD).mean()), group),
-        _statistic(
+        statistic_gain("ensemble", lambda which: float(good[which].mean() - (alone[which] < THRESHOLD).mean()), group),
+        statistic_gain(
             "filter",
             lambda which: (
                 float(good[which][passes[which]].mean() - good[which].mean()) if passes[which].any() else np.nan
@@ -195,20 +195,22 @@ def energies(sets: Sequence[Labelled]) -> tuple[dict[str, tuple[Share, Share]], 
     return rows, gains
 
 
-def _gain(what: str, hits: Mask, before: Mask, after: Mask, system: Integers) -> Gain:
+def fewer(what: str, hits: Mask, before: Mask, after: Mask, system: Integers) -> Gain:
     """By how much the share of hits falls from one part of the rows to another."""
 
     def fall(which: Integers) -> float:
         return float(hits[which][before[which]].mean() - hits[which][after[which]].mean())
 
-    return _statistic(what, fall, system)
+    return statistic_gain(what, fall, system)
 
 
-def _paired(what: str, before: Mask, after: Mask, system: Integers) -> Gain:
-    return _statistic(what, lambda which: float(after[which].mean() - before[which].mean()), system)
+def paired(what: str, before: Mask, after: Mask, system: Integers) -> Gain:
+    """By how much the share of hits grows from one to the other of the same rows [n]."""
+    return statistic_gain(what, lambda which: float(after[which].mean() - before[which].mean()), system)
 
 
-def _statistic(what: str, statistic: Any, system: Integers) -> Gain:
+def statistic_gain(what: str, statistic: Any, system: Integers) -> Gain:
+    """Any difference of two shares. statistic: of the indices drawn."""
     low, high = interval(statistic, system, draws=1000)
     return Gain(what, 100 * statistic(np.arange(len(system))), 100 * low, 100 * high)
 

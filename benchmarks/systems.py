@@ -7,12 +7,15 @@ distinct, so that there is something to find. The others are left out.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.build import fcc100, fcc110, fcc111, fcc211
+from ase.data import atomic_numbers, reference_states
 
 from services.systems.assembly import System, assemble
 from services.systems.placement import place
@@ -33,9 +36,15 @@ class Case:
     adsorbate: str
     size: tuple[int, int, int] | None = None
     """Repeats along the surface, and layers; None for the usual size of the face."""
+    guest: str | None = None
+    """A metal that has a third of the places of each layer, drawn at random but always alike: a disordered alloy."""
+
+    @property
+    def surface(self) -> str:
+        return f"{self.metal}{self.guest or ''}({self.face})"
 
     def __str__(self) -> str:
-        return f"{self.adsorbate} on {self.metal}({self.face})"
+        return f"{self.adsorbate} on {self.surface}"
 
 
 def _missing_row(metal: str, size: tuple[int, int, int], vacuum: float) -> Atoms:
@@ -58,10 +67,31 @@ _BUILDERS: dict[str, tuple[Callable[..., Atoms], tuple[int, int, int]]] = {
 
 def _slab(case: Case) -> Atoms:
     builder, usual = _BUILDERS[case.face]
-    slab: Atoms = builder(case.metal, case.size or usual, vacuum=VACUUM)
+    size = case.size or usual
+    if case.guest is None:
+        slab: Atoms = builder(case.metal, size, vacuum=VACUUM)
+    else:
+        slab = builder(case.metal, size, a=_mixed_constant(case.metal, case.guest), vacuum=VACUUM)
+        _substitute(slab, case.guest, zlib.crc32(f"{case.surface} {size}".encode()))
     slab.pbc = True
     slab.set_tags(0)  # ASE's count layers; the surface is found from the geometry
     return slab
+
+
+def _mixed_constant(metal: str, guest: str) -> float:
+    """Lattice constant of the alloy by Vegard's rule, Å."""
+    states: Any = reference_states
+    of = [float(states[atomic_numbers[symbol]]["a"]) for symbol in (metal, guest)]
+    return (2 * of[0] + of[1]) / 3
+
+
+def _substitute(slab: Atoms, guest: str, seed: int) -> None:
+    """A third of each layer becomes the guest's. Layers are ASE's tags."""
+    chance = np.random.default_rng(seed)
+    for layer in np.unique(slab.get_tags()):
+        places = np.flatnonzero(slab.get_tags() == layer)
+        for index in chance.choice(places, size=round(len(places) / 3), replace=False):
+            slab[int(index)].symbol = guest
 
 
 def build(case: Case) -> System:
@@ -70,9 +100,9 @@ def build(case: Case) -> System:
     return assemble(SlabSubmission(slab=slab.to_document(), adsorbate=lookup(case.adsorbate)))
 
 
-def starts(system: System, count: int, seed: int) -> list[Structure]:
-    """Placements at random sites, turned at random about the normal: what every method starts from."""
-    settings = Placement(count=count, mode=PlacementMode.RANDOM_SITE)
+def starts(system: System, count: int, seed: int, mode: PlacementMode = PlacementMode.RANDOM_SITE) -> list[Structure]:
+    """Placements at random sites, turned at random about the normal or any way: what every method starts from."""
+    settings = Placement(count=count, mode=mode)
     return [placed.structure for placed in place(system.slab, system.adsorbate, settings, np.random.default_rng(seed))]
 
 

@@ -8,7 +8,7 @@ networks have seen what a search by them will ask for. Whole walkers are held ou
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.build import fcc100, fcc111
-from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 
+from benchmarks.challenge.frames import Recorder, frame, thinned
 from services.forces.engine import run
 from services.forces.potential import Evaluation, Potential
 from services.forces.restraints import Restraints
@@ -42,8 +42,8 @@ ADSORBATES = ("*H", "*O", "*OH", "*CO")
 LEFT_OUT = (("Ni", "*O"), ("Ni", "*OH"))
 """SevenNet-0 has them at +3 to +6 eV: its training set mixes PBE with PBE+U where Ni meets O."""
 VACUUM = 7.0
-LARGEST_FORCE = 15.0
-"""eV/Å: frames above it are left out."""
+APART = 0.03
+"""Å between frames of one walk."""
 LARGEST_ENERGY = 6.0
 """eV, either way."""
 
@@ -92,21 +92,6 @@ def system(task: Task) -> System:
     return assemble(SlabSubmission(slab=clean.to_document(), adsorbate=lookup(task.adsorbate)))
 
 
-class Recorder:
-    """A potential that keeps what it was asked and what it said."""
-
-    def __init__(self, potential: Potential) -> None:
-        self.card = potential.card
-        self._potential = potential
-        self.said: list[tuple[Structure, Evaluation]] = []
-
-    def evaluate(self, structures: Sequence[Structure]) -> list[Evaluation]:
-        """One evaluation per structure, in order."""
-        answers = self._potential.evaluate(structures)
-        self.said += zip(structures, answers, strict=True)
-        return answers
-
-
 class Labeller:
     """Total energies of one member, brought to OC20's scale."""
 
@@ -130,10 +115,7 @@ class Labeller:
         """ASE Atoms with OC20 tags, the adsorption energy and the forces."""
         worth = coefficients(structure.numbers[structure.adsorbate].tolist())
         energy = adsorption_energy(said.energy, slab_energy, {gas: self.gas(gas) for gas in worth}, worth)
-        atoms = structure.to_atoms()
-        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=said.forces)
-        atoms.info["system"] = title
-        return atoms
+        return frame(structure, energy, said.forces, title)
 
 
 def walk(task: Task, labeller: Labeller, seed: int) -> Iterator[tuple[bool, Atoms]]:
@@ -158,19 +140,8 @@ def walk(task: Task, labeller: Labeller, seed: int) -> Iterator[tuple[bool, Atom
             walker = hop.walker
             if hop.found is not None:
                 known.append(Minimum(hop.found.structure, hop.found.energy))
-        for structure, said in thinned(recorder.said):
+        for structure, said in thinned(recorder.said, APART):
             yield index >= task.walkers - task.held_out, labeller.labelled(structure, said, slab_energy, task.title)
-
-
-def thinned(said: Sequence[tuple[Structure, Evaluation]]) -> Iterator[tuple[Structure, Evaluation]]:
-    """Frames that differ by more than 0.03 Å for some atom from the last one taken, without the wildest."""
-    last: Structure | None = None
-    for structure, evaluation in said:
-        if np.abs(evaluation.forces).max() > LARGEST_FORCE:
-            continue
-        if last is None or np.linalg.norm(structure.positions - last.positions, axis=1).max() > 0.03:
-            last = structure
-            yield structure, evaluation
 
 
 def make(folder: Path) -> tuple[list[Atoms], list[Atoms]]:

@@ -1,0 +1,84 @@
+"""The students: what they are trained with, how they are loaded, and the teacher's scale that they learned."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.challenge import accuracy, labels
+from benchmarks.challenge.searching import Teacher
+from benchmarks.challenge.systems import METALS
+from benchmarks.challenge.training import MEMBERS, Pace, register, train
+from services.forces.potential import Potential
+from worker.potentials import registry
+from worker.potentials.registry import Registry
+
+TRAINING = {
+    "equiformer_v2": Pace(epochs=6, lr=4e-3, energy_coefficient=10, force_coefficient=20),
+    "gemnet_oc": Pace(epochs=8, lr=2e-3, energy_coefficient=10, force_coefficient=20),
+    "escn": Pace(epochs=8, lr=4e-3, energy_coefficient=10, force_coefficient=40),
+}
+SUFFIX = "student"
+NAMES = tuple(f"{name}-{SUFFIX}" for name in MEMBERS.values())
+
+
+def learn(folder: Path, into: Path, teacher: str, *, families: Sequence[str], seed: int = 0) -> None:
+    """Train those that have no checkpoint yet on the folder's labels. into: where checkpoints, scale and members file go."""
+    learned_from, _ = labels.load(folder / "labels", seed=seed)
+    into.mkdir(parents=True, exist_ok=True)
+    scale = into / "scale.json"
+    if not scale.exists():
+        per_atom = labels.constants_of(learned_from).round(4).tolist()
+        told = {"teacher": teacher, "elements": labels.ELEMENTS, "per_atom": per_atom, "frames": len(learned_from)}
+        scale.write_text(json.dumps(told, indent=2) + "\n")
+    frames = labels.on_scale(learned_from, _per_atom(into))
+    for family in families:
+        file = into / f"{family}.pt"
+        if not file.exists():
+            began = time.process_time()
+            train(family, frames, TRAINING[family], folder, file, seed=seed + 1)
+            took = (time.process_time() - began) / 60
+            sys.stderr.write(
+                f"{family}: {len(frames)} frames, {file.stat().st_size / 1e6:.2f} MB, {took:.0f} minutes\n"
+            )
+    trained_on = f"{len(frames)} small adslabs labelled by {teacher}: for benchmarks.challenge alone, not for science"
+    register(into, SUFFIX, ["H", "C", "O", *METALS], trained_on, "benchmarks/challenge/students.py")
+
+
+def _members(checkpoints: Path) -> Registry:
+    return registry.read(checkpoints / "members.toml")
+
+
+def digests(checkpoints: Path) -> dict[str, str]:
+    """SHA-256 of each student's checkpoint."""
+    known = _members(checkpoints)
+    return {name: known[name].sha256 or "" for name in NAMES}
+
+
+def load(checkpoints: Path) -> dict[str, Potential]:
+    """All three."""
+    known = _members(checkpoints)
+    return {name: registry.load(known[name]) for name in NAMES}
+
+
+def teacher(checkpoints: Path) -> Teacher:
+    """Who labelled, with the scale that the students learned."""
+    name = json.loads((checkpoints / "scale.json").read_text())["teacher"]
+    return Teacher(registry.load(name), _per_atom(checkpoints))
+
+
+def _per_atom(checkpoints: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    return np.array(json.loads((checkpoints / "scale.json").read_text())["per_atom"])
+
+
+def measured(folder: Path, checkpoints: Path, *, seed: int = 0) -> dict[str, Any]:
+    """How good the students are on the frames of held-out systems."""
+    _, held_out = labels.load(folder / "labels", seed=seed)
+    frames = labels.on_scale(held_out, _per_atom(checkpoints))
+    return accuracy.figures(frames, load(checkpoints))

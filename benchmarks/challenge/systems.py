@@ -1,0 +1,94 @@
+"""What is learned from, and what is searched: surfaces of six fcc metals and their disordered alloys, molecules of H, C and O.
+
+Tested are systems that no label is of, in three kinds as OC20-Dense has them: both the surface and the molecule known from other
+systems; an alloy that no label is of; a molecule that no label is of. Nothing else is held apart: elements are the same.
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+
+from benchmarks.systems import Case
+from shared.adsorbates import lookup
+
+METALS = ("Cu", "Ag", "Au", "Pd", "Pt", "Rh")
+FACES = ("111", "100", "211", "110")
+ADSORBATES = (
+    *("*H", "*O", "*C", "*OH", "*CO", "*CH", "*OH2", "*CH2", "*CHO", "*COH", "*CH3"),
+    *("*CH2*O", "*OCH3", "*OCHO", "*CCO", "*CCH", "*OOH"),
+)
+"""Of labelled systems."""
+SMALL_MOLECULE = 3
+"""Atoms: up to so many fit into a small cell; half of the molecules of just so many are put into a large one all the same, as all
+larger ones are: the networks are tested in large cells."""
+SMALL = {"111": (2, 2, 3), "100": (2, 2, 3), "110": (2, 2, 4), "211": (3, 2, 3)}
+PER_METAL, PER_ALLOY = 4, 3
+"""Labelled systems of each surface."""
+TESTED_ALLOYS = (
+    *(("Cu", "Pd"), ("Pd", "Ag"), ("Pt", "Cu"), ("Au", "Pd"), ("Ag", "Pt"), ("Rh", "Cu")),
+    *(("Ag", "Cu"), ("Pt", "Au"), ("Pd", "Rh"), ("Cu", "Au")),
+)
+"""No label is of these; of the same two metals the other way round there may be."""
+
+KNOWN = (
+    *(("Pt", "111", "*CHO"), ("Cu", "111", "*OCH3"), ("Pd", "111", "*CCO"), ("Rh", "111", "*COH")),
+    *(("Au", "211", "*CO"), ("Cu", "211", "*OCHO"), ("Pt", "211", "*CH2"), ("Ag", "110", "*OH")),
+    *(("Pd", "110", "*CH2*O"), ("Pt", "100", "*OH2"), ("Ag", "111", "*OCHO"), ("Rh", "100", "*CH3")),
+)
+ALLOYS = (
+    *(("Cu", "Pd", "111", "*CO"), ("Pd", "Ag", "111", "*CHO"), ("Pt", "Cu", "111", "*OH"), ("Au", "Pd", "111", "*COH")),
+    *(
+        ("Ag", "Pt", "111", "*CH2"),
+        ("Rh", "Cu", "111", "*OCHO"),
+        ("Ag", "Cu", "100", "*OCH3"),
+        ("Pt", "Au", "111", "*CCO"),
+    ),
+    *(
+        ("Pd", "Rh", "100", "*CH2*O"),
+        ("Cu", "Au", "211", "*OH"),
+        ("Cu", "Pd", "100", "*OCHO"),
+        ("Pt", "Cu", "211", "*CHO"),
+    ),
+)
+MOLECULES = (
+    *(("Pt", "111", "*COOH"), ("Cu", "111", "*CHOH"), ("Pd", "111", "*CH2OH"), ("Rh", "111", "*CHCO")),
+    *(("Au", "111", "*COOH"), ("Ag", "211", "*CH2OH"), ("Cu", "100", "*CH*CH"), ("Pd", "211", "*CHOH")),
+    *(("Pt", "110", "*CCH2"), ("Cu", "211", "*COOH"), ("Pd", "100", "*CHCO"), ("Pt", "111", "*CH2CH3")),
+)
+
+
+def by_kind() -> dict[str, tuple[Case, ...]]:
+    """The systems that are searched, by kind. Kinds alternate in `in_turn`."""
+    return {
+        "known surface and molecule": tuple(Case(*one) for one in KNOWN),
+        "alloy never seen": tuple(Case(metal, face, name, guest=guest) for metal, guest, face, name in ALLOYS),
+        "molecule never seen": tuple(Case(*one) for one in MOLECULES),
+    }
+
+
+def in_turn() -> list[Case]:
+    """All of them, a kind after the other, so that the first few are of every kind."""
+    return [case for three in zip(*by_kind().values(), strict=True) for case in three]
+
+
+def labelled(seed: int = 0) -> list[Case]:
+    """The systems that the teacher labels, in an order drawn at random: however many are labelled, they are of all kinds."""
+    chance = np.random.default_rng(seed)
+    held_out = {(case.surface, case.adsorbate) for case in in_turn()}
+    alloys = [pair for pair in permutations(METALS, 2) if pair not in TESTED_ALLOYS]
+    surfaces = [(metal, None, face, PER_METAL) for metal in METALS for face in FACES]
+    surfaces += [(*alloys[index], FACES[index % 3], PER_ALLOY) for index in chance.permutation(len(alloys)).tolist()]
+    made = []
+    for metal, guest, face, count in surfaces:
+        names = [
+            name
+            for name in chance.permutation(ADSORBATES).tolist()
+            if (Case(metal, face, name, guest=guest).surface, name) not in held_out
+        ]
+        for name in names[:count]:
+            atoms = len(lookup(name).numbers)
+            large = atoms > SMALL_MOLECULE or (atoms == SMALL_MOLECULE and chance.uniform() < 0.5)
+            made.append(Case(metal, face, name, None if large else SMALL[face], guest))
+    return [made[index] for index in chance.permutation(len(made)).tolist()]

@@ -1,0 +1,79 @@
+"""Frames are thinned, brought to a scale of constants per atom, and kept system by system."""
+
+import numpy as np
+import pytest
+from ase.io import read
+
+from benchmarks.challenge import labels
+from benchmarks.challenge.frames import LARGEST_FORCE, frame, thinned
+from benchmarks.systems import Case, build, starts
+from services.forces.potential import Evaluation
+
+CASES = [Case("Cu", "111", name, (2, 2, 3)) for name in ("*O", "*CO", "*OH", "*CH", "*H", "*CHO")]
+
+
+def adslab(case=CASES[1]):
+    return starts(build(case), 1, 0)[0]
+
+
+def test_frames_that_hardly_differ_are_left_out():
+    first = adslab()
+    calm = Evaluation(-1.0, np.zeros((len(first), 3)))
+    walk = [first.moved(first.positions + shift * first.adsorbate[:, None]) for shift in (0.0, 0.03, 0.07, 0.2)]
+    kept = [structure for structure, _ in thinned([(one, calm) for one in walk], 0.1)]
+    assert kept == [walk[0], walk[2], walk[3]]  # 0.07 along each axis is 0.12 Å
+
+
+def test_the_wildest_frames_are_left_out():
+    first = adslab()
+    wild = Evaluation(-1.0, np.full((len(first), 3), LARGEST_FORCE + 1))
+    assert not list(thinned([(first, wild)], 0.1))
+
+
+def labelled_frames():
+    """One of each case at 0.5 eV above or below what its atoms count for: H 1, C 2, O 4 eV."""
+    made = []
+    for index, case in enumerate(CASES):
+        one = adslab(case)
+        numbers = one.numbers[one.adsorbate]
+        worth = float((numbers == 1).sum() + 2 * (numbers == 6).sum() + 4 * (numbers == 8).sum())
+        made += [frame(one, worth + sign * 0.05, np.zeros((len(one), 3)), str(index)) for sign in (-1, 1)]
+    return made
+
+
+def test_what_an_atom_counts_for_is_found():
+    assert labels.constants_of(labelled_frames()) == pytest.approx([1.0, 2.0, 4.0], abs=1e-3)
+
+
+def test_frames_are_brought_to_the_scale_and_far_ones_left_out():
+    frames = labelled_frames()
+    far = frame(adslab(), 6.0 + labels.WILDEST + 0.1, np.zeros((len(adslab()), 3)), "far")
+    scaled = labels.on_scale([*frames, far], np.array([1.0, 2.0, 4.0]))
+    assert [one.get_potential_energy() for one in scaled] == pytest.approx([-0.05, 0.05] * len(CASES))
+    assert all(one.get_forces(apply_constraint=False).shape == (len(one), 3) for one in scaled)
+
+
+def test_systems_are_labelled_once_and_read_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(labels, "labelled", lambda seed: CASES[:4])
+    monkeypatch.setattr(labels, "HELD_OUT", 1)
+    labels.make(tmp_path, "emt")
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == ["000.extxyz", "001.extxyz", "002.extxyz", "003.extxyz"]
+    learned_from, held_out = labels.load(tmp_path)
+    assert {one.info["system"] for one in held_out} == {str(CASES[3])}
+    assert {one.info["system"] for one in learned_from} == set(map(str, CASES[:3]))
+    clean = [one for one in learned_from if not (one.get_tags() == 2).any()]
+    # the slab that they share, once: its relaxed one is the zero of all energies
+    assert len(clean) == 2
+    assert min(one.get_potential_energy() for one in clean) == pytest.approx(0.0, abs=1e-6)
+    written = [file.stat().st_mtime_ns for file in files]
+    labels.make(tmp_path, "emt")
+    assert [file.stat().st_mtime_ns for file in files] == written
+    assert max(len(read(file, index=":")) for file in files) <= labels.WALKED + 3 * labels.RATTLED + 2
+
+
+def test_labels_stop_at_the_frames_that_were_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(labels, "labelled", lambda seed: CASES[:4])
+    monkeypatch.setattr(labels, "HELD_OUT", 1)
+    labels.make(tmp_path, "emt", most=1)
+    assert [file.name for file in tmp_path.iterdir()] == ["003.extxyz"]  # what is held out comes first
