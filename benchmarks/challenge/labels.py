@@ -29,13 +29,15 @@ from services.search.curvature import model_hessian
 from services.search.minimisation import relax
 from services.systems.assembly import System
 from shared.errors import Failure
-from shared.parameters import JobParameters, PlacementMode
+from shared.parameters import Hopping, JobParameters, PlacementMode
 from shared.structures import Floats, Structure
 from worker.potentials import registry
 
 ELEMENTS = (1, 6, 8)
 APART = 0.1
 """Å between frames of one walk."""
+SHORT = Hopping(fmax=0.1, max_relaxation_steps=60, max_md_steps=80)
+"""Walks end early: the last steps of a relaxation teach little."""
 WALKED = 18
 """Frames of a system's walks, drawn at random: many systems teach more than many frames of one."""
 RATTLED = 3
@@ -89,7 +91,7 @@ class Labeller:
 
     def _walked(self, system: System, slab: Structure, recorder: Recorder, number: int) -> list[Structure]:
         """Two random placements: one relaxed with restraints and hopped from once, one relaxed without. The minima."""
-        minima, parameters = [], JobParameters()
+        minima, parameters = [], JobParameters(hopping=SHORT)
         for index, start in enumerate(starts(system, 2, number, PlacementMode.RANDOM)):
             restraints = None if index else Restraints.build(start, slab, parameters.restraints)
             walker = hopping.begin(start, parameters.hopping, (self._seed, number, index))

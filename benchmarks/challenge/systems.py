@@ -1,4 +1,4 @@
-"""What is learned from, and what is searched: surfaces of six fcc metals and their disordered alloys, molecules of H, C and O.
+"""What is learned from, and what is searched: surfaces of four fcc metals and their disordered alloys, molecules of H, C and O.
 
 Tested are systems that no label is of, in three kinds as OC20-Dense has them: both the surface and the molecule known from other
 systems; an alloy that no label is of; a molecule that no label is of. Nothing else is held apart: elements are the same.
@@ -13,8 +13,8 @@ import numpy as np
 from benchmarks.systems import Case
 from shared.adsorbates import lookup
 
-METALS = ("Cu", "Ag", "Au", "Pd", "Pt", "Rh")
-FACES = ("111", "100", "211", "110")
+METALS = ("Cu", "Ag", "Pd", "Pt")
+FACES = ("111", "100", "211")
 ADSORBATES = (
     *("*H", "*O", "*C", "*OH", "*CO", "*CH", "*OH2", "*CH2", "*CHO", "*COH", "*CH3"),
     *("*CH2*O", "*OCH3", "*OCHO", "*CCO", "*CCH", "*OOH"),
@@ -23,39 +23,29 @@ ADSORBATES = (
 SMALL_MOLECULE = 3
 """Atoms: up to so many fit into a small cell; half of the molecules of just so many are put into a large one all the same, as all
 larger ones are: the networks are tested in large cells."""
-SMALL = {"111": (2, 2, 3), "100": (2, 2, 3), "110": (2, 2, 4), "211": (3, 2, 3)}
-PER_METAL, PER_ALLOY = 4, 3
+SMALL = {"111": (2, 2, 3), "100": (2, 2, 3), "211": (3, 2, 3)}
+PER_METAL, PER_ALLOY = 6, 3
 """Labelled systems of each surface."""
-TESTED_ALLOYS = (
-    *(("Cu", "Pd"), ("Pd", "Ag"), ("Pt", "Cu"), ("Au", "Pd"), ("Ag", "Pt"), ("Rh", "Cu")),
-    *(("Ag", "Cu"), ("Pt", "Au"), ("Pd", "Rh"), ("Cu", "Au")),
-)
+ALLOY_FACES = 2
+"""Of each labelled alloy."""
+TESTED_ALLOYS = (("Cu", "Pd"), ("Pd", "Ag"), ("Pt", "Cu"), ("Ag", "Pt"), ("Ag", "Cu"))
 """No label is of these; of the same two metals the other way round there may be."""
 
 KNOWN = (
-    *(("Pt", "111", "*CHO"), ("Cu", "111", "*OCH3"), ("Pd", "111", "*CCO"), ("Rh", "111", "*COH")),
-    *(("Au", "211", "*CO"), ("Cu", "211", "*OCHO"), ("Pt", "211", "*CH2"), ("Ag", "110", "*OH")),
-    *(("Pd", "110", "*CH2*O"), ("Pt", "100", "*OH2"), ("Ag", "111", "*OCHO"), ("Rh", "100", "*CH3")),
+    *(("Pt", "111", "*CHO"), ("Cu", "111", "*OCH3"), ("Pd", "111", "*CCO"), ("Ag", "111", "*OCHO")),
+    *(("Cu", "211", "*OCHO"), ("Pt", "211", "*CH2"), ("Pd", "100", "*CH2*O"), ("Pt", "100", "*OH2")),
+    *(("Pd", "211", "*COH"), ("Cu", "100", "*CHO"), ("Ag", "100", "*OCH3"), ("Ag", "211", "*CO")),
 )
 ALLOYS = (
-    *(("Cu", "Pd", "111", "*CO"), ("Pd", "Ag", "111", "*CHO"), ("Pt", "Cu", "111", "*OH"), ("Au", "Pd", "111", "*COH")),
-    *(
-        ("Ag", "Pt", "111", "*CH2"),
-        ("Rh", "Cu", "111", "*OCHO"),
-        ("Ag", "Cu", "100", "*OCH3"),
-        ("Pt", "Au", "111", "*CCO"),
-    ),
-    *(
-        ("Pd", "Rh", "100", "*CH2*O"),
-        ("Cu", "Au", "211", "*OH"),
-        ("Cu", "Pd", "100", "*OCHO"),
-        ("Pt", "Cu", "211", "*CHO"),
-    ),
+    *(("Cu", "Pd", "111", "*CO"), ("Pd", "Ag", "111", "*CHO"), ("Pt", "Cu", "111", "*OH"), ("Ag", "Pt", "111", "*CH2")),
+    *(("Ag", "Cu", "100", "*OCH3"), ("Cu", "Pd", "100", "*OCHO"), ("Pt", "Cu", "211", "*CHO")),
+    *(("Pd", "Ag", "100", "*CH2*O"), ("Cu", "Pd", "211", "*OH2"), ("Ag", "Pt", "100", "*COH")),
+    *(("Pt", "Cu", "100", "*CH3"), ("Pd", "Ag", "211", "*CCO")),
 )
 MOLECULES = (
-    *(("Pt", "111", "*COOH"), ("Cu", "111", "*CHOH"), ("Pd", "111", "*CH2OH"), ("Rh", "111", "*CHCO")),
-    *(("Au", "111", "*COOH"), ("Ag", "211", "*CH2OH"), ("Cu", "100", "*CH*CH"), ("Pd", "211", "*CHOH")),
-    *(("Pt", "110", "*CCH2"), ("Cu", "211", "*COOH"), ("Pd", "100", "*CHCO"), ("Pt", "111", "*CH2CH3")),
+    *(("Pt", "111", "*COOH"), ("Cu", "111", "*CHOH"), ("Pd", "111", "*CH2OH"), ("Pt", "100", "*CHCO")),
+    *(("Ag", "111", "*COOH"), ("Ag", "211", "*CH2OH"), ("Cu", "100", "*CH*CH"), ("Pd", "211", "*CHOH")),
+    *(("Pt", "211", "*CCH2"), ("Cu", "211", "*COOH"), ("Pd", "100", "*CHCO"), ("Pt", "111", "*CH2CH3")),
 )
 
 
@@ -79,7 +69,11 @@ def labelled(seed: int = 0) -> list[Case]:
     held_out = {(case.surface, case.adsorbate) for case in in_turn()}
     alloys = [pair for pair in permutations(METALS, 2) if pair not in TESTED_ALLOYS]
     surfaces = [(metal, None, face, PER_METAL) for metal in METALS for face in FACES]
-    surfaces += [(*alloys[index], FACES[index % 3], PER_ALLOY) for index in chance.permutation(len(alloys)).tolist()]
+    surfaces += [
+        (*alloy, face, PER_ALLOY)
+        for alloy in alloys
+        for face in chance.choice(FACES, size=ALLOY_FACES, replace=False).tolist()
+    ]
     made = []
     for metal, guest, face, count in surfaces:
         names = [
