@@ -6,13 +6,14 @@ All structures of a batch go through together; each one's answer is the same to 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from services.forces.potential import Answer, Evaluation, Request, Walk
-from services.forces.restraints import Restraints, together
+from services.forces.restraints import Restraints, felt
 from shared.errors import Diverged
 from shared.structures import Floats
 
@@ -24,19 +25,18 @@ def answers(requests: Sequence[Request], evaluations: Sequence[Evaluation]) -> l
     """An answer to each request, or Diverged where the potential's evaluation can't be meant."""
     if not requests:
         return []
-    ends = np.cumsum([len(request.structure) for request in requests])
+    bounds = [0, *accumulate(len(request.structure) for request in requests)]
     forces = np.concatenate([evaluation.forces for evaluation in evaluations])
-    peaks = np.maximum.reduceat(np.abs(forces).max(axis=1), ends - [len(request.structure) for request in requests])
+    peaks = np.maximum.reduceat(np.maximum.reduce(np.abs(forces), 1), bounds[:-1])
+    own = [forces[begin:end] for begin, end in pairwise(bounds)]
     extra = _restraints(requests)
-    for (_, own), end in zip(extra, ends, strict=True):
-        if own is not None:
-            forces[end - len(own) : end] += own
+    for total, (_, added) in zip(own, extra, strict=True):
+        if added is not None:
+            total += added
     forces[np.concatenate([request.structure.fixed for request in requests])] = 0.0
     return [
         _trouble(evaluation, peak) or Answer(evaluation, evaluation.energy + energy, total, energy)
-        for evaluation, peak, (energy, _), total in zip(
-            evaluations, peaks.tolist(), extra, np.split(forces, ends[:-1]), strict=True
-        )
+        for evaluation, peak, (energy, _), total in zip(evaluations, peaks.tolist(), extra, own, strict=True)
     ]
 
 
@@ -64,7 +64,7 @@ def _trouble(evaluation: Evaluation, peak: float) -> Diverged | None:
 
 
 def _restraints(requests: Sequence[Request]) -> list[tuple[float, Floats | None]]:
-    """Energy, eV, and forces, eV/Å, of each request's restraints; our own kind in one pass."""
+    """Energy, eV, and forces, eV/Å, of each request's restraints, None where they have none; our own kind in one pass."""
     extra: list[tuple[float, Floats | None]] = [(0.0, None)] * len(requests)
     ours: list[tuple[int, Restraints, Floats]] = []
     for index, request in enumerate(requests):
@@ -72,7 +72,7 @@ def _restraints(requests: Sequence[Request]) -> list[tuple[float, Floats | None]
             ours.append((index, request.restraints, request.structure.positions))
         elif request.restraints is not None:
             extra[index] = request.restraints.evaluate(request.structure.positions)
-    found = together([restraints for _, restraints, _ in ours], [positions for _, _, positions in ours])
+    found = felt([restraints for _, restraints, _ in ours], [positions for _, _, positions in ours])
     for (index, _, _), one in zip(ours, found, strict=True):
         extra[index] = one
     return extra

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import product
 
 import numpy as np
 
+from services.forces.leeway import Leeway, calm, leeway, parts
 from services.forces.springs import DISSOCIATION, INTERCALATION, KINDS, RECONSTRUCTION, Pass, Springs
 from services.geometry.contacts import distances, pairs_within, radius_sums
 from services.geometry.kept import by_content
@@ -30,6 +30,8 @@ from shared.structures import Floats, Integers, Mask, Structure
 
 KEPT = 32
 """Clean slabs whose springs are kept."""
+KEPT_PLACEMENTS = 512
+"""Placements whose springs are kept: some 100 kB each on a slab of 80 atoms."""
 _SLACK = 0.05
 """Share of a length by which a threshold lies beyond it, where the start or the walker's minimum has passed the usual one."""
 _MARGIN = 0.5
@@ -40,56 +42,26 @@ _NONE = 1e-9
 """Å: a radius sum so small that the scaled distance is never the smallest."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Restraints:
     """The springs of one walker. Energies in eV, forces in eV/Å."""
 
     start: Structure
     springs: Springs
+    leeway: Leeway | None = None
+    """Of the walker, as it goes; None before the springs were looked at, and while one acts."""
 
     @classmethod
     def build(cls, start: Structure, clean_slab: Structure, settings: parameters.Restraints) -> Restraints:
-        """From the placement and the relaxed clean slab (same slab atoms, same order)."""
-        molecule, slab = np.flatnonzero(start.adsorbate), np.flatnonzero(start.slab)
-        kept = _slab_pairs(clean_slab, settings)
-        kept = replace(kept, first=slab[kept.first], second=slab[kept.second])
-        whole = _molecule_pairs(start, molecule, settings)
-        before = pre_adsorbates(start)
-        above = _contact_pairs(start, molecule, slab, before[slab], settings)
-        surface = (start.surface & ~before)[slab]
-        sums = np.where(surface | ~surface.any(), radius_sums(start.numbers[molecule], start.numbers[slab]), _NONE)
-        reach = max(float((part.threshold + _MARGIN * (part.side > 0)).max(initial=0.0)) for part in (whole, above))
-        parts = (kept, whole, above)
-        return cls(
-            start,
-            Springs(
-                n_atoms=len(start),
-                atoms=np.concatenate([[part.first, part.second] for part in parts], axis=1),
-                kind=np.repeat([RECONSTRUCTION, DISSOCIATION, INTERCALATION], [len(part.first) for part in parts]),
-                reference=np.concatenate([part.reference for part in parts]).T.copy(),
-                threshold=np.concatenate([part.threshold for part in parts]),
-                side=np.concatenate([part.side for part in parts]),
-                stiffness=np.repeat(
-                    [
-                        settings.stiffness_reconstruction,
-                        settings.stiffness_dissociation,
-                        settings.stiffness_intercalation,
-                    ],
-                    [len(part.first) for part in parts],
-                ),
-                sums=sums.ravel(),
-                hold=settings.stiffness_desorption * (_TYPICAL / sums.ravel()) ** 2,
-                contact=settings.contact,
-                lattice=np.concatenate([np.linalg.inv(start.cell).ravel(), (start.cell * start.pbc[:, None]).ravel()]),
-                images=_images(start, reach),
-            ),
-        )
+        """From the placement and the relaxed clean slab (same slab atoms, same order). The springs are kept: each hop asks anew."""
+        return cls(start, _springs(start, clean_slab, settings))
 
     def following(self, minimum: Structure) -> Restraints:
         """As they hold a walker at a minimum: a threshold that it has passed, or nearly so, lies beyond it, as beyond the start. None
         acts there: an escape would be a kick along the springs."""
         springs = self.springs
-        lengths = Pass([springs]).lengths([minimum.positions])
+        seen = Pass([springs]).see([minimum.positions])
+        lengths = seen.lengths
         stretched, pressed = (1 + _SLACK) * lengths, (1 - _SLACK) * lengths
         threshold = np.where(
             springs.side > 0, np.maximum(springs.threshold, stretched), np.minimum(springs.threshold, pressed)
@@ -99,7 +71,11 @@ class Restraints:
         near = springs.kind != RECONSTRUCTION
         reach = float((threshold + _MARGIN * (springs.side > 0))[near].max(initial=0.0))
         images = _images(self.start, reach)
-        return Restraints(self.start, replace(springs, threshold=threshold, contact=contact, images=images))
+        sure = _sure(self.start, reach)
+        after = Restraints(self.start, replace(springs, threshold=threshold, contact=contact, images=images, sure=sure))
+        if len(images) == len(springs.images):
+            after.leeway = leeway(after.springs, minimum.positions, seen.vectors, lengths, seen.away)
+        return after
 
     def evaluate(self, positions: Floats) -> tuple[float, Floats]:
         """Energy, eV, and forces, eV/Å [n_atoms, 3], zero on fixed atoms; positions: Å [n_atoms, 3], wrapped or not."""
@@ -115,16 +91,61 @@ def together(restraints: Sequence[Restraints], positions: Sequence[Floats]) -> l
     """`evaluate` of each at its own positions, in one pass; the same to the last bit."""
     if not restraints:
         return []
-    energies, forces = _laid_out(tuple(restraints)).evaluate(positions)
-    for one, own in zip(restraints, forces, strict=True):
+    laid_out = Pass([one.springs for one in restraints])
+    seen = laid_out.see(positions)
+    energies, forces = laid_out.pull(seen)
+    for one, there, own, pairs in zip(restraints, positions, forces, laid_out.split(seen), strict=True):
         own[one.start.fixed] = 0.0
+        one.leeway = leeway(one.springs, there, pairs.vectors, pairs.lengths, pairs.away)
     return list(zip(energies.sum(axis=1).tolist(), forces, strict=True))
 
 
-@lru_cache(maxsize=4)
-def _laid_out(restraints: tuple[Restraints, ...]) -> Pass:
-    """Kept, since a batch is often the same walkers again."""
-    return Pass([one.springs for one in restraints])
+def felt(restraints: Sequence[Restraints], positions: Sequence[Floats]) -> list[tuple[float, Floats | None]]:
+    """As `together`, but None for forces that are all zero where that is known without looking at the springs."""
+    known = [index for index, one in enumerate(restraints) if one.leeway is not None]
+    sure = calm([one.leeway for one in restraints if one.leeway is not None], [positions[index] for index in known])
+    still = {index for index, is_calm in zip(known, sure, strict=True) if is_calm}
+    looked = [index for index in range(len(restraints)) if index not in still]
+    found = together([restraints[index] for index in looked], [positions[index] for index in looked])
+    answer: list[tuple[float, Floats | None]] = [(0.0, None)] * len(restraints)
+    for index, one in zip(looked, found, strict=True):
+        answer[index] = one
+    return answer
+
+
+@by_content(KEPT_PLACEMENTS)
+def _springs(start: Structure, clean_slab: Structure, settings: parameters.Restraints) -> Springs:
+    molecule, slab = np.flatnonzero(start.adsorbate), np.flatnonzero(start.slab)
+    kept = _slab_pairs(clean_slab, settings)
+    kept = replace(kept, first=slab[kept.first], second=slab[kept.second])
+    whole = _molecule_pairs(start, molecule, settings)
+    before = pre_adsorbates(start)
+    above = _contact_pairs(start, molecule, slab, before[slab], settings)
+    surface = (start.surface & ~before)[slab]
+    sums = np.where(surface | ~surface.any(), radius_sums(start.numbers[molecule], start.numbers[slab]), _NONE)
+    reach = max(float((part.threshold + _MARGIN * (part.side > 0)).max(initial=0.0)) for part in (whole, above))
+    every = (kept, whole, above)
+    atoms = np.concatenate([[part.first, part.second] for part in every], axis=1)
+    return Springs(
+        n_atoms=len(start),
+        atoms=atoms,
+        kind=np.repeat([RECONSTRUCTION, DISSOCIATION, INTERCALATION], [len(part.first) for part in every]),
+        reference=np.concatenate([part.reference for part in every]).T.copy(),
+        threshold=np.concatenate([part.threshold for part in every]),
+        side=np.concatenate([part.side for part in every]),
+        stiffness=np.repeat(
+            [settings.stiffness_reconstruction, settings.stiffness_dissociation, settings.stiffness_intercalation],
+            [len(part.first) for part in every],
+        ),
+        sums=sums.ravel(),
+        hold=settings.stiffness_desorption * (_TYPICAL / sums.ravel()) ** 2,
+        contact=settings.contact,
+        lattice=np.concatenate([np.linalg.inv(start.cell).ravel(), (start.cell * start.pbc[:, None]).ravel()]),
+        images=_images(start, reach),
+        parts=parts(start, atoms),
+        half=float(_halves(start)[start.pbc].min(initial=np.inf)),
+        sure=_sure(start, reach),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,12 +170,26 @@ def _images(start: Structure, reach: float) -> Floats:
     A vector shorter than half the spacing of the lattice planes has its fractions within ±1/2 already. The nearest surface atom lies
     almost straight below, so the spring against desorption needs no more than the others.
     """
-    spacing = 1 / np.linalg.norm(np.linalg.inv(start.cell), axis=0)
-    steps = [
-        (-1, 0, 1) if periodic and reach > half else (0,) for periodic, half in zip(start.pbc, spacing / 2, strict=True)
-    ]
+    steps = [(-1, 0, 1) if tried else (0,) for tried in _tried(start, reach)]
     others = [step for step in product(*steps) if any(step)]
     return np.array(others, dtype=float).reshape(-1, 3) @ start.cell
+
+
+def _sure(start: Structure, reach: float) -> float:
+    """Up to which length a vector is the shortest image for sure once those images were tried, Å: any image two lattice vectors away
+    is longer than three half spacings, and one that wasn't tried is longer than half a spacing."""
+    right = np.where(_tried(start, reach), 3.0, 1.0) * _halves(start)
+    return float(right[start.pbc].min(initial=np.inf))
+
+
+def _tried(start: Structure, reach: float) -> Mask:
+    """The lattice vectors along which neighbouring images are tried [3]."""
+    return np.asarray(start.pbc & (reach > _halves(start)), dtype=np.bool_)
+
+
+def _halves(start: Structure) -> Floats:
+    """Half the spacing between the lattice planes of each vector, Å [3]."""
+    return np.asarray(0.5 / np.linalg.norm(np.linalg.inv(start.cell), axis=0), dtype=np.float64)
 
 
 def _molecule_pairs(start: Structure, molecule: Integers, settings: parameters.Restraints) -> _Pairs:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -48,6 +49,13 @@ class Springs:
     """The inverse of the cell, and the cell with directions that aren't periodic set to zero [18]."""
     images: Floats
     """Lattice vectors that may bring a shortest vector closer still, Å [n_images, 3]."""
+    parts: Floats
+    """Of what is left to a pair's threshold, the part of each of its atoms [2, n]."""
+    half: float
+    """Half the distance of the closest lattice planes, Å: no shorter vector has another image that is closer. Infinite where nothing
+    repeats."""
+    sure: float
+    """Length up to which those that go by the nearest image are right, Å."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +72,18 @@ class _Pulled:
     """+1 pulls together [n]."""
     stiffness: Floats
     """eV/Å² [n]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """Every pair as it lies, one structure after the other."""
+
+    vectors: Floats
+    """From first to second, Å [3, n]."""
+    lengths: Floats
+    """Å [n]."""
+    away: Floats
+    """Length of the vector's deviation from its reference, Å [n]."""
 
 
 class Pass:
@@ -106,10 +126,26 @@ class Pass:
         return np.concatenate(pairs), np.repeat(images, [len(part) for part in pairs[1:]], axis=2)
 
     def evaluate(self, positions: Sequence[Floats]) -> tuple[Floats, list[Floats]]:
-        """Energies by structure and kind, eV [n_structures, 4], and each structure's forces, eV/Å [n_atoms, 3]. positions: of
-        each, Å [n_atoms, 3]."""
-        vectors = self._vectors(np.concatenate(positions).T.copy())
-        lengths = np.sqrt(_squares(vectors))
+        """`pull` of the structures with the atoms there. positions: of each, Å [n_atoms, 3]."""
+        return self.pull(self.see(positions))
+
+    def see(self, positions: Sequence[Floats]) -> Seen:
+        """The pairs with the atoms there. positions: of each structure, Å [n_atoms, 3]."""
+        vectors = self._deviations(np.concatenate(positions).T.copy())
+        away = np.sqrt(_squares(vectors))
+        vectors += self._reference
+        return Seen(vectors, np.sqrt(_squares(vectors)), away)
+
+    def split(self, seen: Seen) -> list[Seen]:
+        """The pairs of each structure."""
+        return [
+            Seen(seen.vectors[:, begin:end], seen.lengths[begin:end], seen.away[begin:end])
+            for begin, end in pairwise([*self._first_pairs.tolist(), len(seen.lengths)])
+        ]
+
+    def pull(self, seen: Seen) -> tuple[Floats, list[Floats]]:
+        """Energies by structure and kind, eV [n_structures, 4], and each structure's forces, eV/Å [n_atoms, 3]."""
+        vectors, lengths = seen.vectors, seen.lengths
         pulled = self._pulled(lengths)
         energy = 0.5 * pulled.stiffness * pulled.excess * pulled.excess
         slots = self._owner[pulled.pairs] * len(KINDS) + pulled.kind
@@ -121,14 +157,10 @@ class Pass:
         for axis in range(3):
             pull = size * vectors[axis, pulled.pairs]
             forces[:, axis] = _summed(first, pull, n_atoms) - _summed(second, pull, n_atoms)
-        return energies, np.split(forces, self._first_atoms[1:-1])
+        return energies, [forces[begin:end] for begin, end in pairwise(self._first_atoms.tolist())]
 
-    def lengths(self, positions: Sequence[Floats]) -> Floats:
-        """Of every pair, Å [n of all], one structure after the other. positions: of each, Å [n_atoms, 3]."""
-        return np.asarray(np.sqrt(_squares(self._vectors(np.concatenate(positions).T.copy()))), dtype=np.float64)
-
-    def _vectors(self, where: Floats) -> Floats:
-        """From first to second of every pair, Å [3, n]; where: Å [3, n_atoms of all]."""
+    def _deviations(self, where: Floats) -> Floats:
+        """From first to second of every pair, less its reference, Å [3, n]; where: Å [3, n_atoms of all]."""
         first, second = self._atoms
         apart: Floats = where[:, second] - where[:, first] - self._reference
         x, y, z = apart
@@ -138,7 +170,6 @@ class Pass:
             apart[axis] -= a * back[axis] + b * back[axis + 3] + c * back[axis + 6]
         if len(self._near):
             apart[:, self._near] = _shortest(apart[:, self._near] + self._images)
-        apart += self._reference
         return apart
 
     def _pulled(self, lengths: Floats) -> _Pulled:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from services.geometry.contacts import neighbours, radius_sums
-from shared.structures import Floats, Structure
+from shared.structures import Floats, Integers, Structure
 
 STIFFNESS = (2.5, 8.0, 40.0)
 """eV/Å² at scaled distance 1: slab-slab, adsorbate-slab, adsorbate-adsorbate."""
@@ -28,23 +28,38 @@ _CLOSEST = 0.8
 def model_hessian(structure: Structure) -> Floats:
     """Second derivatives by the free coordinates, eV/Å² [3 n_free, 3 n_free], symmetric and positive definite."""
     free = np.flatnonzero(structure.free)
-    n_atoms = len(structure)
-    sums = radius_sums(structure.numbers, structure.numbers)
-    first, second, vectors = neighbours(
-        structure.positions, structure.positions, structure.cell, structure.pbc, REACH * float(sums.max(initial=0.0))
-    )
+    numbers, positions = structure.numbers, structure.positions
+    sums = radius_sums(numbers[free], numbers)
+    furthest = float(radius_sums(numbers, numbers).max(initial=0.0))
+    first, second, vectors = neighbours(positions[free], positions, structure.cell, structure.pbc, REACH * furthest)
     lengths = np.linalg.norm(vectors, axis=1)
     scaled = lengths / sums[first, second]
     # an image of an atom moves with it: no spring
-    chosen = (first != second) & (scaled < REACH) & (lengths > 1e-6)
-    first, second, vectors, scaled = (part[chosen] for part in (first, second, vectors, scaled))
-    kind = structure.adsorbate[first].astype(int) + structure.adsorbate[second]
+    chosen = np.flatnonzero((free[first] != second) & (scaled < REACH) & (lengths > 1e-6))
+    first, second = first[chosen], second[chosen]
+    vectors, scaled = vectors[chosen], scaled[chosen]
+    kind = structure.adsorbate[free[first]].astype(int) + structure.adsorbate[second]
     stiffness = np.asarray(STIFFNESS)[kind] * np.exp(-DECAY * (np.maximum(scaled, _CLOSEST) - 1))
-    directions = vectors / np.linalg.norm(vectors, axis=1)[:, None]
+    directions = vectors / lengths[chosen, None]
     blocks = stiffness[:, None, None] * directions[:, :, None] * directions[:, None, :]
-    hessian = np.zeros((n_atoms, n_atoms, 3, 3))
-    np.add.at(hessian, (first, first), blocks)
-    np.subtract.at(hessian, (first, second), blocks)
-    size = 3 * len(free)
-    flat = hessian[np.ix_(free, free)].transpose(0, 2, 1, 3).reshape(size, size)
-    return np.asarray(0.5 * (flat + flat.T) + FLOOR * np.eye(size), dtype=np.float64)
+    column = np.full(len(structure), -1)
+    column[free] = np.arange(len(free))
+    return _assembled(blocks, first, column[second], len(free))
+
+
+def _assembled(blocks: Floats, row: Integers, column: Integers, n_free: int) -> Floats:
+    """The matrix from each spring's block, eV/Å² [n, 3, 3], in the order of the springs: added where its atom meets itself, taken
+    off where it meets the other. row: index of the atom among the free ones; column: of the other, -1 for one that is fixed."""
+    size = 3 * n_free
+    inside = np.array([[size * x + y for y in range(3)] for x in range(3)])
+
+    def summed(rows: Integers, columns: Integers, parts: Floats) -> Floats:
+        slots = (3 * (size * rows + columns))[:, None, None] + inside
+        return np.asarray(np.bincount(slots.ravel(), parts.ravel(), size * size), dtype=np.float64)
+
+    both = np.flatnonzero(column >= 0)
+    flat = summed(row, row, blocks) - summed(row[both], column[both], blocks[both])
+    square = flat.reshape(size, size)
+    matrix = 0.5 * (square + square.T)
+    matrix.flat[:: size + 1] += FLOOR
+    return np.asarray(matrix, dtype=np.float64)

@@ -11,6 +11,7 @@ less than half the force calls (docs/search.md has the measurement).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
@@ -80,7 +81,7 @@ def relax(
     moved: Floats | None = None
     before: Floats | None = None
     for steps in range(max_steps + 1):
-        gradient = -here.forces[free].ravel()
+        gradient = -here.forces.take(free, 0).ravel()
         largest = _largest(gradient)
         converged = largest < fmax
         if converged or steps == max_steps:
@@ -89,12 +90,12 @@ def relax(
             learnt.learn(moved, gradient - before)
         limit = max_step if first_step is None else min(max_step, first_step * GROWTH**steps)
         moved, before = _shortened(learnt.step(gradient), limit), gradient
-        step = np.zeros_like(structure.positions)
+        step = np.zeros(structure.positions.shape)
         step[free] = moved.reshape(-1, 3)
         positions = structure.positions + step
         if turns is not None:
             positions = turns.moved(structure.positions, step)
-            moved = (positions - structure.positions)[free].ravel()
+            moved = (positions - structure.positions).take(free, 0).ravel()
         structure = structure.moved(positions)
         here = yield Request(structure, restraints)
         calls += 1
@@ -107,7 +108,7 @@ def relax(
 def _largest(values: Floats) -> float:
     """Largest norm of an atom's part [3 n]."""
     atoms = values.reshape(-1, 3)
-    return float(np.sqrt((atoms * atoms).sum(axis=1).max(initial=0.0)))
+    return sqrt(np.maximum.reduce(np.add.reduce(atoms * atoms, 1), initial=0.0))
 
 
 def _shortened(step: Floats, max_step: float) -> Floats:

@@ -64,7 +64,7 @@ class DenseBfgs:
     def learn(self, moved: Floats, change: Floats) -> None:
         """BFGS update; skipped for a move too short to learn from, as ASE does, and for one along which the force stays the same,
         where the formula has no answer."""
-        if np.abs(moved).max(initial=0.0) < _SHORT:
+        if np.maximum.reduce(np.abs(moved), initial=0.0) < _SHORT:
             return
         expected = dsymv(1.0, self._hessian, moved)
         if self._damped:

@@ -1,13 +1,16 @@
 """The model curvature: a Hessian by its nature, and worth its while."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import add_adsorbate, fcc111, molecule
 from ase.constraints import FixAtoms
+from ase.data import covalent_radii
 
 from services.forces.engine import run
-from services.search.curvature import DECAY, FLOOR, STIFFNESS, model_hessian
+from services.search.curvature import DECAY, FLOOR, REACH, STIFFNESS, model_hessian
 from services.search.minimisation import relax
 from shared.structures import Structure
 from worker.potentials import registry
@@ -32,6 +35,26 @@ def test_it_is_symmetric_positive_definite_and_over_the_free_atoms():
     assert hessian.shape == (3 * structure.free.sum(),) * 2
     np.testing.assert_array_equal(hessian, hessian.T)
     assert np.linalg.eigvalsh(hessian).min() >= FLOOR - 1e-9
+
+
+def test_it_is_the_sum_of_all_springs_one_by_one():
+    """Over all atoms and images, of which the free atoms' part is taken."""
+    structure = adslab()
+    n_atoms = len(structure)
+    whole = np.zeros((n_atoms, 3, n_atoms, 3))
+    radii, kind = covalent_radii[structure.numbers], structure.adsorbate.astype(int)
+    images = [a * structure.cell[0] + b * structure.cell[1] for a in range(-2, 3) for b in range(-2, 3)]
+    for i, j, image in product(range(n_atoms), range(n_atoms), images):
+        vector = structure.positions[j] + image - structure.positions[i]
+        scaled = np.linalg.norm(vector) / (radii[i] + radii[j])
+        if i != j and scaled < REACH:
+            stiffness = STIFFNESS[kind[i] + kind[j]] * np.exp(-DECAY * (max(scaled, 0.8) - 1))
+            block = stiffness * np.outer(vector, vector) / (vector @ vector)
+            whole[i, :, i] += block
+            whole[i, :, j] -= block
+    size = 3 * int(structure.free.sum())
+    expected = whole[structure.free][:, :, structure.free].reshape(size, size) + FLOOR * np.eye(size)
+    np.testing.assert_allclose(model_hessian(structure), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_a_molecule_alone_has_one_spring_and_the_floor():

@@ -8,6 +8,7 @@ from ase import Atoms
 from ase.build import add_adsorbate, fcc111, molecule
 from ase.constraints import FixAtoms
 from scipy.spatial.distance import pdist
+from scipy.spatial.transform import Rotation
 
 from services.forces import engine
 from services.forces.potential import Potential
@@ -82,6 +83,22 @@ def test_a_molecule_that_is_wrapped_into_the_cell_turns_in_one_piece():
     step = np.random.default_rng(7).normal(0, 0.1, start.positions.shape)
     by = turned(start.moved(wrapped), step) - wrapped
     assert by == pytest.approx(turned(start, step) - start.positions, abs=1e-12)
+
+
+@pytest.mark.parametrize("adsorbate", [CO, METHANOL])
+@pytest.mark.parametrize("size", [1e-5, 1e-2, 0.3])
+def test_general_routines_say_the_same_to_the_last_bit(adsorbate, size):
+    start = on_copper(adsorbate)
+    rng = np.random.default_rng(8)
+    for _ in range(20):
+        step = rng.normal(0, size, start.positions.shape)
+        whole, own = start.positions[start.adsorbate], step[start.adsorbate]
+        arms, shift = whole - whole.mean(axis=0), own.mean(axis=0)
+        moments = (arms * arms).sum() * np.eye(3) - arms.T @ arms
+        turn = np.linalg.pinv(moments, rcond=1e-6, hermitian=True) @ np.cross(arms, own).sum(axis=0)
+        deformed = arms + own - shift - np.cross(turn, arms)
+        expected = whole.mean(axis=0) + shift + Rotation.from_rotvec(turn).apply(deformed)
+        np.testing.assert_array_equal(turned(start, step)[start.adsorbate], expected)
 
 
 def test_an_atom_and_a_molecule_that_is_held_move_straight():
