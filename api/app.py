@@ -19,6 +19,7 @@ from api.door.door import Door
 from api.events.broadcast import Broadcast
 from api.events.routes import router as events_router
 from api.groups.routes import router as groups_router
+from api.headers import UsualHeaders
 from api.health.routes import router as health_router
 from api.jobs.places import fields_at
 from api.jobs.requests import dotted
@@ -78,6 +79,7 @@ def create_app(settings: Settings, leaving: Callable[[], bool] = lambda: False) 
     docs_page.install(app)
     page_files.install(app)
     app.add_middleware(Door, settings=settings)
+    app.add_middleware(UsualHeaders)
     app.add_middleware(RequestLog)  # outermost: refusals at the door have an id too
     for router in (
         jobs_router,

@@ -12,17 +12,11 @@ from api.door.connections import ConnectionLimits, LimitedConnection
 from shared.settings import Settings
 
 _MOST_HEAD_BYTES = 16_384
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-HEADERS = [
-    ("Content-Security-Policy", _POLICY),
+HEADERS = [  # of every answer, those to what is no HTTP included; api.headers has the others
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("Cache-Control", "no-store"),
 ]
 
 

@@ -47,6 +47,8 @@ def test_all_that_the_page_loads_is_of_this_server(service):
 @pytest.mark.parametrize("path", ["/docs", "/docs/files/swagger-ui.css", "/healthz", "/v1/jobs", "/nowhere"])
 def test_every_answer_says_what_a_browser_may_do(service, path):
     headers = httpx.get(service.url + path).headers
+    for name in ("Content-Security-Policy", "Cache-Control"):
+        assert len(headers.get_list(name)) == 1  # of several, each would count
     policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
     assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
     assert policy["script-src"] == policy["connect-src"] == "'self'"
