@@ -7,6 +7,7 @@ export default defineConfig({
   plugins: [preact({ devToolsEnabled: false })],
   build: {
     target: "es2022",
+    cssTarget: ["chrome123", "firefox120", "safari17.5"], // which have light-dark()
     assetsInlineLimit: 0, // the policy lets no data: script or style in
     chunkSizeWarningLimit: 600, // 3Dmol, which is loaded when a structure is shown
     modulePreload: { polyfill: false },

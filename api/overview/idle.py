@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from api.view import View
 
 
-class Work(View):
+class Pieces(View):
     """Pieces of work by kind."""
 
     stages: int = 0
@@ -31,9 +31,9 @@ def why_idle(
     ready: bool,
     reason: str,
     members: Sequence[str],
-    held: Work,
-    queued: Mapping[str, Work],
-    held_by_member: Mapping[str, Work],
+    held: Pieces,
+    queued: Mapping[str, Pieces],
+    held_by_member: Mapping[str, Pieces],
 ) -> str | None:
     """None for a worker that has something in hand. queued, held_by_member: by member; CPU stages under the empty one."""
     if held.total:

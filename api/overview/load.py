@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, func, literal, or_, select, union_al
 from sqlalchemy.orm import Session
 
 from api.dependencies import Caller, UseSnapshot
-from api.overview.idle import Work, why_idle
+from api.overview.idle import Pieces, why_idle
 from api.problems import responses
 from api.view import View
 from shared.database.repositories.workers import fresh_workers
@@ -27,8 +27,8 @@ class MemberLoad(View):
     """Work of one member, of everybody's jobs together."""
 
     member: str
-    queued: Work = Field(description="that waits, whether it may be claimed yet or not")
-    held: Work = Field(description="that workers have in hand")
+    queued: Pieces = Field(description="that waits, whether it may be claimed yet or not")
+    held: Pieces = Field(description="that workers have in hand")
     hops_per_minute: float = Field(description=f"made within the last {WINDOW_S:.0f} s")
     force_calls_per_second: float = Field(description="of these hops, evaluations and references not counted")
 
@@ -37,7 +37,7 @@ class WorkerLoad(View):
     """What one worker process has in hand."""
 
     worker: str
-    held: Work
+    held: Pieces
     idle: str | None = Field(description="why it has nothing in hand; null where it has")
 
 
@@ -55,7 +55,7 @@ def get_load(caller: Caller, session: UseSnapshot) -> Load:
     queued, by_member, by_worker = _open_work(session)
     speeds = _speeds(session)
     names = sorted({*queued, *by_member, *speeds} - {""})
-    nothing = Work()
+    nothing = Pieces()
     return Load(
         window_s=WINDOW_S,
         members=[
@@ -87,7 +87,7 @@ def get_load(caller: Caller, session: UseSnapshot) -> Load:
     )
 
 
-def _open_work(session: Session) -> tuple[Mapping[str, Work], Mapping[str, Work], Mapping[str, Work]]:
+def _open_work(session: Session) -> tuple[Mapping[str, Pieces], Mapping[str, Pieces], Mapping[str, Pieces]]:
     """What waits, by member; what is held, by member; and what is held, by worker. CPU stages stand under the empty member."""
     open_rows = [
         select(literal("stages").label("work"), literal("").label("member"), StageRow.state, StageRow.owner)
@@ -105,13 +105,13 @@ def _open_work(session: Session) -> tuple[Mapping[str, Work], Mapping[str, Work]
     counted = session.execute(
         select(rows.c.work, rows.c.member, rows.c.state, rows.c.owner, func.count()).group_by(*rows.c)
     )
-    queued, by_member, by_worker = dict[str, Work](), dict[str, Work](), dict[str, Work]()
+    queued, by_member, by_worker = dict[str, Pieces](), dict[str, Pieces](), dict[str, Pieces]()
     for work, member, state, owner, count in counted:
         if state == State.QUEUED:
-            queued.setdefault(member, Work()).add(work, count)
+            queued.setdefault(member, Pieces()).add(work, count)
         else:
-            by_member.setdefault(member, Work()).add(work, count)
-            by_worker.setdefault(owner, Work()).add(work, count)
+            by_member.setdefault(member, Pieces()).add(work, count)
+            by_worker.setdefault(owner, Pieces()).add(work, count)
     return queued, by_member, by_worker
 
 

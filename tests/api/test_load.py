@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from api.overview.idle import Work, why_idle
+from api.overview.idle import Pieces, why_idle
 from shared.database.repositories.users import Role
 from shared.database.repositories.workers import beat, sign_off
 from shared.database.tables import Group, Job, Membership, ReferenceEnergy, User, Walker
@@ -88,23 +88,23 @@ def test_what_waits_what_is_held_and_how_fast_it_goes(service, reader, name):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"held": Work(walkers=1)}, None),
+        ({"held": Pieces(walkers=1)}, None),
         ({"ready": False, "reason": "no CUDA device"}, "no CUDA device"),
         ({}, "no open job has work for its members"),
         ({"cpu": True, "members": []}, "no job has placements to find or minima to choose"),
-        ({"queued": {"b": Work(walkers=3)}}, "no open job has work for its members"),
+        ({"queued": {"b": Pieces(walkers=3)}}, "no open job has work for its members"),
         (
-            {"queued": {"a": Work(walkers=3)}, "held_by_member": {"a": Work(references=1)}},
+            {"queued": {"a": Pieces(walkers=3)}, "held_by_member": {"a": Pieces(references=1)}},
             "what waits for a rests on references that other workers compute",
         ),
         (
-            {"queued": {"a": Work(evaluations=3)}, "held_by_member": {"b": Work(references=1)}},
+            {"queued": {"a": Pieces(evaluations=3)}, "held_by_member": {"b": Pieces(references=1)}},
             "work was just queued for a, or rests on another member's",
         ),
     ],
 )
 def test_why_a_worker_rests(given, words):
-    usual = {"cpu": False, "ready": True, "reason": "", "members": ["a"], "held": Work(), "queued": {}}
+    usual = {"cpu": False, "ready": True, "reason": "", "members": ["a"], "held": Pieces(), "queued": {}}
     assert why_idle(**({**usual, "held_by_member": {}} | given)) == words
 
 

@@ -8,11 +8,11 @@ from services.scoring.selection import choose
 from shared.adsorbates import lookup
 from shared.database.repositories import selections
 from shared.database.repositories.structures import keep
-from shared.database.tables import Candidate, Job, JobReference, MemberEnergy, Reference, Walker
+from shared.database.tables import Candidate, Job, JobReference, MemberEnergy, Reference, ReferenceEnergy, Walker
 from shared.states import Stage, State
 from shared.structures import Structure
 from shared.submissions import SlabSubmission
-from tests.shared.database.jobs import OWN, add_job
+from tests.shared.database.jobs import OWN, add_candidates, add_job
 from tests.shared.test_scales import fitted
 
 MEMBERS = ("chgnet-0.3.0", "sevennet-0", "chgnet-r2scan")
@@ -80,7 +80,7 @@ def finished(session: Session, user: str, name: str = "CO on Pt(111)", candidate
     session.flush()
     session.add(JobReference(job_id=job.id, reference_id=slab.id))
     for walker in session.query(Walker).filter_by(job_id=job.id):
-        walker.state, walker.hop, walker.force_calls = State.SUCCEEDED, 11, 140
+        walker.state, walker.force_calls, walker.ended_because = State.SUCCEEDED, 140, "hops"
     job.state, job.ended_at = State.SUCCEEDED, job.created_at
     session.flush()
     return job
@@ -95,6 +95,34 @@ def mind(session: Session, job: Job) -> None:
     for one in session.query(MemberEnergy).filter_by(job_id=job.id):
         one.scale = scale.words((6, 8))
     session.flush()
+
+
+def labelled(session: Session, user: str, jobs: int = 30, candidates: int = 3) -> list[int]:
+    """Candidates that the server's default members scored, with labels by RPBE: the further members are apart, the further they are
+    off. Their numbers."""
+    rng = np.random.default_rng(5)
+    found = []
+    for number in range(jobs):
+        job = add_job(session, user=user, state=State.RUNNING)
+        job.name, job.score_members = f"labelled {number}", ["alpha", "beta"]
+        width = 0.01 + 0.5 * number / jobs
+        labels = rng.uniform(-3, 0, candidates)
+        errors = rng.normal(0, 0.1 + width / 2 if width > 0.15 else 0.01, candidates)
+        energies = [
+            {"alpha": float(one - width / 2), "beta": float(one + width / 2)} for one in (labels + errors).tolist()
+        ]
+        made = add_candidates(session, job, energies, reference=STATEMENT)
+        for one, label in zip(made, labels.tolist(), strict=True):
+            session.add(
+                ReferenceEnergy(
+                    candidate_id=one.id, adsorption_energy=label, reference=STATEMENT, functional="RPBE", code="VASP 6.4.3",
+                    provenance="",
+                )
+            )  # fmt: skip
+        job.state, job.ended_at = State.SUCCEEDED, job.created_at
+        found += [one.id for one in made]
+    session.flush()
+    return found
 
 
 def _candidates(session: Session, job: Job, n: int) -> None:
@@ -129,6 +157,7 @@ def _candidates(session: Session, job: Job, n: int) -> None:
             force_calls=int(rng.integers(15, 60)),
         )
         session.add(candidate)
+        walker.hop = candidate.hop + 1
         session.flush()
         width = 0.42 if number % 7 == 6 else 0.09
         for place, member in enumerate(MEMBERS):

@@ -9,9 +9,14 @@ from uuid import uuid4
 
 import pytest
 from playwright.sync_api import TimeoutError
+from sqlalchemy import select
 
+from shared.database.repositories import calibrations
+from shared.database.repositories.calibrations import NewCalibration
 from shared.database.repositories.users import Role, create_key
-from shared.database.tables import Worker
+from shared.database.tables import Group, User, Worker
+from shared.parameters import Spread
+from tests.shared.database.jobs import OWN
 from tests.web import seeds
 from tests.web.conftest import DESK
 
@@ -21,7 +26,10 @@ PHONE = {"width": 390, "height": 844}
 OF_README = {"job", "new-job"}
 CUT_OFF = """[...document.querySelectorAll(".minima .verdict, .minima button")].some(
     one => one.getBoundingClientRect().right > one.closest(".scroll").getBoundingClientRect().right + 1)"""
-PAGES = ["jobs", "new-job", "job", "job-compared", "job-running", "workers", "admin", "sign-in"]
+PAGES = [
+    "jobs", "new-job", "new-smiles", "job", "job-compared", "job-hops", "job-running", "learn", "workers", "admin", "admin-user",
+    "sign-in",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +45,16 @@ def lab(service):
         failed = seeds.searching(session, name, "COOH on Cu(211)", candidates=2)
         failed.state, failed.ended_at = "failed", failed.created_at
         failed.failure_kind, failed.failure_reason = "no_minimum", "no walker found a sound minimum within 200 steps"
+        seeds.labelled(session, name)
+        _calibrations(session, name)
+        session.add(Group(name=f"group {name}"))
+        there = datetime.now(UTC) + timedelta(hours=1)  # heard of for as long as these tests take
+        session.add(
+            Worker(
+                name="cpu-0@lab", host="lab", pid=4020, kind="cpu", device="", ready=True, heartbeat_at=there, reason="",
+                memory_bytes=310_000_000, members=[], member_states=[],
+            )
+        )  # fmt: skip
         state = {
             "member": "chgnet-0.3.0",
             "state": "resident",
@@ -48,11 +66,25 @@ def lab(service):
         session.add(
             Worker(
                 name="potentials-0@lab", host="lab", pid=4021, kind="potentials", device="NVIDIA A100 40 GB", ready=True,
-                heartbeat_at=datetime.now(UTC) + timedelta(hours=1),  # heard of for as long as these tests take
+                heartbeat_at=there,
                 reason="", memory_bytes=2_100_000_000, members=["chgnet-0.3.0"], member_states=[state | counted],
             )
         )  # fmt: skip
     return key, done, running
+
+
+def _calibrations(session, name: str) -> None:
+    """One in force, one that an earlier one gave way to, and one that kept no promise."""
+    user = session.scalars(select(User.id).where(User.name == name)).one()
+    share = {"hits": 62, "count": 90, "low": 0.6, "high": 0.8}
+    report = {"target": {"share": 0.9, "error": 0.1}, "count": 90, "systems": 30, "kept": share}
+    report |= {"within": {"hits": 59, "count": 62, "low": 0.87, "high": 0.99}}
+    report |= {"held_out": {"halves": 20, "learned": 18, "reached": 15, "kept": 17}}
+    for number, limit in enumerate((0.19, 0.14, None)):
+        new = NewCalibration(["alpha", "beta"], "RPBE", Spread.STD, limit, report, [number], {}, scale=OWN)
+        made, _ = calibrations.propose(session, new, user, most=99)
+        if limit is not None:
+            calibrations.publish(session, made.id, user)
 
 
 def shown(visit, page: str, lab) -> None:
@@ -69,16 +101,38 @@ def shown(visit, page: str, lab) -> None:
         visit.page.locator("button[title='*CO']").click()
         visit.page.locator("button.large:not([disabled])").wait_for()
         visit.page.locator(".viewer canvas").wait_for()
-    elif page in ("job", "job-compared"):
+    elif page == "new-smiles":
+        visit.go("/new")
+        visit.page.get_by_role("button", name="an element").click()
+        visit.page.get_by_role("button", name="SMILES").click()
+        visit.page.get_by_label("SMILES", exact=True).fill("C[CH]O")
+        visit.page.get_by_role("button", name="Build it").click()
+        visit.page.get_by_label("C 1", exact=True).check()
+        visit.page.locator("button.large:not([disabled])").wait_for()
+        visit.page.locator(".viewer canvas").wait_for()
+    elif page in ("job", "job-compared", "job-hops"):
         visit.go(f"/jobs/{done}")
         visit.page.locator(".minima tbody").first.wait_for()
         if page == "job-compared":
             visit.page.locator(".minima tbody").nth(1).get_by_role("button", name="Compare").click()
             visit.page.locator(".side.two .viewer canvas").nth(1).wait_for()
+        if page == "job-hops":
+            visit.page.get_by_role("button", name="Hops of walker").first.click()
+            visit.page.locator(".hop-plot").wait_for()
+            visit.page.get_by_role("button", name="Show in 3-D").click()
+            visit.page.locator(".viewer canvas").nth(1).wait_for()
         visit.page.locator(".viewer canvas").first.wait_for()
     elif page == "job-running":
         visit.go(f"/jobs/{running}")
         visit.page.locator(".chart canvas").wait_for()
+    elif page == "learn":
+        visit.go("/learn")
+        visit.page.locator(".parity .point").first.wait_for()
+        visit.page.locator(".calibrations tbody tr").first.wait_for()
+    elif page == "admin-user":
+        visit.go("/admin")
+        visit.page.get_by_role("button", name="Keys and quotas of lab-").first.click()
+        visit.page.get_by_label("Open jobs", exact=True).wait_for()
     else:
         visit.go({"jobs": "/", "workers": "/workers", "admin": "/admin"}[page])
         visit.page.locator("table tbody tr").first.wait_for()

@@ -9,6 +9,7 @@ import type { MeView } from "./api/schema";
 import { said } from "./hooks";
 import { JobPage } from "./job/JobPage";
 import { JobsPage } from "./jobs/JobsPage";
+import { LearnPage } from "./learn/LearnPage";
 import { NewJobPage } from "./new/NewJobPage";
 import { Notices, notify } from "./parts/Notices";
 import { SignIn } from "./SignIn";
@@ -68,6 +69,7 @@ function Shell({ me, onLeave }: { me: MeView; onLeave: () => void }) {
         <nav aria-label="Pages">
           <Tab href="/" also="/jobs">Jobs</Tab>
           {me.role !== "read" && <Tab href="/new">New job</Tab>}
+          <Tab href="/learn">Learn</Tab>
           <Tab href="/workers">Workers</Tab>
           <Tab href="/admin">{me.role === "admin" ? "Admin" : "Account"}</Tab>
         </nav>
@@ -82,6 +84,7 @@ function Shell({ me, onLeave }: { me: MeView; onLeave: () => void }) {
           <Route path="/"><JobsPage me={me} /></Route>
           <Route path="/new">{me.role === "read" ? <Missing /> : <NewJobPage me={me} />}</Route>
           <Route path="/jobs/:id">{(at) => <JobPage key={at.id} id={at.id} me={me} />}</Route>
+          <Route path="/learn"><LearnPage me={me} /></Route>
           <Route path="/workers"><WorkersPage /></Route>
           <Route path="/admin"><AdminPage me={me} /></Route>
           <Route><Missing /></Route>

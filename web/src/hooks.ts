@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { Refusal, get } from "./api/client";
+import { Refusal, get, type Query } from "./api/client";
 
 export interface Loaded<T> {
   data: T | null;
@@ -9,7 +9,7 @@ export interface Loaded<T> {
 }
 
 /** What a path answers, read again when the path or its query changes; a path of null reads nothing. */
-export function useGet<T>(path: string | null, query: Record<string, string | number | boolean | null | undefined> = {}): Loaded<T> {
+export function useGet<T>(path: string | null, query: Query = {}): Loaded<T> {
   const [data, set] = useState<T | null>(null);
   const [error, setError] = useState<string | null>(null);
   const asked = path === null ? null : path + JSON.stringify(query);

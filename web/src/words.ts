@@ -43,6 +43,12 @@ export function moment(at: string | null | undefined): string {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
+/** Of something a second or a minute, to two digits. */
+export function rate(value: number | null): string {
+  if (value === null) return "–";
+  return value === 0 ? "0" : value < 10 ? value.toPrecision(2) : count(Math.round(value));
+}
+
 export function isOpen(job: JobView): boolean {
   return job.state === "queued" || job.state === "running";
 }

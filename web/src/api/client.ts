@@ -11,6 +11,9 @@ export class Refusal extends Error {
   }
 }
 
+/** Of an address; a list is one name several times. */
+export type Query = Record<string, string | number | boolean | null | undefined | string[]>;
+
 let signedOut: () => void = () => {};
 
 /** What to do when the server doesn't know this browser any more. */
@@ -19,10 +22,10 @@ export function onSignedOut(then: () => void): void {
 }
 
 /** Address of a path such as `v1/jobs`, wherever the page is served. */
-export function address(path: string, query: Record<string, string | number | boolean | null | undefined> = {}): string {
+export function address(path: string, query: Query = {}): string {
   const url = new URL(path, document.baseURI.split("#")[0]);
   for (const [name, value] of Object.entries(query))
-    if (value !== null && value !== undefined && value !== "") url.searchParams.set(name, String(value));
+    for (const one of Array.isArray(value) ? value : [value]) if (one !== null && one !== undefined && one !== "") url.searchParams.append(name, String(one));
   return url.href;
 }
 
@@ -54,8 +57,6 @@ async function ask(method: string, url: string, body?: unknown, headers: Record<
   }
   return answer;
 }
-
-type Query = Record<string, string | number | boolean | null | undefined>;
 
 export async function get<T>(path: string, query: Query = {}): Promise<T> {
   return (await ask("GET", address(path, query))).json();

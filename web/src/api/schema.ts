@@ -187,7 +187,7 @@ export interface components {
          * @description A claim that did not end well.
          */
         AttemptView: {
-            work: components["schemas"]["shared__states__Work"];
+            work: components["schemas"]["Work"];
             /**
              * Item
              * @description which walker, evaluation, reference or stage; alike in all of its attempts
@@ -1981,9 +1981,9 @@ export interface components {
             /** Member */
             member: string;
             /** @description that waits, whether it may be claimed yet or not */
-            queued: components["schemas"]["api__overview__idle__Work"];
+            queued: components["schemas"]["Pieces"];
             /** @description that workers have in hand */
-            held: components["schemas"]["api__overview__idle__Work"];
+            held: components["schemas"]["Pieces"];
             /**
              * Hops Per Minute
              * @description made within the last 600 s
@@ -2394,6 +2394,32 @@ export interface components {
             energies: {
                 [key: string]: number;
             };
+        };
+        /**
+         * Pieces
+         * @description Pieces of work by kind.
+         */
+        Pieces: {
+            /**
+             * Stages
+             * @default 0
+             */
+            stages: number;
+            /**
+             * References
+             * @default 0
+             */
+            references: number;
+            /**
+             * Walkers
+             * @default 0
+             */
+            walkers: number;
+            /**
+             * Evaluations
+             * @default 0
+             */
+            evaluations: number;
         };
         /** Placement */
         Placement: {
@@ -3434,13 +3460,19 @@ export interface components {
             walkers: components["schemas"]["WalkerLine"][];
         };
         /**
+         * Work
+         * @description The kinds of claimable row.
+         * @enum {string}
+         */
+        Work: "placement" | "selection" | "reference" | "walker" | "evaluation";
+        /**
          * WorkerLoad
          * @description What one worker process has in hand.
          */
         WorkerLoad: {
             /** Worker */
             worker: string;
-            held: components["schemas"]["api__overview__idle__Work"];
+            held: components["schemas"]["Pieces"];
             /**
              * Idle
              * @description why it has nothing in hand; null where it has
@@ -3494,32 +3526,6 @@ export interface components {
         Workers: {
             /** Workers */
             workers: components["schemas"]["WorkerView"][];
-        };
-        /**
-         * Work
-         * @description Pieces of work by kind.
-         */
-        api__overview__idle__Work: {
-            /**
-             * Stages
-             * @default 0
-             */
-            stages: number;
-            /**
-             * References
-             * @default 0
-             */
-            references: number;
-            /**
-             * Walkers
-             * @default 0
-             */
-            walkers: number;
-            /**
-             * Evaluations
-             * @default 0
-             */
-            evaluations: number;
         };
         /**
          * ReferenceView
@@ -3599,12 +3605,6 @@ export interface components {
              */
             accuracy: string;
         };
-        /**
-         * Work
-         * @description The kinds of claimable row.
-         * @enum {string}
-         */
-        shared__states__Work: "placement" | "selection" | "reference" | "walker" | "evaluation";
     };
     responses: never;
     parameters: never;
@@ -3692,6 +3692,7 @@ export type OrderView = components['schemas']['OrderView'];
 export type OutcomeView = components['schemas']['OutcomeView'];
 export type Overview = components['schemas']['Overview'];
 export type OwnReference = components['schemas']['OwnReference'];
+export type Pieces = components['schemas']['Pieces'];
 export type Placement = components['schemas']['Placement'];
 export type PlacementMode = components['schemas']['PlacementMode'];
 export type PlacementView = components['schemas']['PlacementView'];
@@ -3742,12 +3743,11 @@ export type WalkerCounts = components['schemas']['WalkerCounts'];
 export type WalkerEnd = components['schemas']['WalkerEnd'];
 export type WalkerLine = components['schemas']['WalkerLine'];
 export type Walkers = components['schemas']['Walkers'];
+export type Work = components['schemas']['Work'];
 export type WorkerLoad = components['schemas']['WorkerLoad'];
 export type WorkerView = components['schemas']['WorkerView'];
 export type Workers = components['schemas']['Workers'];
-export type ApiOverviewIdleWork = components['schemas']['api__overview__idle__Work'];
 export type ApiReferencesRoutesReferenceView = components['schemas']['api__references__routes__ReferenceView'];
 export type ApiSystemsResponsesReferenceView = components['schemas']['api__systems__responses__ReferenceView'];
-export type SharedStatesWork = components['schemas']['shared__states__Work'];
 export type $defs = Record<string, never>;
 export type operations = Record<string, never>;

@@ -17,11 +17,12 @@ interface Props {
   ask: (asked: Asked) => void;
   error: string | null;
   candidates: CandidateLine[];
+  onKept: (number: number) => void;
 }
 
 const MOST = 1;
 
-export function Choice({ job, me, preview, asked, ask, error, candidates }: Props) {
+export function Choice({ job, me, preview, asked, ask, error, candidates, onKept }: Props) {
   const [keeping, setKeeping] = useState(false);
   const own = Object.keys(asked).length === 0;
   const limit = typeof asked.limit === "number" ? asked.limit : preview.limit;
@@ -32,6 +33,7 @@ export function Choice({ job, me, preview, asked, ask, error, candidates }: Prop
     try {
       const made = await send<SelectionAnswer>("POST", `v1/jobs/${job.id}/selections`, asked);
       notify(`kept as selection ${made.number}`);
+      onKept(made.number);
     } catch (refused) {
       notify(said(refused), "bad");
     }

@@ -1,18 +1,24 @@
 import { address, getText } from "../api/client";
-import type { CandidateLine, JobView, Preview } from "../api/schema";
-import { said } from "../hooks";
+import { useEffect } from "preact/hooks";
+import type { CandidateLine, JobView, Preview, SelectionList, SelectionView } from "../api/schema";
+import { said, useGet } from "../hooks";
 import { notify } from "../parts/Notices";
+import { eV } from "../words";
 import { membersOf } from "./colors";
 import { spreadsheet } from "./spreadsheet";
+import { SPREADS, type SpreadName } from "./spreads";
 
 interface Props {
   job: JobView;
   candidates: CandidateLine[];
   preview: Preview | null;
+  /** Whose minima are downloaded: 0 is the job's own choice. */
+  selection: number;
+  choose: (selection: number) => void;
 }
 
-export function Downloads({ job, candidates, preview }: Props) {
-  const of = (path: string, query: Record<string, string> = {}) => address(`v1/jobs/${job.id}/${path}`, query);
+export function Downloads({ job, candidates, preview, selection, choose }: Props) {
+  const of = (path: string, query: Record<string, string | number> = {}) => address(`v1/jobs/${job.id}/${path}`, query);
   const all = async () => {
     try {
       let text = "";
@@ -27,24 +33,41 @@ export function Downloads({ job, candidates, preview }: Props) {
     }
   };
   const chosen = job.state === "succeeded";
+  const kept = useGet<SelectionList>(chosen ? `v1/jobs/${job.id}/selections` : null);
+  useEffect(() => void kept.reload(), [selection]);
+  const selections = kept.data?.selections ?? [];
   return (
     <section class="card" aria-labelledby="downloads-title">
-      <h2 id="downloads-title">Downloads</h2>
+      <div class="head">
+        <h2 id="downloads-title">Downloads</h2>
+        {selections.length > 1 && (
+          <label class="inline push">Minima of
+            <select value={selection} onChange={(event) => choose(Number(event.currentTarget.value))}>
+              {selections.map((one) => <option key={one.number} value={one.number}>{named(one)}</option>)}
+            </select>
+          </label>
+        )}
+      </div>
       <div class="downloads">
-        {chosen && <a class="button" href={of("minima", { format: "extxyz" })} download>Minima, extended XYZ</a>}
+        {chosen && <a class="button" href={of("minima", { format: "extxyz", selection })} download>Minima, extended XYZ</a>}
         <button onClick={all}>All candidates, extended XYZ</button>
         <button onClick={() => save(spreadsheet(candidates, preview, membersOf(job)), `${job.id}.csv`, "text/csv")}>All candidates, CSV</button>
         {chosen && (
           <>
-            <a class="button main" href={of("dft-inputs", { code: "vasp" })} download>DFT inputs, VASP</a>
-            <a class="button" href={of("dft-inputs", { code: "espresso" })} download>DFT inputs, Quantum ESPRESSO</a>
-            <a class="button" href={of("dft-inputs", { code: "structures" })} download>Structures for DFT alone</a>
+            <a class="button main" href={of("dft-inputs", { code: "vasp", selection })} download>DFT inputs, VASP</a>
+            <a class="button" href={of("dft-inputs", { code: "espresso", selection })} download>DFT inputs, Quantum ESPRESSO</a>
+            <a class="button" href={of("dft-inputs", { code: "structures", selection })} download>Structures for DFT alone</a>
           </>
         )}
       </div>
-      {chosen && <p class="muted small">DFT inputs are of the minima that the job chose itself, with the clean slab and the gas molecules, at OC20's settings; no pseudopotentials.</p>}
+      {chosen && <p class="muted small">DFT inputs are of the minima {selection === 0 ? "that the job chose itself (keep a choice of yours as a selection to have its own)" : `of selection ${selection}`}, with the clean slab and the gas molecules, at OC20's settings; no pseudopotentials.</p>}
     </section>
   );
+}
+
+function named(one: SelectionView): string {
+  const rules = one.limit === null ? "no limit" : `${SPREADS[one.rules.spread as SpreadName].label} within ${eV(one.limit)} eV`;
+  return one.number === 0 ? `the job's own choice: ${rules}` : `selection ${one.number}: ${rules}`;
 }
 
 function save(text: string, name: string, type: string): void {

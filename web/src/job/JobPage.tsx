@@ -13,6 +13,7 @@ import { Minima } from "./Minima";
 import { Placements } from "./Placements";
 import { Side } from "./Side";
 import { StripPlot } from "./StripPlot";
+import { Walkers } from "./Walkers";
 import { usePreview } from "./preview";
 
 const LOOK_AGAIN_MS = 4000;
@@ -57,11 +58,11 @@ function Body({ job, me, overview, reload }: BodyProps) {
   const chosen = job.state === "succeeded";
   const { preview, asked, ask, error } = usePreview(job.id, chosen);
   const ranked = useMemo(() => byRank(preview), [preview]);
-  const [shown, show] = useState<number[]>([]);
+  const [picked, show] = useState<number[]>([]);
   const first = ranked[0];
-  useEffect(() => {
-    if (first !== undefined) show((before) => (before.length ? before : [first]));
-  }, [first]);
+  // until somebody picks one, the lowest that the present rules choose
+  const shown = useMemo(() => (picked.length || first === undefined ? picked : [first]), [picked, first]);
+  const [selection, setSelection] = useState(0);
   const lines = useMemo(() => [...new Set([...ranked, ...shown])], [ranked, shown]);
   const minded = preview?.cautions ?? [];
   return (
@@ -72,15 +73,16 @@ function Body({ job, me, overview, reload }: BodyProps) {
           {candidates.length > 0 && <LiveChart job={job} candidates={candidates} />}
           {chosen && preview && (
             <>
-              <Choice job={job} me={me} preview={preview} asked={asked} ask={ask} error={error} candidates={candidates} />
+              <Choice job={job} me={me} preview={preview} asked={asked} ask={ask} error={error} candidates={candidates} onKept={setSelection} />
               <Minima job={job} preview={preview} candidates={candidates} shown={shown} show={show} />
               <StripPlot job={job} preview={preview} candidates={candidates} lines={lines} shown={shown} show={show} />
             </>
           )}
-          {!chosen && <Placements job={job} />}
-          {(chosen || candidates.length > 0) && <Downloads job={job} candidates={candidates} preview={preview} />}
+          {candidates.length > 0 && <Walkers job={job} candidates={candidates} shown={shown} show={show} />}
+          <Placements job={job} folded={chosen} />
+          {(chosen || candidates.length > 0) && <Downloads job={job} candidates={candidates} preview={preview} selection={selection} choose={setSelection} />}
         </div>
-        <Side job={job} me={me} shown={shown} show={show} preview={preview} onFedBack={reload} />
+        <Side job={job} me={me} shown={shown} picked={picked} show={show} preview={preview} onFedBack={reload} />
       </div>
     </>
   );

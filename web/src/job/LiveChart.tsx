@@ -3,7 +3,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { CandidateLine, JobView } from "../api/schema";
 import { eV } from "../words";
-import { memberColorNow, membersOf } from "./colors";
+import { colorNow, memberColorNow, membersOf } from "./colors";
 import { traces, type Trace } from "./trace";
 
 const HEIGHT = 220;
@@ -43,12 +43,13 @@ export function LiveChart({ job, candidates }: { job: JobView; candidates: Candi
 
 function made(element: HTMLElement, job: JobView, all: Trace[]): uPlot {
   const members = membersOf(job);
-  const style = getComputedStyle(document.documentElement);
-  const ink = style.getPropertyValue("--muted").trim();
-  const grid = { stroke: style.getPropertyValue("--line").trim(), width: 1 };
+  const ink = colorNow("--muted");
+  const grid = { stroke: colorNow("--line"), width: 1 };
   const font = "11px system-ui, sans-serif";
   const axis = { stroke: ink, grid, ticks: grid, font, labelFont: font };
   const adsorption = all.every((one) => one.adsorption);
+  const data = joined(all);
+  const last = data.map(lastOf);
   return new uPlot(
     {
       width: element.clientWidth,
@@ -56,6 +57,8 @@ function made(element: HTMLElement, job: JobView, all: Trace[]): uPlot {
       scales: { x: { time: false } },
       cursor: { points: { size: 6 }, drag: { x: true, y: false } },
       legend: { live: true },
+      // where nobody points at the chart, its legend tells what there is by now
+      hooks: { ready: [(plot) => plot.setLegend({ idxs: last })], setCursor: [(plot) => plot.cursor.idx == null && plot.setLegend({ idxs: last })] },
       axes: [
         { ...axis, label: "force calls", labelSize: 18, size: 34 },
         { ...axis, label: adsorption ? "adsorption energy, eV" : "above the member's lowest, eV", labelSize: 18, size: 52, values: (_, ticks) => ticks.map((tick) => eV(tick, 2)) },
@@ -72,9 +75,15 @@ function made(element: HTMLElement, job: JobView, all: Trace[]): uPlot {
         })),
       ],
     },
-    joined(all),
+    data,
     element,
   );
+}
+
+function lastOf(column: ArrayLike<number | null | undefined>): number {
+  let at = column.length - 1;
+  while (at > 0 && (column[at] === null || column[at] === undefined)) at -= 1;
+  return at;
 }
 
 /** One x axis for all members; each is drawn through the points of the others. */

@@ -4,15 +4,28 @@ import { useGet } from "../hooks";
 import { Failed } from "../parts/basics";
 import { Viewer } from "../structure/Viewer";
 
-/** The starting geometries of a job. */
-export function Placements({ job }: { job: JobView }) {
-  const found = useGet<SystemView>(`v1/jobs/${job.id}/system`);
+/** The starting geometries of a job. folded: read and drawn once they are asked for. */
+export function Placements({ job, folded }: { job: JobView; folded: boolean }) {
+  const [open, setOpen] = useState(!folded);
+  const wanted = open || !folded;
   return (
     <section class="card" aria-labelledby="placements-title">
-      <h2 id="placements-title">Placements <small>where the search starts</small></h2>
+      <div class="head">
+        <h2 id="placements-title">Placements <small>where the search {folded ? "started" : "starts"}</small></h2>
+        {folded && <button class="push" aria-expanded={open} onClick={() => setOpen(!open)}>{open ? "Hide" : "Show in 3-D"}</button>}
+      </div>
+      {wanted && <Loaded job={job} />}
+    </section>
+  );
+}
+
+function Loaded({ job }: { job: JobView }) {
+  const found = useGet<SystemView>(`v1/jobs/${job.id}/system`);
+  return (
+    <>
       <Failed error={found.error} />
       {found.data && <PlacementViewer system={found.data} />}
-    </section>
+    </>
   );
 }
 

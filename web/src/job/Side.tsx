@@ -14,19 +14,18 @@ interface Props {
   job: JobView;
   me: MeView;
   shown: number[];
+  /** Those of them that somebody asked for. */
+  picked: number[];
   show: (shown: number[]) => void;
   preview: Preview | null;
   onFedBack: () => Promise<void>;
 }
 
-export function Side({ job, me, shown, show, preview, onFedBack }: Props) {
+export function Side({ job, me, shown, picked, show, preview, onFedBack }: Props) {
   const box = useRef<HTMLElement>(null);
-  const before = useRef(shown);
   useEffect(() => {
-    const asked = before.current.length > 0 && before.current !== shown;
-    before.current = shown;
-    if (asked && (shown.length > 1 || matchMedia(BELOW).matches)) box.current?.scrollIntoView({ block: "nearest" });
-  }, [shown]);
+    if (picked.length > 1 || (picked.length && matchMedia(BELOW).matches)) box.current?.scrollIntoView({ block: "nearest" });
+  }, [picked]);
   if (!shown.length) return null;
   return (
     <aside ref={box} class={shown.length > 1 ? "side two" : "side"} aria-label="Chosen candidates in 3-D">

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { CandidateLine, JobView, OutcomeView, Preview } from "../api/schema";
 import { eV } from "../words";
 import { memberColor, membersOf } from "./colors";
+import { ticks } from "./ticks";
 
 interface Props {
   job: JobView;
@@ -29,7 +30,11 @@ export function StripPlot({ job, preview, candidates, lines, shown, show }: Prop
   }, []);
   const members = membersOf(job);
   const outcomes = lines.slice(0, MOST).flatMap((id) => preview.outcomes.find((one) => one.candidate === id) ?? []);
-  const energies = outcomes.flatMap((one) => Object.values(candidates.find((other) => other.id === one.candidate)?.energies ?? {}));
+  const energies = outcomes.flatMap((one) => {
+    const members = Object.values(candidates.find((other) => other.id === one.candidate)?.energies ?? {});
+    const half = Math.max(one.std ?? 0, one.relative ?? 0);
+    return one.mean === null ? members : [...members, one.mean - half, one.mean + half];
+  });
   if (!energies.length) return null;
   const low = Math.min(...energies);
   const high = Math.max(...energies);
@@ -99,13 +104,4 @@ function Mark({ at, color }: { at: number; color: string }) {
   if (shape === 1) return <rect x={-4} y={-4} width={8} height={8} fill={color} />;
   if (shape === 2) return <path d="M0-5.5 5.5 0 0 5.5-5.5 0Z" fill={color} />;
   return <path d="M0-5 5 4.5H-5Z" fill={color} />;
-}
-
-function ticks(low: number, high: number, wanted: number): number[] {
-  const raw = (high - low) / wanted;
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((one) => one * power).find((one) => one >= raw)!;
-  const found = [];
-  for (let at = Math.ceil(low / step); at * step <= high; at += 1) found.push(at * step);
-  return found;
 }

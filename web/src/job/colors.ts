@@ -8,7 +8,17 @@ export function memberColor(members: string[], member: string): string {
 
 /** As it is just now, for a canvas. */
 export function memberColorNow(members: string[], member: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(variable(members, member)).trim();
+  return colorNow(variable(members, member));
+}
+
+/** A colour of the style sheet as it is just now: what its pair of colours comes to in this theme. */
+export function colorNow(name: string): string {
+  const probe = document.createElement("i");
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
 }
 
 function variable(members: string[], member: string): string {

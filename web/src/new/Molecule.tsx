@@ -4,9 +4,13 @@ import { color, radius } from "../structure/atoms";
 import { SYMBOLS } from "../structure/elements";
 
 const SIZE = 56;
+const LARGE = 200;
 const TOUCH = 1.25;
 
-export function Molecule({ one }: { one: NamedAdsorbate }) {
+type Drawn = Pick<NamedAdsorbate, "symbols" | "positions" | "binding">;
+
+/** numbered: large, with the number of each atom that is no hydrogen. */
+export function Molecule({ one, numbered = false }: { one: Drawn; numbered?: boolean }) {
   const [right, depth] = axes(one.positions);
   const atoms = one.positions.map((place, index) => ({
     x: place[0]! * right[0] + place[1]! * right[1],
@@ -26,10 +30,13 @@ export function Molecule({ one }: { one: NamedAdsorbate }) {
     atoms.filter((other) => other.index > atom.index && apart(one.positions[atom.index]!, one.positions[other.index]!) < TOUCH * (radius(atom.number) + radius(other.number))).map((other) => [atom, other] as const),
   );
   return (
-    <svg class="molecule" width={SIZE} height={SIZE} viewBox={`${middle[0] - reach / 2} ${middle[1] - reach / 2} ${reach} ${reach}`} aria-hidden="true">
+    <svg class="molecule" width={numbered ? LARGE : SIZE} height={numbered ? LARGE : SIZE} viewBox={`${middle[0] - reach / 2} ${middle[1] - reach / 2} ${reach} ${reach}`} aria-hidden="true">
       {bonds.map(([from, to]) => <line key={`${from.index}-${to.index}`} x1={from.x} y1={from.y} x2={to.x} y2={to.y} class="bond" stroke-width={0.22} />)}
       {[...atoms].sort((atom, other) => atom.depth - other.depth).map((atom) => (
         <circle key={atom.index} cx={atom.x} cy={atom.y} r={size(atom.number)} fill={color(atom.number)} class={atom.binds ? "ball binds" : "ball"} stroke-width={atom.binds ? 0.14 : 0.06} />
+      ))}
+      {numbered && atoms.map((atom) => (atom.number > 1 || atom.binds) && (
+        <text key={`n${atom.index}`} x={atom.x} y={atom.y + 0.16} class="number" text-anchor="middle">{atom.index}</text>
       ))}
     </svg>
   );

@@ -36,7 +36,7 @@ export function NewJobPage({ me }: { me: MeView }) {
       <div class="split">
         <div class="wide form">
           <Surface draft={draft} change={change} />
-          {!(draft.source === "file" && draft.fileIs === "adslab") && <AdsorbatePicker chosen={draft.adsorbate} choose={(adsorbate) => change({ adsorbate })} />}
+          {!(draft.source === "file" && draft.fileIs === "adslab") && <AdsorbatePicker draft={draft} change={change} />}
           <Parameters draft={draft} change={change} />
           <section class="card" aria-labelledby="naming-title">
             <h2 id="naming-title">Name</h2>
@@ -56,7 +56,7 @@ export function NewJobPage({ me }: { me: MeView }) {
         </div>
         <aside class="side" aria-label="What was understood">
           <Understood {...understood} missing={request.missing} />
-          <button class="main large" disabled={!understood.system || understood.busy || queueing} onClick={queue}>{queueing ? "Queueing…" : "Queue this job"}</button>
+          <div class="to-do"><button class="main large" disabled={!understood.system || understood.busy || queueing} onClick={queue}>{queueing ? "Queueing…" : "Queue this job"}</button></div>
         </aside>
       </div>
     </>

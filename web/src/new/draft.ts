@@ -4,6 +4,15 @@ import type { JobRequest } from "../api/schema";
 export type FileIs = "slab" | "adslab" | "bulk";
 export type Parameters = Record<string, Record<string, unknown> | unknown>;
 
+/** A molecule that the server made of a SMILES, and which of its atoms bind. */
+export interface OwnMolecule {
+  smiles: string;
+  symbols: string[];
+  numbers: number[];
+  positions: number[][];
+  binding: number[];
+}
+
 export interface Draft {
   source: "file" | "element" | "compound";
   file: { name: string; text: string; format: string } | null;
@@ -22,16 +31,21 @@ export interface Draft {
   depth: string;
   width: string;
   vacuum: string;
+  /** By OC20's name. */
   adsorbate: string;
+  /** By SMILES; null where it goes by its name. */
+  own: OwnMolecule | null;
   parameters: Parameters;
   name: string;
   priority: string;
   group: string;
 }
 
+export const NO_MOLECULE: OwnMolecule = { smiles: "", symbols: [], numbers: [], positions: [], binding: [] };
+
 export const START: Draft = {
   source: "file", file: null, fileIs: "slab", molecule: "", element: "Pt", crystal: "", prototype: "rocksalt", elements: "Mg O", a: "", c: "",
-  miller: "1 1 1", conventional: false, termination: "0", depth: "7", width: "8", vacuum: "20", adsorbate: "", parameters: {}, name: "", priority: "0", group: "",
+  miller: "1 1 1", conventional: false, termination: "0", depth: "7", width: "8", vacuum: "20", adsorbate: "", own: null, parameters: {}, name: "", priority: "0", group: "",
 };
 
 export const FORMATS: Record<string, string> = { poscar: "POSCAR", cif: "CIF", extxyz: "extended XYZ", "ase-json": "ASE JSON" };
@@ -66,7 +80,8 @@ type Made = { input: Input | null; missing: string };
 
 export function inputOf(draft: Draft): Made {
   if (draft.source === "file") return fromFile(draft);
-  if (!draft.adsorbate) return { input: null, missing: "Choose a molecule." };
+  const unchosen = moleculeMissing(draft);
+  if (unchosen) return { input: null, missing: unchosen };
   const bulk =
     draft.source === "element"
       ? { element: draft.element.trim(), ...(draft.crystal && { crystal: draft.crystal }), ...lattice(draft) }
@@ -82,9 +97,22 @@ function fromFile(draft: Draft): Made {
     if (indices === null) return { input: null, missing: "Give the molecule's atoms as numbers, such as 36, 37 or 36-38." };
     return { input: { kind: "adslab", structure, ...(indices.length ? { adsorbate_indices: indices } : {}) } as Input, missing: "" };
   }
-  if (!draft.adsorbate) return { input: null, missing: "Choose a molecule." };
-  if (draft.fileIs === "slab") return { input: { kind: "slab", slab: structure, adsorbate: draft.adsorbate } as Input, missing: "" };
+  const unchosen = moleculeMissing(draft);
+  if (unchosen) return { input: null, missing: unchosen };
+  if (draft.fileIs === "slab") return { input: { kind: "slab", slab: structure, adsorbate: moleculeOf(draft) } as Input, missing: "" };
   return { input: cut(draft, structure), missing: "" };
+}
+
+function moleculeMissing({ adsorbate, own }: Draft): string {
+  if (own && !own.symbols.length) return "Give the molecule's SMILES, and build it.";
+  if (own) return own.binding.length ? "" : "Say which atoms of the molecule point at the surface.";
+  return adsorbate ? "" : "Choose a molecule.";
+}
+
+function moleculeOf({ adsorbate, own }: Draft): unknown {
+  if (!own) return adsorbate;
+  const nowhere = [[0, 0, 0], [0, 0, 0], [0, 0, 0]];
+  return { structure: { format: "arrays", numbers: own.numbers, positions: own.positions, cell: nowhere, pbc: [false, false, false] }, binding: own.binding };
 }
 
 function lattice(draft: Draft): Record<string, number> {
@@ -101,6 +129,6 @@ export function millerOf(text: string): number[] {
 function cut(draft: Draft, bulk: unknown): Input {
   return {
     kind: "bulk", bulk, miller: millerOf(draft.miller), conventional: draft.conventional, termination: Number(draft.termination) || 0,
-    min_depth: Number(draft.depth), min_width: Number(draft.width), vacuum: Number(draft.vacuum), adsorbate: draft.adsorbate,
+    min_depth: Number(draft.depth), min_width: Number(draft.width), vacuum: Number(draft.vacuum), adsorbate: moleculeOf(draft),
   } as Input;
 }

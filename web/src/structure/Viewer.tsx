@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { StructureView } from "../api/schema";
 import { atomsOf, elements, type Shown } from "./atoms";
 
-const NEARER = 1.7;
+const FILLED = 0.94; // of the picture
 const NARROW = 7; // Å
 type Mol = typeof import("3dmol");
 type Viewer3D = ReturnType<Mol["createViewer"]>;
@@ -18,9 +18,15 @@ interface Props {
 export function Viewer({ structure, label, marked = [] }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const viewer = useRef<Viewer3D | null>(null);
+  const drawn = useRef<{ mol: Mol; atoms: Shown[] } | null>(null);
   const [repeated, repeat] = useState(() => isSmall(structure));
   const [side, lookFromSide] = useState(true);
   const [problem, setProblem] = useState("");
+  const sideNow = useRef(side);
+  const face = (fromSide: boolean) => {
+    sideNow.current = fromSide;
+    if (viewer.current && drawn.current && box.current) turn(viewer.current, fromSide, drawn.current, box.current);
+  };
   const known = JSON.stringify([structure.positions, structure.cell, marked, repeated]);
   useEffect(() => {
     let gone = false;
@@ -28,8 +34,9 @@ export function Viewer({ structure, label, marked = [] }: Props) {
       if (gone || !box.current) return;
       try {
         viewer.current ??= made(mol, box.current);
-        draw(mol, viewer.current, atomsOf(structure, marked, repeated), structure);
-        turn(viewer.current, side);
+        drawn.current = { mol, atoms: atomsOf(structure, marked, repeated) };
+        draw(mol, viewer.current, drawn.current.atoms, structure);
+        face(side);
       } catch {
         setProblem("This browser can't draw in 3-D (WebGL is off).");
       }
@@ -41,14 +48,14 @@ export function Viewer({ structure, label, marked = [] }: Props) {
   useEffect(() => {
     const seen = new ResizeObserver(() => {
       viewer.current?.resize();
-      viewer.current?.render();
+      face(sideNow.current);
     });
     if (box.current) seen.observe(box.current);
     return () => seen.disconnect();
   }, []);
   const look = (fromSide: boolean) => {
     lookFromSide(fromSide);
-    if (viewer.current) turn(viewer.current, fromSide);
+    face(fromSide);
   };
   const move = (act: (view: Viewer3D) => void) => () => {
     if (!viewer.current) return;
@@ -99,12 +106,27 @@ function draw(mol: Mol, view: Viewer3D, atoms: Shown[], structure: StructureView
     view.addLine({ start: new mol.Vector3(...from), end: new mol.Vector3(...to), color: "#8a94a0" });
 }
 
-/** From the side or from above, as near as all atoms, without the vacuum, allow. */
-function turn(view: Viewer3D, side: boolean): void {
+/** From the side or from above, as near as all atoms allow, whatever shape the picture has. The vacuum may stick out. */
+function turn(view: Viewer3D, side: boolean, { mol, atoms }: { mol: Mol; atoms: Shown[] }, box: HTMLElement): void {
   view.setView([0, 0, 0, 0, 0, 0, 0, 1]);
   if (side) view.rotate(-80, "x");
   view.zoomTo({});
-  view.zoom(NEARER);
+  view.render();
+  const on = (x: number, y: number, z: number): { x: number; y: number } => view.modelToScreen(new mol.Vector3(x, y, z)) as unknown as { x: number; y: number };
+  const mean = (["x", "y", "z"] as const).map((axis) => atoms.reduce((sum, atom) => sum + atom[axis], 0) / atoms.length) as Point;
+  const middle = on(...mean); // which stands in the middle of the picture
+  const per = Math.abs(on(mean[0] + 1, mean[1], mean[2]).x - middle.x); // Å; the first axis lies across the picture in both views
+  const up = [0, (middle.y - on(mean[0], mean[1] + 1, mean[2]).y) / per, (middle.y - on(mean[0], mean[1], mean[2] + 1).y) / per];
+  const seen = atoms.map((atom) => ({ ...on(atom.x, atom.y, atom.z), r: atom.radius * per }));
+  const [left, right] = [Math.min(...seen.map((one) => one.x - one.r)), Math.max(...seen.map((one) => one.x + one.r))];
+  const [top, bottom] = [Math.min(...seen.map((one) => one.y - one.r)), Math.max(...seen.map((one) => one.y + one.r))];
+  const larger = FILLED * Math.min(box.clientWidth / (right - left), box.clientHeight / (bottom - top));
+  if (!Number.isFinite(larger) || larger <= 0) return;
+  const across = ((left + right) / 2 - middle.x) / per;
+  const above = (middle.y - (top + bottom) / 2) / per;
+  const centre = mean.map((value, axis) => value + (axis === 0 ? across : 0) + above * up[axis]!);
+  view.setView([...centre.map((value) => -value), ...(view.getView() as number[]).slice(3)]);
+  view.zoom(larger);
   view.render();
 }
 
