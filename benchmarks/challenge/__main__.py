@@ -3,15 +3,15 @@
 python -m benchmarks.challenge [label] [train] [measure] [search] [report] [--quick] [--folder FOLDER] [--minutes M] ...
 
 A teacher, a potential whose weights ship in a wheel, plays DFT. EquiformerV2, GemNet-OC and eSCN in small learned from its labels
-(`label`, `train`; the checkpoints are in benchmarks/challenge/checkpoints). They search systems that no label is of, from random
-placements, with plain relaxations, restrained ones, and constrained minima hopping, for equally many force calls (`search`); the
-tables are those of the published method (`report`). Without a step: `search` and `report`.
+(`label`, `train`; what came of it is in labels/ and checkpoints/ beside this file). They search systems that no label is of, from
+random placements, with plain relaxations, restrained ones, and constrained minima hopping, for equally many force calls (`search`);
+the tables are those of the published method (`report`). Without a step: `search` and `report`.
 
 To go on: `python -m benchmarks.challenge search --minutes 60`. Each finished search is a line of found.jsonl in the folder, which
 begins as a copy of benchmarks/challenge/found.jsonl; what is there is not searched again, and `report` tells what there is. Copied
 back over that file, it is the next one's start. To begin anew with students of your own: `label train search report --folder
-FOLDER --checkpoints FOLDER/checkpoints`, some hours on one core; each step goes on where it was stopped (the training of one
-network begins again).
+FOLDER --labels FOLDER/labels --checkpoints FOLDER/checkpoints`, some hours on one core; each step goes on where it was stopped (the
+training of one network begins again).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import torch
 
 from benchmarks import report
 from benchmarks.challenge import labels, shown, students, tables
-from benchmarks.challenge.effort import CHECKPOINTS, TEACHER, Effort, Store
+from benchmarks.challenge.effort import CHECKPOINTS, LABELS, TEACHER, Effort, Store
 from benchmarks.challenge.searching import Searches
 from benchmarks.challenge.systems import in_turn
 from benchmarks.challenge.training import MEMBERS
@@ -46,11 +46,13 @@ def main() -> None:
     until = time.monotonic() + 60 * asked.minutes
     steps = asked.steps or ["search", "report"]
     if "label" in steps:
-        labels.make(asked.folder / "labels", asked.teacher, seed=asked.seed, most=asked.frames, until=until)
+        labels.make(asked.labels, asked.teacher, seed=asked.seed, most=asked.frames, until=until)
     if "train" in steps:
-        students.learn(asked.folder, asked.checkpoints, asked.teacher, families=asked.families, seed=asked.seed)
+        students.learn(
+            asked.labels, asked.folder, asked.checkpoints, asked.teacher, families=asked.families, seed=asked.seed
+        )
     if "measure" in steps:
-        report.finish(students.measured(asked.folder, asked.checkpoints, seed=asked.seed))
+        report.finish(students.measured(asked.labels, asked.checkpoints, seed=asked.seed))
     effort = QUICK if asked.quick else Effort(budget=asked.budget, seed=asked.seed)
     if "search" in steps or "report" in steps:
         name = "quick.jsonl" if asked.quick else "found.jsonl"
@@ -83,7 +85,8 @@ def _arguments() -> Namespace:
     )
     parser.add_argument("steps", nargs="*", choices=STEPS, help="in this order; left out: search report")
     parser.add_argument("--quick", action="store_true", help="three systems, one searcher, few force calls")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="labels and results (%(default)s)")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="results (%(default)s)")
+    parser.add_argument("--labels", type=Path, default=LABELS, help="what the teacher said (%(default)s)")
     parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS, help="the students (%(default)s)")
     parser.add_argument("--teacher", default=TEACHER, help="who labels (%(default)s)")
     parser.add_argument("--families", nargs="*", choices=list(MEMBERS), default=list(MEMBERS), help="of those to train")

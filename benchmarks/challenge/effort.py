@@ -13,7 +13,7 @@ METHODS = ("BFGS", "BFGS + restraints", "BFGS + restraints + hopping")
 WHOLE = 2
 """Index of the whole method."""
 HERE = Path(__file__).parent
-CHECKPOINTS = HERE / "checkpoints"
+LABELS, CHECKPOINTS = HERE / "labels", HERE / "checkpoints"
 FOUND = HERE / "found.jsonl"
 """What was found so far, as it is kept with the code."""
 TEACHER = "chgnet-0.3.0"

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.io import read, write
 
-from benchmarks.challenge.frames import LARGEST_FORCE, Recorder, frame, thinned
+from benchmarks.challenge import packed
+from benchmarks.challenge.frames import LARGEST_FORCE, Recorder, thinned
+from benchmarks.challenge.packed import Labelled
 from benchmarks.challenge.systems import labelled
 from benchmarks.systems import Case, build, starts
 from services.forces.engine import run
@@ -62,7 +64,7 @@ class Labeller:
     def potential(self) -> Potential:
         return registry.load(self._teacher)
 
-    def frames(self, number: int, case: Case, *, held_out: bool = False) -> Iterator[Atoms]:
+    def frames(self, number: int, case: Case, *, held_out: bool = False) -> list[Labelled]:
         """All labelled frames of a system; unless it is held out, of its clean slab too, where that wasn't shown before."""
         system, recorder = build(case), Recorder(self.potential)
         slab, zero = self._clean(system.slab)
@@ -79,8 +81,7 @@ class Labeller:
         recorder.said.clear()
         recorder.evaluate([_rattled(one, chance) for one in found for _ in range(RATTLED)])
         said += [(one, answer) for one, answer in recorder.said if np.abs(answer.forces).max() < LARGEST_FORCE]
-        for structure, answer in said:
-            yield frame(structure, answer.energy - zero, answer.forces, str(case))
+        return [(structure, replace(answer, energy=answer.energy - zero)) for structure, answer in said]
 
     def _clean(self, slab: Structure) -> tuple[Structure, float]:
         """The relaxed clean slab and its energy, eV."""
@@ -118,28 +119,24 @@ def make(folder: Path, teacher: str, *, seed: int = 0, most: int | None = None, 
     order = [*range(first, len(cases)), *range(first)]
     labeller, total = Labeller(teacher, seed), 0
     for number in order:
-        file = folder / f"{number:03d}.extxyz"
+        file = folder / f"{number:03d}.npz"
         if not file.exists():
-            frames = list(labeller.frames(number, cases[number], held_out=number >= first))
-            part = file.with_suffix(".part")
-            write(part, frames, format="extxyz")
-            part.replace(file)
-            sys.stderr.write(f"{number} of {len(cases)}, {cases[number]}: {len(frames)} frames, {total} before\n")
-        total += _count(file)
+            found = labeller.frames(number, cases[number], held_out=number >= first)
+            packed.write(file, cases[number], found)
+            sys.stderr.write(f"{number} of {len(cases)}, {cases[number]}: {len(found)} frames, {total} before\n")
+        total += len(packed.read(file, cases[number]))
         if (most is not None and total >= most) or time.monotonic() > until:
             return
 
 
-def _count(file: Path) -> int:
-    return len(read(file, index=":", format="extxyz"))
-
-
 def load(folder: Path, *, seed: int = 0) -> tuple[list[Atoms], list[Atoms]]:
     """Frames to learn from, and those of systems held out."""
-    first = len(labelled(seed)) - HELD_OUT
+    cases = labelled(seed)
     parts: tuple[list[Atoms], list[Atoms]] = ([], [])
-    for file in sorted(folder.glob("*.extxyz")):
-        parts[int(file.stem) >= first].extend(read(file, index=":", format="extxyz"))
+    for number, case in enumerate(cases):
+        file = folder / f"{number:03d}.npz"
+        if file.exists():
+            parts[number >= len(cases) - HELD_OUT].extend(packed.read(file, case))
     return parts
 
 

@@ -28,9 +28,9 @@ SUFFIX = "student"
 NAMES = tuple(f"{name}-{SUFFIX}" for name in MEMBERS.values())
 
 
-def learn(folder: Path, into: Path, teacher: str, *, families: Sequence[str], seed: int = 0) -> None:
-    """Train those that have no checkpoint yet on the folder's labels. into: where checkpoints, scale and members file go."""
-    learned_from, _ = labels.load(folder / "labels", seed=seed)
+def learn(labels_in: Path, folder: Path, into: Path, teacher: str, *, families: Sequence[str], seed: int = 0) -> None:
+    """Train those that have no checkpoint yet. folder: for what lies between; into: where checkpoints, scale and members file go."""
+    learned_from, _ = labels.load(labels_in, seed=seed)
     into.mkdir(parents=True, exist_ok=True)
     scale = into / "scale.json"
     if not scale.exists():
@@ -77,8 +77,8 @@ def _per_atom(checkpoints: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.floa
     return np.array(json.loads((checkpoints / "scale.json").read_text())["per_atom"])
 
 
-def measured(folder: Path, checkpoints: Path, *, seed: int = 0) -> dict[str, Any]:
+def measured(labels_in: Path, checkpoints: Path, *, seed: int = 0) -> dict[str, Any]:
     """How good the students are on the frames of held-out systems."""
-    _, held_out = labels.load(folder / "labels", seed=seed)
+    _, held_out = labels.load(labels_in, seed=seed)
     frames = labels.on_scale(held_out, _per_atom(checkpoints))
     return accuracy.figures(frames, load(checkpoints))

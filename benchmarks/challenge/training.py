@@ -103,7 +103,7 @@ def _optimizer(pace: Pace, steps: int) -> dict[str, Any]:
 def train(family: str, frames: Sequence[Atoms], pace: Pace, folder: Path, file: Path, *, seed: int = SEED) -> Path:
     """Train one network and write its checkpoint. folder: for what lies between."""
     fairchem = import_module("worker.potentials.oc20.fairchem")
-    source = store(frames, folder / "train.lmdb")
+    source = store(frames, folder / f"train-{len(frames)}.lmdb")
     made = settings(family, frames, pace, source, folder / family, seed)
     with fairchem.quiet():
         trainer = fairchem.registry.get_trainer_class("ocp")(**made)

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from ase.io import read
 
-from benchmarks.challenge import labels
+from benchmarks.challenge import labels, packed
 from benchmarks.challenge.frames import LARGEST_FORCE, frame, thinned
 from benchmarks.systems import Case, build, starts
 from services.forces.potential import Evaluation
+from shared.structures import Structure
 
 CASES = [Case("Cu", "111", name, (2, 2, 3)) for name in ("*O", "*CO", "*OH", "*CH", "*H", "*CHO")]
 
@@ -58,7 +58,7 @@ def test_systems_are_labelled_once_and_read_again(tmp_path, monkeypatch):
     monkeypatch.setattr(labels, "HELD_OUT", 1)
     labels.make(tmp_path, "emt")
     files = sorted(tmp_path.iterdir())
-    assert [file.name for file in files] == ["000.extxyz", "001.extxyz", "002.extxyz", "003.extxyz"]
+    assert [file.name for file in files] == ["000.npz", "001.npz", "002.npz", "003.npz"]
     learned_from, held_out = labels.load(tmp_path)
     assert {one.info["system"] for one in held_out} == {str(CASES[3])}
     assert {one.info["system"] for one in learned_from} == set(map(str, CASES[:3]))
@@ -69,11 +69,33 @@ def test_systems_are_labelled_once_and_read_again(tmp_path, monkeypatch):
     written = [file.stat().st_mtime_ns for file in files]
     labels.make(tmp_path, "emt")
     assert [file.stat().st_mtime_ns for file in files] == written
-    assert max(len(read(file, index=":")) for file in files) <= labels.WALKED + 3 * labels.RATTLED + 2
+    counts = [len(packed.read(file, case)) for file, case in zip(files, CASES, strict=False)]
+    assert max(counts) <= labels.WALKED + 3 * labels.RATTLED + 2
+
+
+def test_a_frame_is_packed_and_read_again_as_it_was(tmp_path):
+    case, chance = CASES[5], np.random.default_rng(0)
+    first, slab = adslab(case), build(case).slab
+    labelled = []
+    for one in (slab, first, first):
+        moved = one.moved(one.positions + chance.normal(size=one.positions.shape) * one.free[:, None])
+        labelled.append((moved, Evaluation(chance.normal(), chance.normal(size=one.positions.shape))))
+    packed.write(tmp_path / "000.npz", case, labelled)
+    frames = packed.read(tmp_path / "000.npz", case)
+    for (structure, answer), atoms in zip(labelled, frames, strict=True):
+        again = Structure.from_oc_atoms(atoms)
+        assert np.array_equal(again.numbers, structure.numbers)
+        for mask in ("adsorbate", "surface", "fixed"):
+            assert np.array_equal(getattr(again, mask), getattr(structure, mask))
+        assert again.positions == pytest.approx(structure.positions, abs=packed.PLACE / 1.9)
+        assert atoms.get_potential_energy() == pytest.approx(answer.energy, abs=packed.ENERGY)
+        forces = atoms.get_forces(apply_constraint=False)
+        assert forces[structure.free] == pytest.approx(answer.forces[structure.free], abs=packed.FORCE / 1.9)
+        assert not forces[~structure.free].any()
 
 
 def test_labels_stop_at_the_frames_that_were_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr(labels, "labelled", lambda seed: CASES[:4])
     monkeypatch.setattr(labels, "HELD_OUT", 1)
     labels.make(tmp_path, "emt", most=1)
-    assert [file.name for file in tmp_path.iterdir()] == ["003.extxyz"]  # what is held out comes first
+    assert [file.name for file in tmp_path.iterdir()] == ["003.npz"]  # what is held out comes first
