@@ -68,7 +68,9 @@ def labelled(seed: int = 0) -> list[Case]:
     chance = np.random.default_rng(seed)
     held_out = {(case.surface, case.adsorbate) for case in in_turn()}
     alloys = [pair for pair in permutations(METALS, 2) if pair not in TESTED_ALLOYS]
-    surfaces = [(metal, None, face, PER_METAL) for metal in METALS for face in FACES]
+    surfaces: list[tuple[str, str | None, str, int]] = [
+        (metal, None, face, PER_METAL) for metal in METALS for face in FACES
+    ]
     surfaces += [
         (*alloy, face, PER_ALLOY)
         for alloy in alloys
