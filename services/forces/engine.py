@@ -20,6 +20,8 @@ from numpy.linalg import LinAlgError
 from services.forces.answers import answers, reply
 from services.forces.batch import Batch, Evaluated
 from services.forces.batch_limit import BatchLimit
+from services.forces.outcome import Cost as Cost
+from services.forces.outcome import Outcome as Outcome
 from services.forces.pace import Pace
 from services.forces.potential import Answer, Evaluation, Potential, Request, Walk
 from services.forces.shares import Shares
@@ -32,28 +34,6 @@ TURN_S = 1.0
 """Longest forward, as far as can be foreseen, while another owner's walks wait; one walk goes whatever it takes."""
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a walk has taken."""
-
-    device_s: float = 0.0
-    """Its part of the forwards that it was in, by atoms, and its own time between them, s."""
-    force_calls: int = 0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a walk ended."""
-
-    key: Hashable
-    """As it was added with."""
-    result: Any | None
-    """What the walk returned; None where it failed."""
-    error: Failure | None
-    """What ended it, or None."""
-    cost: Cost = Cost()
-
-
 @dataclass
 class _Running:
     walk: Walk[Any]
@@ -63,13 +43,18 @@ class _Running:
     asked: Request | None = None
     """Of the batch on its way."""
     started: bool = False
-    cost: Cost = Cost()
+    device_s: float = 0.0
+    force_calls: int = 0
     served: int = 0
     """How many batches had been taken when it was last in one."""
 
     @property
     def atoms(self) -> int:
         return 0 if self.wants is None else len(self.wants.structure)
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(self.device_s, self.force_calls)
 
 
 class Engine:
@@ -180,7 +165,9 @@ class Engine:
         replies = iter(answers([request for request, _ in sound], [found for _, found in sound]))
         ended = []
         for key, request, found in there:
-            self._spend(self._walks[key], each_s * len(request.structure), force_calls=1)
+            running = self._walks[key]
+            running.force_calls += 1
+            self._spend(running, each_s * len(request.structure))
             outcome = self._resume(key, found if isinstance(found, OutOfMemory) else next(replies))
             if outcome is not None:
                 ended.append(outcome)
@@ -223,13 +210,14 @@ class Engine:
         self._shares.leave(self._walks.pop(key).owner)
         return outcome
 
-    def _spend(self, running: _Running, seconds: float, force_calls: int = 0) -> None:
+    def _spend(self, running: _Running, seconds: float) -> None:
         self._shares.charge(running.owner, seconds)
-        running.cost = Cost(running.cost.device_s + seconds, running.cost.force_calls + force_calls)
+        running.device_s += seconds
 
     def _next(self) -> list[Hashable]:
         """Keys whose turn it is, those first that have waited longest. With several owners: one forward of whoever had least time,
-        and of the others' walks those that fit in beside it without its taking twice as long."""
+        and of the others' walks those that fit in beside it without its taking as many times as long as there are owners: by itself
+        it would come up no more often."""
         waiting = [key for key, running in self._walks.items() if running.wants is not None]
         waiting.sort(key=lambda key: self._walks[key].served)
         owners = self._shares.in_turn(dict.fromkeys(self._walks[key].owner for key in waiting))
@@ -238,7 +226,7 @@ class Engine:
         first = self._cut([key for key in waiting if self._walks[key].owner == owners[0]], TURN_S, at_least=1)
         taken = sum(self._walks[key].atoms for key in first)
         others = [key for owner in owners[1:] for key in waiting if self._walks[key].owner == owner]
-        until_s = min(TURN_S, 2 * self._pace.seconds(taken)) if self._pace.known else 0.0
+        until_s = min(TURN_S, len(owners) * self._pace.seconds(taken)) if self._pace.known else 0.0
         chosen = {*first, *self._cut(others, until_s, at_least=0, beside=taken)}
         return [key for key in waiting if key in chosen]
 

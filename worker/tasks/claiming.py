@@ -19,7 +19,7 @@ from worker.members.cache import MemberCache
 from worker.queue import backlog, claims, eligible
 from worker.tasks.evaluation import EvaluationItem
 from worker.tasks.hop import HopItem
-from worker.tasks.reading import Minima, Reading
+from worker.tasks.reading import Memory, Reading
 from worker.tasks.reference import ReferenceItem
 from worker.tasks.work_item import WorkItem
 
@@ -70,7 +70,7 @@ class Claiming:
     sessions: Sessions
     cache: MemberCache
     keeper: LeaseKeeper
-    minima: Minima = field(default_factory=Minima)
+    memory: Memory = field(default_factory=Memory)
 
     def take(self, wanted: Wanted) -> Gained:
         """New work. A row on its last attempt is taken by a worker that holds nothing, and nothing is taken beside it. Nor does a
@@ -115,7 +115,7 @@ class Claiming:
         items: list[WorkItem] = []
         with self.sessions.begin() as session:
             revision.check(session)
-            reading = Reading(session, self.minima)
+            reading = Reading(session, self.memory)
             leave = (
                 backlog.lacking(session, member, worker_name(), self.settings.walkers_per_worker) if least < room else 0
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -28,38 +28,45 @@ class KnownMinimum:
     anomalies: tuple[str, ...]
 
 
-def minima_of(session: Session, job_id: UUID, member: str) -> Sequence[Any]:
-    """Rows of id, walker_id and hop of the distinct converged minima that a job's walkers of this member found, ordered by hop, then
-    placement: never by who was first."""
-    return session.execute(
-        select(Candidate.id, Candidate.walker_id, Candidate.hop)
+def minima_of(session: Session, job_ids: Collection[UUID], member: str) -> dict[UUID, list[Any]]:
+    """By job, rows of id, walker_id and hop of the distinct converged minima that its walkers of this member found, ordered by hop,
+    then placement: never by who was first."""
+    found: dict[UUID, list[Any]] = {job_id: [] for job_id in job_ids}
+    rows = session.execute(
+        select(Candidate.job_id, Candidate.id, Candidate.walker_id, Candidate.hop)
         .join(Walker, Walker.id == Candidate.walker_id)
         .join(Placement, Placement.id == Walker.placement_id)
         .where(
-            Candidate.job_id == job_id,
+            Candidate.job_id.in_(job_ids),
             Candidate.member == member,
             Walker.refines.is_(None),
             Candidate.converged,
             Candidate.duplicate_of.is_(None),
         )
         .order_by(Candidate.hop, Placement.index)
-    ).all()
+    )
+    for row in rows:
+        found[row.job_id].append(row)
+    return found
 
 
-def best_of(session: Session, job_id: UUID, member: str) -> dict[int, float]:
-    """Lowest bare energy, eV, of the sound minima that a job's walkers of this member found in each round."""
+def best_of(session: Session, job_ids: Collection[UUID], member: str) -> dict[UUID, dict[int, float]]:
+    """By job, the lowest bare energy, eV, of the sound minima that its walkers of this member found in each round."""
+    found: dict[UUID, dict[int, float]] = {job_id: {} for job_id in job_ids}
     rows = session.execute(
-        select(Candidate.hop, func.min(Candidate.energy))
+        select(Candidate.job_id, Candidate.hop, func.min(Candidate.energy))
         .join(Walker, Walker.id == Candidate.walker_id)
         .where(
-            Candidate.job_id == job_id,
+            Candidate.job_id.in_(job_ids),
             Candidate.member == member,
             Walker.refines.is_(None),
             Candidate.sound(),
         )
-        .group_by(Candidate.hop)
+        .group_by(Candidate.job_id, Candidate.hop)
     )
-    return {hop: energy for hop, energy in rows}
+    for job_id, hop, energy in rows:
+        found[job_id][hop] = energy
+    return found
 
 
 def best_so_far(lowest: Mapping[int, float], last: int) -> list[float]:

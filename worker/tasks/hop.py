@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
@@ -18,7 +19,8 @@ from services.search.walker import Found, Hop, Minimum
 from services.search.walker import Walker as WalkerState
 from shared.database.repositories.structures import restore
 from shared.database.tables import Candidate, Walker
-from shared.database.workflow.new_work import Recipients, pass_on
+from shared.database.workflow.new_work import Minimum as NewMinimum
+from shared.database.workflow.new_work import Recipients
 from shared.parameters import JobParameters
 from shared.states import State, WalkerEnd
 from shared.structures import Structure
@@ -59,9 +61,12 @@ class HopItem:
         if row.refines is not None:
             alone = parameters.hopping.model_copy(update={"hops": 0})
             parameters = parameters.model_copy(update={"hopping": alone})
-        placement = restore(row.placement.structure, row.placement.positions)
+        placed = reading.placement(row)
+        placement = placed.structure
         walker = (
-            hopping.begin(_start(reading.session, row, placement), parameters.hopping, _seed(parameters, row))
+            hopping.begin(
+                _start(reading.session, row, placement), parameters.hopping, _seed(parameters, row, placed.index)
+            )
             if row.memory is None
             else WalkerState.from_document(row.memory, placement)
         )
@@ -70,7 +75,7 @@ class HopItem:
         asks = walker.hop == 1 or (walker.hop > 1 and parameters.max_force_calls is not None)
         allotted = _allotted(reading, row, parameters, len(job.search_members)) if asks else _Allotment()
         ended = allotted.ended
-        in_time = row.refines is not None or (walker.hop == 0 and row.placement.index == 0)
+        in_time = row.refines is not None or (walker.hop == 0 and placed.index == 0)
         if not in_time and history.out_of_time(reading.session, job, parameters):
             ended = WalkerEnd.WALL_TIME
         best = reading.best_by_round(row, walker.hop - lag)
@@ -83,7 +88,7 @@ class HopItem:
                 refine=() if row.refines is not None else job.refine_members, score=job.score_members
             ),
             placement_id=row.placement_id,
-            structure_id=row.placement.structure_id,
+            structure_id=placed.structure_id,
             placement=placement,
             slab=reading.clean_slab(row.job_id, row.member),
             walker=walker,
@@ -105,17 +110,22 @@ class HopItem:
         return (yield from hopping.hop(self.walker, known, restraints, self.parameters, judge))
 
     def found(self, result: Hop | None) -> Candidate | None:
-        """The candidate to store, if any; to be flushed before `store`."""
+        """The candidate to store, if any; to be flushed before `minima` are passed on, and these before `store`."""
         return None if result is None or result.found is None else self._candidate(result.found)
 
-    def store(self, session: Session, result: Hop | None, candidate: Candidate | None = None) -> None:
+    def minima(self, result: Hop | None, candidate: Candidate | None) -> list[NewMinimum]:
+        """What other members are asked about: a distinct sound minimum, or whatever was given."""
+        if candidate is None or result is None or result.found is None:
+            return []
+        new = candidate.duplicate_of is None and result.found.sound(self.parameters.selection)
+        if not new and self.given is None:
+            return []
+        return [NewMinimum(candidate, self.placement_id, self.recipients)]
+
+    def store(self, session: Session, result: Hop | None) -> None:
         if result is None:
             claims.finish(session, self.lease, State.SUCCEEDED, ended_because=self.ended)
             return
-        if candidate is not None and result.found is not None:
-            new = candidate.duplicate_of is None and result.found.sound(self.parameters.selection)
-            if self.given is not None or new:
-                pass_on(session, candidate, self.placement_id, self.recipients)
         reason = hopping.ended(result.walker, (), self.parameters, self.share)
         claims.finish(
             session,
@@ -171,11 +181,17 @@ class _Allotment:
 
 
 def _allotted(reading: Reading, row: Walker, parameters: JobParameters, n_members: int) -> _Allotment:
-    firsts = [None if one is None else _first(one, parameters) for one in reading.first_candidates(row)]
-    going, index = promising(firsts, parameters), row.placement.index
+    firsts, going = reading.memory.of(lambda: _gone_on(reading, row, parameters), "going", row.job_id, row.member)
+    index = reading.placement(row).index
     budget = parameters.max_force_calls
     allotted = None if budget is None else share(budget, n_members, firsts, going, index)
     return _Allotment(allotted, None if index in going else WalkerEnd.NOT_PROMISING)
+
+
+def _gone_on(reading: Reading, row: Walker, parameters: JobParameters) -> tuple[Sequence[First | None], Sequence[int]]:
+    """What the placements led to, and which of them are hopped from: nobody asks before all are relaxed, so it stays as it is."""
+    firsts = [None if one is None else _first(one, parameters) for one in reading.first_candidates(row)]
+    return firsts, promising(firsts, parameters)
 
 
 def _first(row: Candidate, parameters: JobParameters) -> First:
@@ -184,7 +200,7 @@ def _first(row: Candidate, parameters: JobParameters) -> First:
     return First(minimum, sound, row.force_calls)
 
 
-def _seed(parameters: JobParameters, row: Walker) -> tuple[int, ...]:
+def _seed(parameters: JobParameters, row: Walker, index: int) -> tuple[int, ...]:
     """Job seed, placement, and the member's name as a number: nothing that depends on when or where the walker runs."""
     name = int.from_bytes(row.member.encode()[:32], "big")
-    return (parameters.seed, row.placement.index, name)
+    return (parameters.seed, index, name)

@@ -19,6 +19,7 @@ from shared.broker import Notifier
 from shared.database.session import Sessions
 from shared.database.tables import Reference
 from shared.database.workflow import progression, turns
+from shared.database.workflow.new_work import pass_on
 from shared.database.workflow.turns import Spent
 from shared.errors import LostLease, MachineryFailure, ScienceFailure
 from shared.settings import Settings
@@ -211,11 +212,10 @@ def _store_items(session: Session, held: Sequence[Finished]) -> None:
     found = {one.lease: one.item.found(one.outcome.result) for one in held if isinstance(one.item, HopItem)}
     session.add_all(candidate for candidate in found.values() if candidate is not None)
     session.flush()
+    new = [one.item.minima(one.outcome.result, found[one.lease]) for one in held if isinstance(one.item, HopItem)]
+    pass_on(session, [minimum for minima in new for minimum in minima])
     for one in held:
-        if isinstance(one.item, HopItem):
-            one.item.store(session, one.outcome.result, found[one.lease])
-        else:
-            one.item.store(session, one.outcome.result)
+        one.item.store(session, one.outcome.result)
 
 
 def _fields(one: Finished) -> dict[str, object]:

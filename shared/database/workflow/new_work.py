@@ -19,21 +19,35 @@ class Recipients:
     score: Sequence[str]
 
 
-def pass_on(session: Session, candidate: Candidate, placement_id: int, to: Recipients) -> None:
-    """A distinct sound minimum of the search goes to the refining members; where there are none, to those that score."""
-    if not to.refine:
-        enqueue_evaluations(session, candidate, to.score)
-        return
+@dataclass(frozen=True, eq=False)
+class Minimum:
+    """A distinct sound minimum of the search, and where it goes."""
+
+    candidate: Candidate
+    placement_id: int
+    to: Recipients
+
+
+def pass_on(session: Session, minima: Sequence[Minimum]) -> None:
+    """Each goes to the refining members; where there are none, to those that score."""
     session.add_all(
-        Walker(job_id=candidate.job_id, placement_id=placement_id, member=member, refines=candidate.id)
-        for member in to.refine
+        Walker(job_id=one.candidate.job_id, placement_id=one.placement_id, member=member, refines=one.candidate.id)
+        for one in minima
+        for member in one.to.refine
     )
+    _ask(session, [(one.candidate, one.to.score) for one in minima if not one.to.refine])
 
 
 def enqueue_evaluations(session: Session, candidate: Candidate, members: Sequence[str]) -> None:
     """Ask each member for its energy of a candidate."""
-    if members:
-        session.execute(
-            insert(MemberEnergy),
-            [{"job_id": candidate.job_id, "candidate_id": candidate.id, "member": member} for member in members],
-        )
+    _ask(session, [(candidate, members)])
+
+
+def _ask(session: Session, wanted: Sequence[tuple[Candidate, Sequence[str]]]) -> None:
+    rows = [
+        {"job_id": candidate.job_id, "candidate_id": candidate.id, "member": member}
+        for candidate, members in wanted
+        for member in members
+    ]
+    if rows:
+        session.execute(insert(MemberEnergy), rows)

@@ -303,6 +303,18 @@ def test_owners_have_the_same_time_whatever_the_size_of_their_systems():
     assert abs(shares.spent_s("large") - shares.spent_s("small")) < 2 * 0.01 * 3 * len(LARGE)
 
 
+def test_equal_owners_fill_a_forward_together():
+    """None is served later than by itself, where others have their turns in between."""
+    device = Stopwatch()
+    engine = Engine(device, clock=device, batch_walks=8)
+    for number in range(8):
+        engine.add(number, relaxation(STARTS["H"], 1000), f"user {number % 4}")
+    for _ in range(8):
+        engine.step()
+    assert device.forwards[4:] == [[9] * 8] * len(device.forwards[4:])
+    assert len(device.forwards) >= 8
+
+
 def test_one_owner_alone_has_every_walk_in_every_forward():
     device = Stopwatch()
     engine = crowd(device, large=0, small=4)
