@@ -72,24 +72,24 @@ class Broadcast:
         seen = Seen()
         while self._listeners and not self._leaving():
             began = time.monotonic()
-            audience = Audience.of((one.caller, one.jobs) for one in self._listeners)
+            asked = frozenset(self._listeners)
+            audience = Audience.of((one.caller, one.jobs) for one in asked)
             try:
                 seen = await to_thread.run_sync(look, self._sessions, audience, seen)
             except SQLAlchemyError as error:
                 log.warning("no look at what changed: %s", error)
             else:
-                for one in self._listeners:
+                for one in asked & self._listeners:  # of who came meanwhile nothing was looked for
                     _tell(one, seen)
-            await self._rest(max(_LEAST_REST_S, _REST * (time.monotonic() - began)))
+            await self._rest(max(_LEAST_REST_S, _REST * (time.monotonic() - began)), asked)
         for one in self._listeners:
             one.closed = True
             one.woken.set()
 
-    async def _rest(self, seconds: float) -> None:
-        """Ends early where the server is about to stop, or somebody new listens."""
-        there, until = len(self._listeners), time.monotonic() + seconds
-        while time.monotonic() < until and not self._leaving() and len(self._listeners) <= there:
-            there = len(self._listeners)
+    async def _rest(self, seconds: float, asked: frozenset[_Listener]) -> None:
+        """Ends early where the server is about to stop, or somebody listens for whom nobody has looked."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not self._leaving() and self._listeners <= asked:
             await asyncio.sleep(0.2)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import httpx
 from sqlalchemy import select
 
+from api.events import broadcast
 from shared.database.tables import Group, Job, Membership, User
 from shared.states import Stage, State
 from tests.shared.database.jobs import add_candidates, add_job
@@ -88,6 +89,27 @@ def test_a_page_hears_of_new_jobs_of_its_user_alone(service, client):
         assert second > first
         assert not heard.of("job")
         assert [one["id"] for one in client.get("/v1/jobs").json()["jobs"]] == [newer, job]
+
+
+def test_who_comes_while_a_look_is_under_way_is_told_what_the_next_one_finds(service, client, monkeypatch):
+    seen, go_on, look = threading.Event(), threading.Event(), broadcast.look
+
+    def slow(*words):
+        found = look(*words)
+        seen.set()
+        go_on.wait(20)
+        return found
+
+    searching(service, client)
+    monkeypatch.setattr(broadcast, "look", slow)
+    with service.client() as other, listening(other) as others:
+        assert seen.wait(20)
+        with listening(client) as heard:
+            time.sleep(0.5)  # until it is among those who listen
+            go_on.set()
+            assert others.wait("newest") == [None]
+            (first,) = heard.wait("newest")
+            assert first is not None
 
 
 def test_nobody_hears_of_anothers_job_until_it_is_shared(service, client):
