@@ -83,8 +83,9 @@ page: env ## the address of the page, with a sign-in link that works once
 status: env ## what runs
 	@$(BIN)/python -m local status
 
-test: env ## everything that needs no GPU and no network
-	@$(BIN)/python -m pytest
+TESTERS ?= 2
+test: env ## everything that needs no GPU and no network, by two processes; TESTERS=0 for one
+	@$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile
 
 chaos: env ## the 28 faults of the reliability contract, one by one
 	@$(BIN)/python -m tests.stack.chaos.run

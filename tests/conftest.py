@@ -15,6 +15,9 @@ from local.migrations import configuration
 from local.postgres import Postgres
 from shared.database.session import connect, sessions
 
+for size in ("COLUMNS", "LINES"):  # of the terminal that the tests were started from
+    os.environ.pop(size, None)
+
 TEMPLATE = "migrated"
 
 _numbers = count()

@@ -27,7 +27,8 @@ DESK = {"width": 1360, "height": 860}
 expect.set_options(timeout=SLOW_MS)
 
 
-@pytest.fixture(scope="session")
+# A file's: while it is there, an event loop runs on this thread, and other tests of the same process can't run theirs.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium here: `apt-get install -y chromium`, as root, gets Debian's")
