@@ -54,7 +54,8 @@ class Label:
 
 def labels(path: Path) -> list[Label]:
     """All reactions that put one adsorbate on a clean surface, in the order of the database. A structure whose atoms don't begin with
-    those of its slab is left out: nobody can say what is adsorbed on it; so is one that was held by a bond, which is no minimum."""
+    those of its slab is left out: nobody can say what is adsorbed on it; so is one that was held by a bond, which is no minimum, and
+    one whose clean slab has another cell: members can't be asked for the same difference."""
     query = "SELECT id, surface_composition, facet, reactants, products, reaction_energy FROM reaction ORDER BY id"
     found = []
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection, ase.db.connect(path) as database:
@@ -113,6 +114,8 @@ def _structures(database: Database, ids: Mapping[str, str]) -> tuple[str, Struct
     if not all(isinstance(one, FixAtoms) for one in adslab.constraints):
         return None
     if len(adslab) <= len(slab) or (adslab.numbers[: len(slab)] != slab.numbers).any():
+        return None
+    if not np.allclose(adslab.cell, slab.cell, atol=1e-3):
         return None
     adsorbed = np.arange(len(adslab)) >= len(slab)
     none = np.zeros(len(slab), dtype=bool)

@@ -20,7 +20,7 @@ def test_offline_members_come_with_constants_of_their_own_checkpoint():
         entry = registry.shipped()[name]
         assert entry.scale.kind is ScaleKind.FITTED
         fit = entry.scale.fit
-        assert (fit.set, fit.functional, fit.labels, fit.checkpoint) == ("PengRole2020", "BEEF-vdW", 169, entry.sha256)
+        assert (fit.set, fit.functional, fit.labels, fit.checkpoint) == ("PengRole2020", "BEEF-vdW", 164, entry.sha256)
         assert set(entry.scale.energies) == {"H", "C", "O"}
         assert 0.2 < fit.metal_left_out < 0.5
         assert {"Pt", "Cu"} < fit.by_metal.keys()
