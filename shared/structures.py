@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,7 @@ class Structure:
         there = object.__new__(Structure)
         frozen = _frozen(positions, np.float64, (len(self), 3), "positions")
         there.__dict__.update(self.__dict__, positions=frozen)
+        there.__dict__.pop("digest", None)
         return there
 
     def only(self, which: Mask | Integers) -> Structure:
@@ -224,12 +226,12 @@ class Structure:
             fixed=document["fixed"],
         )
 
-    @property
+    @cached_property
     def topology_digest(self) -> str:
         """SHA-256 over everything but the positions."""
         return self._digest(positions=False)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over the whole content, positions included to the last bit."""
         return self._digest(positions=True)

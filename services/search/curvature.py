@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.geometry.contacts import neighbours, radius_sums
+from services.geometry.contacts import pairs_within, radius_sums
+from shared.periodic import Lattice
 from shared.structures import Floats, Integers, Structure
 
 STIFFNESS = (2.5, 8.0, 40.0)
@@ -21,6 +22,8 @@ FLOOR = 2.0
 """eV/Å², on every coordinate."""
 REACH = 1.6
 """Scaled distance beyond which a pair has no spring."""
+_CLEARLY = 1e-6
+"""Å that no rounding makes."""
 _CLOSEST = 0.8
 """Scaled distance below which a spring gets no stiffer."""
 
@@ -29,22 +32,41 @@ def model_hessian(structure: Structure) -> Floats:
     """Second derivatives by the free coordinates, eV/Å² [3 n_free, 3 n_free], symmetric and positive definite."""
     free = np.flatnonzero(structure.free)
     numbers, positions = structure.numbers, structure.positions
-    sums = radius_sums(numbers[free], numbers)
-    furthest = float(radius_sums(numbers, numbers).max(initial=0.0))
-    first, second, vectors = neighbours(positions[free], positions, structure.cell, structure.pbc, REACH * furthest)
+    sums = radius_sums(numbers, numbers)
+    reach = REACH * float(sums.max(initial=0.0))
+    column = np.full(len(structure), -1)
+    column[free] = np.arange(len(free))
+    first, second = _perhaps_within(structure, free, reach)
+    first, second, vectors = pairs_within(positions, first, second, structure.cell, structure.pbc, reach)
     lengths = np.linalg.norm(vectors, axis=1)
     scaled = lengths / sums[first, second]
-    # an image of an atom moves with it: no spring
-    chosen = np.flatnonzero((free[first] != second) & (scaled < REACH) & (lengths > 1e-6))
+    chosen = np.flatnonzero((scaled < REACH) & (lengths > 1e-6))
     first, second = first[chosen], second[chosen]
     vectors, scaled = vectors[chosen], scaled[chosen]
-    kind = structure.adsorbate[free[first]].astype(int) + structure.adsorbate[second]
+    kind = structure.adsorbate[first].astype(int) + structure.adsorbate[second]
     stiffness = np.asarray(STIFFNESS)[kind] * np.exp(-DECAY * (np.maximum(scaled, _CLOSEST) - 1))
     directions = vectors / lengths[chosen, None]
     blocks = stiffness[:, None, None] * directions[:, :, None] * directions[:, None, :]
-    column = np.full(len(structure), -1)
-    column[free] = np.arange(len(free))
-    return _assembled(blocks, first, column[second], len(free))
+    return _assembled(blocks, column[first], column[second], len(free))
+
+
+def _perhaps_within(structure: Structure, free: Integers, reach: float) -> tuple[Integers, Integers]:
+    """Every pair of a free atom with another atom [n], but for those that are further apart than `reach` (Å) for sure: along one
+    lattice vector's planes alone, whatever image is taken. An image of an atom moves with it, and is no pair."""
+    lattice = Lattice.of(structure.cell, structure.pbc)
+    planes = np.linalg.inv(lattice.complete)
+    spacing = 1 / np.linalg.norm(planes, axis=0)
+    heights = structure.positions @ (planes * spacing)
+    near = np.ones((len(free), len(structure)), dtype=bool)
+    for height, repeat, periodic in zip(heights.T, spacing, lattice.periodic, strict=True):
+        apart = np.abs(height[free, None] - height)
+        if periodic:
+            apart %= repeat
+            apart = np.minimum(apart, repeat - apart)
+        near &= apart <= reach + _CLEARLY
+    near[np.arange(len(free)), free] = False
+    first, second = np.nonzero(near)
+    return free[first], second
 
 
 def _assembled(blocks: Floats, row: Integers, column: Integers, n_free: int) -> Floats:

@@ -40,6 +40,8 @@ def test_digest_sees_positions_and_topology_digest_does_not(atoms):
     moved = structure.moved(structure.positions + 1e-12)
     assert moved.topology_digest == structure.topology_digest
     assert moved.digest != structure.digest
+    again = structure.moved(moved.positions)  # from one whose digests were asked for
+    assert (again.digest, again.topology_digest) == (moved.digest, moved.topology_digest)
 
 
 def test_ase_layer_tags_are_refused():

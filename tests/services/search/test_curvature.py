@@ -37,13 +37,17 @@ def test_it_is_symmetric_positive_definite_and_over_the_free_atoms():
     assert np.linalg.eigvalsh(hessian).min() >= FLOOR - 1e-9
 
 
-def test_it_is_the_sum_of_all_springs_one_by_one():
-    """Over all atoms and images, of which the free atoms' part is taken."""
+@pytest.mark.parametrize("moved", [False, True])
+def test_it_is_the_sum_of_all_springs_one_by_one(moved):
+    """Over all atoms and images, of which the free atoms' part is taken. moved: atoms lie in other cells."""
     structure = adslab()
+    if moved:
+        cells = np.random.default_rng(0).integers(-1, 2, (len(structure), 2)) @ structure.cell[:2]
+        structure = structure.moved(structure.positions + cells)
     n_atoms = len(structure)
     whole = np.zeros((n_atoms, 3, n_atoms, 3))
     radii, kind = covalent_radii[structure.numbers], structure.adsorbate.astype(int)
-    images = [a * structure.cell[0] + b * structure.cell[1] for a in range(-2, 3) for b in range(-2, 3)]
+    images = [a * structure.cell[0] + b * structure.cell[1] for a in range(-4, 5) for b in range(-4, 5)]
     for i, j, image in product(range(n_atoms), range(n_atoms), images):
         vector = structure.positions[j] + image - structure.positions[i]
         scaled = np.linalg.norm(vector) / (radii[i] + radii[j])
