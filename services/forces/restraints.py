@@ -70,8 +70,7 @@ class Restraints:
         contact = max(springs.contact, (1 + _SLACK) * float(scaled.min())) if len(scaled) else springs.contact
         near = springs.kind != RECONSTRUCTION
         reach = float((threshold + _MARGIN * (springs.side > 0))[near].max(initial=0.0))
-        images = _images(self.start, reach)
-        sure = _sure(self.start, reach)
+        images, sure = _images(self.start.cell, springs.halves, reach), _sure(springs.halves, reach)
         after = Restraints(self.start, replace(springs, threshold=threshold, contact=contact, images=images, sure=sure))
         if len(images) == len(springs.images):
             after.leeway = leeway(after.springs, minimum.positions, seen.vectors, lengths, seen.away)
@@ -124,7 +123,7 @@ def _springs(start: Structure, clean_slab: Structure, settings: parameters.Restr
     surface = (start.surface & ~before)[slab]
     sums = np.where(surface | ~surface.any(), radius_sums(start.numbers[molecule], start.numbers[slab]), _NONE)
     reach = max(float((part.threshold + _MARGIN * (part.side > 0)).max(initial=0.0)) for part in (whole, above))
-    every = (kept, whole, above)
+    every, halves = (kept, whole, above), _halves(start)
     atoms = np.concatenate([[part.first, part.second] for part in every], axis=1)
     return Springs(
         n_atoms=len(start),
@@ -141,10 +140,10 @@ def _springs(start: Structure, clean_slab: Structure, settings: parameters.Restr
         hold=settings.stiffness_desorption * (_TYPICAL / sums.ravel()) ** 2,
         contact=settings.contact,
         lattice=np.concatenate([np.linalg.inv(start.cell).ravel(), (start.cell * start.pbc[:, None]).ravel()]),
-        images=_images(start, reach),
+        images=_images(start.cell, halves, reach),
         parts=parts(start, atoms),
-        half=float(_halves(start)[start.pbc].min(initial=np.inf)),
-        sure=_sure(start, reach),
+        halves=halves,
+        sure=_sure(halves, reach),
     )
 
 
@@ -164,32 +163,27 @@ class _Pairs:
     """+1 acts beyond the threshold, -1 below it [n]."""
 
 
-def _images(start: Structure, reach: float) -> Floats:
+def _images(cell: Floats, halves: Floats, reach: float) -> Floats:
     """Lattice vectors that may bring a vector of fractions within ±1/2 closer than `reach`, Å [n_images, 3], zero left out.
 
     A vector shorter than half the spacing of the lattice planes has its fractions within ±1/2 already. The nearest surface atom lies
     almost straight below, so the spring against desorption needs no more than the others.
     """
-    steps = [(-1, 0, 1) if tried else (0,) for tried in _tried(start, reach)]
+    steps = [(-1, 0, 1) if reach > half else (0,) for half in halves.tolist()]
     others = [step for step in product(*steps) if any(step)]
-    return np.array(others, dtype=float).reshape(-1, 3) @ start.cell
+    return np.array(others, dtype=float).reshape(-1, 3) @ cell
 
 
-def _sure(start: Structure, reach: float) -> float:
+def _sure(halves: Floats, reach: float) -> float:
     """Up to which length a vector is the shortest image for sure once those images were tried, Å: any image two lattice vectors away
     is longer than three half spacings, and one that wasn't tried is longer than half a spacing."""
-    right = np.where(_tried(start, reach), 3.0, 1.0) * _halves(start)
-    return float(right[start.pbc].min(initial=np.inf))
-
-
-def _tried(start: Structure, reach: float) -> Mask:
-    """The lattice vectors along which neighbouring images are tried [3]."""
-    return np.asarray(start.pbc & (reach > _halves(start)), dtype=np.bool_)
+    return float(min(3 * half if reach > half else half for half in halves.tolist()))
 
 
 def _halves(start: Structure) -> Floats:
-    """Half the spacing between the lattice planes of each vector, Å [3]."""
-    return np.asarray(0.5 / np.linalg.norm(np.linalg.inv(start.cell), axis=0), dtype=np.float64)
+    """Half the spacing between the lattice planes of each vector, Å, infinite where nothing repeats [3]."""
+    spacing = 1 / np.linalg.norm(np.linalg.inv(start.cell), axis=0)
+    return np.where(start.pbc, spacing / 2, np.inf)
 
 
 def _molecule_pairs(start: Structure, molecule: Integers, settings: parameters.Restraints) -> _Pairs:

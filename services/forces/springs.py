@@ -51,11 +51,15 @@ class Springs:
     """Lattice vectors that may bring a shortest vector closer still, Å [n_images, 3]."""
     parts: Floats
     """Of what is left to a pair's threshold, the part of each of its atoms [2, n]."""
-    half: float
-    """Half the distance of the closest lattice planes, Å: no shorter vector has another image that is closer. Infinite where nothing
-    repeats."""
+    halves: Floats
+    """Half the distance between the lattice planes of each lattice vector, Å, infinite where nothing repeats [3]."""
     sure: float
     """Length up to which those that go by the nearest image are right, Å."""
+
+    @property
+    def half(self) -> float:
+        """No vector shorter than this has another image that is closer, Å."""
+        return float(self.halves.min())
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ _LINEAR = 1e-6
 _SMALL = 1e-3
 """Radians, below which the sine of half an angle is a series."""
 _EYE = np.eye(3)
-_NEXT, _AFTER = np.array([1, 2, 0]), np.array([2, 0, 1])
+_NEXT, _LAST = np.array([1, 2, 0]), np.array([2, 0, 1])
 
 
 class Turning:
@@ -47,29 +47,29 @@ class Turning:
         whole += self._images
         centre, shift = np.add.reduce(whole, 0) / len(atoms), np.add.reduce(own, 0) / len(atoms)
         arms = whole - centre
-        moments = np.add.reduce(arms * arms, None) * _EYE - arms.T @ arms
-        torque = np.add.reduce(_crossed(arms, own), 0)
-        turn = _inverse(moments) @ torque
-        deformed = arms + own - shift - _crossed(turn, arms)
-        after[atoms] = centre + shift + deformed @ _rotation(*turn.tolist()).T - self._images
+        following, before = arms.take(_NEXT, 1), arms.take(_LAST, 1)  # x, y and z as a cross product takes them
+        torque = np.add.reduce(following * own.take(_LAST, 1) - before * own.take(_NEXT, 1), 0)
+        turn = _inverse(np.add.reduce(arms * arms, None) * _EYE - arms.T @ arms) @ torque
+        swept = turn.take(_NEXT) * before
+        swept -= turn.take(_LAST) * following
+        deformed = arms + own
+        deformed -= shift
+        deformed -= swept
+        turned = deformed @ _rotation(*turn.tolist()).T
+        turned += centre + shift
+        turned -= self._images
+        after[atoms] = turned
         return after
 
 
-def _crossed(a: Floats, b: Floats) -> Floats:
-    """Cross products of vectors [..., 3]."""
-    return np.asarray(a.take(_NEXT, -1) * b.take(_AFTER, -1) - a.take(_AFTER, -1) * b.take(_NEXT, -1), dtype=np.float64)
-
-
 def _inverse(moments: Floats) -> Floats:
-    """Of a symmetric matrix [3, 3] on the space of its eigenvalues that are not negligible; zero on the rest."""
+    """Of moments of inertia [3, 3] on the space of those that are not negligible; zero on the rest."""
     values, vectors = np.linalg.eigh(moments)
-    sizes = np.abs(values).tolist()
-    order = sorted(range(3), key=sizes.__getitem__)[::-1]
-    least = _LINEAR * sizes[order[0]]
-    inverse = np.array([[1 / sizes[one] if sizes[one] > least else 0.0] for one in order])
-    left = vectors.take(order, 1)
-    right = left * np.sign(values).take(order)
-    return np.asarray(right @ (inverse * left.T), dtype=np.float64)
+    sizes = values.tolist()  # the largest last
+    least = _LINEAR * sizes[2]
+    inverse = np.array([[1 / size if size > least else 0.0] for size in reversed(sizes)])
+    axes = np.ascontiguousarray(vectors[:, ::-1])
+    return np.asarray(axes @ (inverse * axes.T), dtype=np.float64)
 
 
 def _rotation(x: float, y: float, z: float) -> Floats:
