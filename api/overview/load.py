@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from fastapi import APIRouter
@@ -15,7 +15,7 @@ from api.overview.idle import Pieces, why_idle
 from api.problems import responses
 from api.view import View
 from shared.database.repositories.workers import fresh_workers
-from shared.database.tables import Candidate, Job, JobReference, MemberEnergy, Reference, StageRow, Walker
+from shared.database.tables import Candidate, Job, JobReference, MemberEnergy, Reference, StageRow, Walker, Worker
 from shared.states import OPEN, State, WorkerKind
 
 router = APIRouter(prefix="/v1/load", tags=["workers"])
@@ -52,43 +52,53 @@ class Load(View):
 @router.get("", responses=responses(401))
 def get_load(caller: Caller, session: UseSnapshot) -> Load:
     """What waits, what is held, and how fast members hop."""
-    queued, by_member, by_worker = _open_work(session)
+    work = _open_work(session)
     speeds = _speeds(session)
-    names = sorted({*queued, *by_member, *speeds} - {""})
-    nothing = Pieces()
+    names = sorted({*work.queued, *work.held, *speeds} - {""})
     return Load(
         window_s=WINDOW_S,
-        members=[
-            MemberLoad(
-                member=name,
-                queued=queued.get(name, nothing),
-                held=by_member.get(name, nothing),
-                hops_per_minute=60 * speeds.get(name, (0, 0))[0] / WINDOW_S,
-                force_calls_per_second=speeds.get(name, (0, 0))[1] / WINDOW_S,
-            )
-            for name in names
-        ],
-        workers=[
-            WorkerLoad(
-                worker=row.name,
-                held=(held := by_worker.get(row.name, nothing)),
-                idle=why_idle(
-                    cpu=row.kind == WorkerKind.CPU,
-                    ready=row.ready,
-                    reason=row.reason,
-                    members=row.members,
-                    held=held,
-                    queued=queued,
-                    held_by_member=by_member,
-                ),
-            )
-            for row in fresh_workers(session)
-        ],
+        members=[_member(name, work, *speeds.get(name, (0, 0))) for name in names],
+        workers=[_worker(row, work) for row in fresh_workers(session)],
     )
 
 
-def _open_work(session: Session) -> tuple[Mapping[str, Pieces], Mapping[str, Pieces], Mapping[str, Pieces]]:
-    """What waits, by member; what is held, by member; and what is held, by worker. CPU stages stand under the empty member."""
+@dataclass(frozen=True)
+class _Open:
+    """Open work. CPU stages stand under the empty member."""
+
+    queued: dict[str, Pieces] = field(default_factory=dict)
+    """By member."""
+    held: dict[str, Pieces] = field(default_factory=dict)
+    """By member."""
+    by_worker: dict[str, Pieces] = field(default_factory=dict)
+    """That each has in hand."""
+
+
+def _member(name: str, work: _Open, hops: int, force_calls: int) -> MemberLoad:
+    return MemberLoad(
+        member=name,
+        queued=work.queued.get(name, Pieces()),
+        held=work.held.get(name, Pieces()),
+        hops_per_minute=60 * hops / WINDOW_S,
+        force_calls_per_second=force_calls / WINDOW_S,
+    )
+
+
+def _worker(row: Worker, work: _Open) -> WorkerLoad:
+    held = work.by_worker.get(row.name, Pieces())
+    idle = why_idle(
+        cpu=row.kind == WorkerKind.CPU,
+        ready=row.ready,
+        reason=row.reason,
+        members=row.members,
+        held=held,
+        queued=work.queued,
+        held_by_member=work.held,
+    )
+    return WorkerLoad(worker=row.name, held=held, idle=idle)
+
+
+def _open_work(session: Session) -> _Open:
     open_rows = [
         select(literal("stages").label("work"), literal("").label("member"), StageRow.state, StageRow.owner)
         .join(Job, Job.id == StageRow.job_id)
@@ -105,14 +115,14 @@ def _open_work(session: Session) -> tuple[Mapping[str, Pieces], Mapping[str, Pie
     counted = session.execute(
         select(rows.c.work, rows.c.member, rows.c.state, rows.c.owner, func.count()).group_by(*rows.c)
     )
-    queued, by_member, by_worker = dict[str, Pieces](), dict[str, Pieces](), dict[str, Pieces]()
+    found = _Open()
     for work, member, state, owner, count in counted:
         if state == State.QUEUED:
-            queued.setdefault(member, Pieces()).add(work, count)
+            found.queued.setdefault(member, Pieces()).add(work, count)
         else:
-            by_member.setdefault(member, Pieces()).add(work, count)
-            by_worker.setdefault(owner, Pieces()).add(work, count)
-    return queued, by_member, by_worker
+            found.held.setdefault(member, Pieces()).add(work, count)
+            found.by_worker.setdefault(owner, Pieces()).add(work, count)
+    return found
 
 
 def _wanted() -> ColumnElement[bool]:

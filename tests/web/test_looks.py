@@ -18,7 +18,7 @@ from shared.database.tables import Group, User, Worker
 from shared.parameters import Spread
 from tests.shared.database.jobs import OWN
 from tests.web import seeds
-from tests.web.conftest import DESK
+from tests.web.conftest import DESK, SLOW_MS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -45,7 +45,7 @@ def lab(service):
         failed = seeds.searching(session, name, "COOH on Cu(211)", candidates=2)
         failed.state, failed.ended_at = "failed", failed.created_at
         failed.failure_kind, failed.failure_reason = "no_minimum", "no walker found a sound minimum within 200 steps"
-        seeds.labelled(session, name)
+        seeds.labelled(session, name, jobs=6, candidates=15)
         _calibrations(session, name)
         session.add(Group(name=f"group {name}"))
         there = datetime.now(UTC) + timedelta(hours=1)  # heard of for as long as these tests take
@@ -167,7 +167,7 @@ def test_a_page_looks_right(visit, lab, page):
 
 def _wait_to_fit(page, width: int) -> None:
     with suppress(TimeoutError):
-        page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width, timeout=10_000)
+        page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width, timeout=SLOW_MS)
 
 
 def faults(page) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from shared.database.repositories.users import Role, create_key
+from shared.database.tables import MemberEnergy
 from tests.web import seeds
 
 
@@ -170,6 +171,55 @@ def test_a_choice_can_be_kept(job_page, user, service):
     expect(job_page.locator(".notices")).to_contain_text("kept as selection 1")
     with service.client(name=user[0]) as client:
         assert client.get(f"/v1/jobs/{user[2]}/selections/1").json()["limit"] == 0.2
+
+
+def test_dft_inputs_are_of_the_choice_that_was_kept(job_page, user, service):
+    job_page.get_by_label("At most").fill("1")
+    job_page.keyboard.press("Enter")
+    expect(job_page.locator(".minima tbody")).to_have_count(1)
+    job_page.get_by_role("button", name="Keep as a selection").click()
+    expect(job_page.get_by_label("Minima of")).to_have_value("1")
+    folders = []
+    for selection in ("1", "0"):
+        job_page.get_by_label("Minima of").select_option(selection)
+        with job_page.expect_download() as got:
+            job_page.get_by_role("link", name="DFT inputs, VASP").click()
+        names = zipfile.ZipFile(got.value.path()).namelist()
+        folders.append({name.partition("/")[0] for name in names if name.startswith("rank")})
+    with service.client(name=user[0]) as client:
+        chosen = client.get(f"/v1/jobs/{user[2]}/minima").json()["minima"]
+    assert folders[1] == {f"rank{one['rank']}-candidate{one['id']}" for one in chosen}
+    assert folders[0] == {f"rank0-candidate{chosen[0]['id']}"}
+
+
+def test_what_is_shown_follows_the_choice_until_somebody_picks(job_page):
+    lowest, heading = job_page.locator(".minima tbody th").first, job_page.locator(".side h2")
+    before = lowest.inner_text().split()[1]
+    expect(heading).to_contain_text(re.compile(rf"{before}\b"))
+    job_page.locator("[aria-describedby=spread-asks]").select_option("relative")
+    job_page.get_by_role("slider").fill("0.04")
+    expect(lowest).not_to_contain_text(before)
+    expect(heading).to_contain_text(re.compile(rf"{lowest.inner_text().split()[1]}\b"))
+    job_page.get_by_role("button", name="why not?").click()
+    row = job_page.locator(".minima tbody").nth(9)
+    picked = row.locator("th").inner_text().split()[1]
+    row.get_by_role("button", name="Show").click()
+    expect(heading).to_contain_text(re.compile(rf"{picked}\b"))
+    job_page.get_by_role("slider").fill("1")
+    job_page.wait_for_timeout(1000)
+    expect(heading).to_contain_text(re.compile(rf"{picked}\b"))
+
+
+def test_the_charts_axis_means_one_thing(visit, user, service):
+    """Until each member that searches has an adsorption energy, all count from their own lowest."""
+    with service.opened.begin() as session:
+        job = seeds.searching(session, user[0], "half scored", candidates=6)
+        for one in session.query(MemberEnergy).filter_by(job_id=job.id, member=seeds.MEMBERS[1]):
+            session.delete(one)
+        there = str(job.id)
+    visit.sign_in(user[1])
+    words = visit.go(f"/jobs/{there}").locator(".chart").get_attribute("aria-label")
+    assert re.findall(r": (\S+) eV after", words) == ["0.000", "0.000"]
 
 
 def test_why_not_this_one(job_page):

@@ -1,3 +1,4 @@
+import { useState } from "preact/hooks";
 import type { MeView } from "../api/schema";
 import { Fact } from "../parts/basics";
 import { bytes, count } from "../words";
@@ -8,6 +9,7 @@ import { Usage } from "./Usage";
 import { Users } from "./Users";
 
 export function AdminPage({ me }: { me: MeView }) {
+  const [keys, showKeys] = useState(false);
   return (
     <>
       <h1>{me.role === "admin" ? "Administration" : "Account"}</h1>
@@ -20,9 +22,9 @@ export function AdminPage({ me }: { me: MeView }) {
           <Fact name="Requests a minute"><small>at most</small> {count(me.limits.requests_per_minute)}</Fact>
           <Fact name="Groups">{me.groups.join(", ") || "none"}</Fact>
         </dl>
-        <details>
+        <details onToggle={(event) => showKeys(event.currentTarget.open)}>
           <summary>Your keys</summary>
-          <Keys at="v1/me/keys" mine={me.key} />
+          {keys && <Keys at="v1/me/keys" mine={me.key} />}
         </details>
       </section>
       {me.role === "admin" && <Users me={me} />}

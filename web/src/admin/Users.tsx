@@ -59,7 +59,7 @@ function User({ one, me, open, turn, onDone }: UserProps) {
         <td class="n">{count(one.use.open_force_calls)}{one.limits.open_force_calls !== null && ` / ${count(one.limits.open_force_calls)}`}{own("open_force_calls")}</td>
         <td class="n">{bytes(one.use.stored_bytes)}{one.limits.stored_bytes !== null && ` / ${bytes(one.limits.stored_bytes)}`}{own("stored_bytes")}</td>
         <td class="n nowrap">{ago(one.last_used_at)}</td>
-        <td class="n nowrap"><button aria-expanded={open} aria-label={`Keys and quotas of ${one.name}`} onClick={turn}>{open ? "close" : "change"}</button></td>
+        <td class="n nowrap"><button aria-expanded={open} aria-label={`${open ? "close" : "change"}: keys and quotas of ${one.name}`} onClick={turn}>{open ? "close" : "change"}</button></td>
       </tr>
       {open && (
         <tr class="opened"><td colSpan={8}>

@@ -34,11 +34,11 @@ export function Hops({ walker, candidates, shown, show }: Props) {
               <tr key={one.hop} class={one.found && shown.includes(one.found.id) ? "chosen" : ""}>
                 <th scope="row" class="n">{one.hop}</th>
                 <td class="nowrap">{one.from === null ? "placement" : `#${one.from.id}`}</td>
-                <td>{one.found ? <><button class="link" aria-label={`Show candidate ${one.found.id}`} onClick={() => show([one.found!.id])}>#{one.found.id}</button> <small class="muted">{one.found.site}</small></> : "–"}</td>
+                <td class="nowrap">{one.found ? <><button class="link" aria-label={`Show candidate ${one.found.id}`} onClick={() => show([one.found!.id])}>#{one.found.id}</button> <small class="muted">{one.found.site}</small></> : "–"}</td>
                 <td class="n">{one.found && one.from ? eV(one.found.energy - one.from.energy) : "–"}</td>
                 <td class="n">{count(one.found?.temperature_k === null || !one.found ? null : Math.round(one.found.temperature_k))}</td>
                 <td class="n">{count(one.found?.force_calls ?? null)}</td>
-                <td class={one.accepted ? "" : "muted"}>{one.words}</td>
+                <td class={one.accepted ? "came" : "came muted"}>{one.words}</td>
               </tr>
             ))}
           </tbody>

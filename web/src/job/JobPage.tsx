@@ -16,7 +16,10 @@ import { StripPlot } from "./StripPlot";
 import { Walkers } from "./Walkers";
 import { usePreview } from "./preview";
 
-const LOOK_AGAIN_MS = 4000;
+/** How often candidates are read again while new ones come: the less, the more there are, as all are read. */
+const LOOK_AGAIN_MS = 6000;
+const LOOK_AGAIN_MOST_MS = 30_000;
+const LINES_PER_S = 15;
 
 export function JobPage({ id, me }: { id: string; me: MeView }) {
   const found = useGet<JobView>(`v1/jobs/${id}`);
@@ -25,7 +28,8 @@ export function JobPage({ id, me }: { id: string; me: MeView }) {
   const job = found.data;
   const stale = useRef(0);
   const ended = job !== null && !isOpen(job);
-  useEvery(LOOK_AGAIN_MS, () => {
+  const lines = overview.data?.candidates.length ?? 0;
+  useEvery(Math.min(LOOK_AGAIN_MOST_MS, Math.max(LOOK_AGAIN_MS, (1000 * lines) / LINES_PER_S)), () => {
     const marks = (job?.progress.candidates.total ?? 0) + (job?.progress.evaluations.done ?? 0);
     if (job && !ended && marks !== stale.current) {
       stale.current = marks;

@@ -45,7 +45,7 @@ export function Walkers({ job, candidates, shown, show }: Props) {
       <Failed error={found.error} />
       <div class="scroll tall" tabIndex={0} role="region" aria-label="Walkers">
         <table class="walkers">
-          <thead><tr><th scope="col">Walker</th><th scope="col">Starts at</th><th scope="col">Member</th><th scope="col">State</th><th scope="col" class="n">Hops</th><th scope="col" class="n">Force calls</th><th scope="col"><span class="unseen">Its hops</span></th></tr></thead>
+          <thead><tr><th scope="col">Walker</th><th scope="col">Starts at</th><th scope="col">Member</th><th scope="col">State</th><th scope="col" class="n">Hops</th><th scope="col" class="n">Force calls</th></tr></thead>
           <tbody>{listed.map((one) => <Line key={one.id} one={one} chosen={one.id === chosen} onChoose={() => choose(one.id === chosen ? null : one.id)} />)}</tbody>
         </table>
       </div>
@@ -58,13 +58,12 @@ function Line({ one, chosen, onChoose }: { one: WalkerLine; chosen: boolean; onC
   const why = one.failure ? `${one.failure.kind}: ${one.failure.reason}` : one.ended_because && ENDS[one.ended_because];
   return (
     <tr class={chosen ? "chosen" : ""}>
-      <th scope="row">{one.id}</th>
+      <th scope="row" class="nowrap">{one.id} <button aria-pressed={chosen} aria-label={`Hops of walker ${one.id}`} onClick={onChoose}>hops</button></th>
       <td>{one.refines === null ? <>placement {one.placement} <small class="muted">{one.site}</small></> : <>candidate #{one.refines} <small class="muted">relaxed again</small></>}</td>
-      <td>{one.member}</td>
+      <td class="nowrap">{one.member}</td>
       <td><StateChip state={one.state} /> {why && <small class={one.failure ? "bad" : "muted"}>{why}</small>}</td>
       <td class="n">{Math.max(0, one.hops - 1)}</td>
       <td class="n">{count(one.force_calls)}</td>
-      <td class="n"><button aria-pressed={chosen} aria-label={`Hops of walker ${one.id}`} onClick={onChoose}>hops</button></td>
     </tr>
   );
 }

@@ -33,5 +33,6 @@ function words(found: CandidateLine | null, from: CandidateLine | null): string 
   if (flaws.length) return `returned: ${flaws.join(", ")}`;
   if (found.duplicate_of !== null && found.duplicate_of === from?.id) return "returned: it fell back to where it was";
   if (found.duplicate_of !== null) return `returned: the same as #${found.duplicate_of}, which was known`;
-  return from ? `returned: ${eV(found.energy - from.energy)} eV up was more than its window allowed` : "returned";
+  const rise = from === null ? 0 : found.energy - from.energy;
+  return rise > 0 ? `returned: ${eV(rise)} eV up was more than its window allowed` : "returned: it was known by then, or the hop began at another walker's minimum";
 }

@@ -31,14 +31,16 @@ export function LearnPage({ me }: { me: MeView }) {
   return (
     <>
       <h1>Learn</h1>
-      <section class="card" aria-labelledby="labels-title">
-        <h2 id="labels-title">Labels and members <small>energies that were handed back, beside the mean of the members</small></h2>
-        <Which known={known} asked={asked} ask={ask} />
-        <Failed error={labels.error} />
-        {!several && <p class="empty">Choose two members at least.</p>}
-        {several && labels.data && <Found labels={labels.data} />}
-      </section>
-      {me.role !== "read" && several && <Learn asked={{ members: settled.members, functional: settled.functional.trim() || USUAL }} n={labels.data?.n ?? 0} onLearned={calibrations.reload} />}
+      <div class="learn-split">
+        <section class="card" aria-labelledby="labels-title">
+          <h2 id="labels-title">Labels and members <small>energies that were handed back, beside the mean of the members</small></h2>
+          <Which known={known} asked={asked} ask={ask} />
+          <Failed error={labels.error} />
+          {!several && <p class="empty">Choose two members at least.</p>}
+          {several && labels.data && <Found labels={labels.data} />}
+        </section>
+        {me.role !== "read" && several && <Learn asked={{ members: settled.members, functional: settled.functional.trim() || USUAL }} n={labels.data?.n ?? 0} onLearned={calibrations.reload} />}
+      </div>
       <Calibrations me={me} found={calibrations} />
     </>
   );

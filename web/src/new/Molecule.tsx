@@ -26,11 +26,12 @@ export function Molecule({ one, numbered = false }: { one: Drawn; numbered?: boo
   const span = Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys)) + 2.2;
   const middle = [(Math.max(...xs) + Math.min(...xs)) / 2, (Math.max(...ys) + Math.min(...ys)) / 2] as const;
   const reach = Math.max(span, 3.4);
+  const tall = numbered ? Math.max(...ys) - Math.min(...ys) + 2.2 : reach; // a large one leaves no room empty
   const bonds = atoms.flatMap((atom) =>
     atoms.filter((other) => other.index > atom.index && apart(one.positions[atom.index]!, one.positions[other.index]!) < TOUCH * (radius(atom.number) + radius(other.number))).map((other) => [atom, other] as const),
   );
   return (
-    <svg class="molecule" width={numbered ? LARGE : SIZE} height={numbered ? LARGE : SIZE} viewBox={`${middle[0] - reach / 2} ${middle[1] - reach / 2} ${reach} ${reach}`} aria-hidden="true">
+    <svg class="molecule" width={numbered ? LARGE : SIZE} height={numbered ? (LARGE * tall) / reach : SIZE} viewBox={`${middle[0] - reach / 2} ${middle[1] - tall / 2} ${reach} ${tall}`} aria-hidden="true">
       {bonds.map(([from, to]) => <line key={`${from.index}-${to.index}`} x1={from.x} y1={from.y} x2={to.x} y2={to.y} class="bond" stroke-width={0.22} />)}
       {[...atoms].sort((atom, other) => atom.depth - other.depth).map((atom) => (
         <circle key={atom.index} cx={atom.x} cy={atom.y} r={size(atom.number)} fill={color(atom.number)} class={atom.binds ? "ball binds" : "ball"} stroke-width={atom.binds ? 0.14 : 0.06} />

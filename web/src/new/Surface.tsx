@@ -32,7 +32,7 @@ export function Surface({ draft, change }: Props) {
           <label>Element<input value={draft.element} size={4} maxLength={2} onInput={(event) => change({ element: event.currentTarget.value })} /></label>
           <label>Crystal
             <select value={draft.crystal} onChange={(event) => change({ crystal: event.currentTarget.value })}>
-              <option value="">as found in nature</option>
+              <option value="">as in nature</option>
               {["fcc", "bcc", "hcp", "diamond", "sc"].map((one) => <option key={one}>{one}</option>)}
             </select>
           </label>
