@@ -51,6 +51,8 @@ def test_names_sites_and_warnings_run_nothing(visit, hostile):
         for told in page.locator(".callout.warn").all():
             expect(told).to_contain_text(words)
         expect(page.locator(".minima")).to_contain_text(words)
+        page.get_by_role("button", name="Hops of walker").first.click()
+        expect(page.locator(".hops-of")).to_contain_text(words)
     assert page.title() == "Adhop"
     assert page.locator("main img, main script, [onload], [onerror]").count() == 0
     assert all(url.startswith((visit.url, "blob:", "data:")) for url in visit.asked)

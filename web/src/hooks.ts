@@ -45,6 +45,15 @@ export function useSettled<T>(value: T, ms: number): T {
   return settled;
 }
 
+/** Do something when a value has changed; not for the first one. */
+export function useChanged(value: string | number, act: () => void): void {
+  const before = useRef(value);
+  useEffect(() => {
+    if (before.current !== value) act();
+    before.current = value;
+  }, [value]);
+}
+
 /** Do something now and every so often, while the page is looked at. */
 export function useEvery(ms: number, act: () => void): void {
   const now = useRef(act);

@@ -1,7 +1,6 @@
 import { address, getText } from "../api/client";
-import { useEffect } from "preact/hooks";
 import type { CandidateLine, JobView, Preview, SelectionList, SelectionView } from "../api/schema";
-import { said, useGet } from "../hooks";
+import { said, useChanged, useGet } from "../hooks";
 import { notify } from "../parts/Notices";
 import { eV } from "../words";
 import { membersOf } from "./colors";
@@ -34,7 +33,7 @@ export function Downloads({ job, candidates, preview, selection, choose }: Props
   };
   const chosen = job.state === "succeeded";
   const kept = useGet<SelectionList>(chosen ? `v1/jobs/${job.id}/selections` : null);
-  useEffect(() => void kept.reload(), [selection]);
+  useChanged(selection, () => void kept.reload());
   const selections = kept.data?.selections ?? [];
   return (
     <section class="card" aria-labelledby="downloads-title">

@@ -1,7 +1,7 @@
 // Who searched from where, and a walker's hops one by one: where each went, and whether the walker followed.
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { CandidateLine, JobView, WalkerLine, Walkers as All } from "../api/schema";
-import { useGet } from "../hooks";
+import { useChanged, useGet } from "../hooks";
 import { Failed, StateChip } from "../parts/basics";
 import { count } from "../words";
 import { Hops } from "./Hops";
@@ -25,7 +25,7 @@ export function Walkers({ job, candidates, shown, show }: Props) {
   const found = useGet<All>(`v1/jobs/${job.id}/walkers`);
   const [chosen, choose] = useState<number | null>(null);
   const [rest, setRest] = useState(false);
-  useEffect(() => void found.reload(), [candidates.length, job.state]);
+  useChanged(`${candidates.length} ${job.state}`, () => void found.reload());
   const all = found.data?.walkers ?? [];
   const hopped = all.filter((one) => one.hops > 1 || one.state === "running");
   const listed = rest || hopped.length === 0 ? all : hopped;
