@@ -2,6 +2,8 @@
 whatever the batch.
 
 overhead: 16 walkers on CHGNet. speedup_fixed_cost: 64 walkers on a stand-in that takes 20 ms a forward, against one by one.
+host_ms_per_call: CPU time of a force call beside the potential, by slab atoms: 64 walkers of CO on Pt(111) on a landscape that costs
+nothing (benchmarks/sleeping), hop after hop with restraints, anomalies and comparisons.
 """
 
 from __future__ import annotations
@@ -9,21 +11,38 @@ from __future__ import annotations
 import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from ase.build import fcc111
 
 from benchmarks import report
 from benchmarks.searches import clean_slab
+from benchmarks.sleeping import landscape
 from benchmarks.systems import Case, build, starts
 from services.forces.engine import Engine
 from services.forces.potential import Card, Evaluation, Potential
 from services.forces.restraints import Restraints
+from services.geometry import anomalies
 from services.search import hopping
-from shared.parameters import Hopping, JobParameters
+from services.search.walker import Hop, Minimum, Walker
+from services.systems.assembly import assemble
+from services.systems.placement import place
+from shared.adsorbates import lookup
+from shared.parameters import Hopping, JobParameters, Placement
 from shared.structures import Structure
+from shared.submissions import SlabSubmission
 from worker.potentials import registry
 
 FORWARD_S = 0.020
 REPEATS = 5
 """Runs on the stand-in, of which the median counts."""
+WALKERS = 64
+SIZES = {36: (3, 3, 4), 80: (4, 5, 4)}
+"""Slab atoms, and repeats of Pt(111) with so many."""
+KNOWN = 30
+"""Minima that a walker knows of."""
 
 
 class Timed:
@@ -73,6 +92,49 @@ def walk(potential: Potential, timed: Timed, case: Case, n_walkers: int, steps: 
     return time.perf_counter() - began, timed.seconds, engine.force_calls - before
 
 
+def host_ms_per_call(size: tuple[int, int, int], steps: int) -> float:
+    """CPU time of this thread for a force call of 64 walkers, less the landscape's, ms."""
+    landscape_s, calls = 0.0, 0
+    atoms = fcc111("Pt", size, a=3.92, vacuum=landscape.BOTTOM, periodic=True)
+    atoms.set_tags(0)
+    system = assemble(SlabSubmission(slab=Structure.from_oc_atoms(atoms).to_document(), adsorbate=lookup("*CO")))
+    placed = place(system.slab, system.adsorbate, Placement(count=WALKERS), np.random.default_rng(0))
+    parameters, engine = JobParameters(), Engine(Landscape(), batch_walks=WALKERS)
+    known: list[Minimum] = []
+
+    def go_on(walker: Walker, start: Structure) -> None:
+        restraints = Restraints.build(start, system.slab, parameters.restraints)
+        judge = partial(anomalies.find, start, clean_slab=system.slab)
+        engine.add((walker.seed, start), hopping.hop(walker, known[-KNOWN:], restraints, parameters, judge))
+
+    for n in range(WALKERS):
+        start = placed[n % len(placed)].structure
+        go_on(hopping.begin(start, parameters.hopping, (n,)), start)
+    began = time.thread_time()
+    for _ in range(steps):
+        ended = engine.begin()
+        batch = engine.take()
+        assert batch is not None
+        before = time.thread_time()
+        evaluated = engine.evaluate(batch)
+        landscape_s, calls = landscape_s + time.thread_time() - before, calls + len(batch)
+        for outcome in ended + engine.answer(batch, evaluated):
+            assert isinstance(outcome.result, Hop)
+            if outcome.result.found is not None:
+                known.append(Minimum(outcome.result.found.structure, outcome.result.found.energy))
+            go_on(outcome.result.walker, outcome.key[1])  # type: ignore[index]
+    return 1e3 * (time.thread_time() - began - landscape_s) / calls
+
+
+class Landscape:
+    """The stand-in's, without its sleep."""
+
+    card: Any = None
+
+    def evaluate(self, structures: Sequence[Structure]) -> list[Evaluation]:
+        return landscape.evaluate(structures)
+
+
 def main() -> None:
     """Entry point."""
     parser = ArgumentParser(description=__doc__)
@@ -102,7 +164,10 @@ def main() -> None:
             ],
         ],
     )
-    report.finish({"overhead": overhead, "speedup_fixed_cost": speedup})
+    host = {str(n): host_ms_per_call(size, 50 if quick else 200) for n, size in SIZES.items()}
+    rows = [[f"{n} slab atoms", f"{took:.3f}"] for n, took in host.items()]
+    report.show("CPU of a force call beside the potential, ms", ["", ""], rows)
+    report.finish({"overhead": overhead, "speedup_fixed_cost": speedup, "host_ms_per_call": host})
 
 
 if __name__ == "__main__":

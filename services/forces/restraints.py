@@ -20,7 +20,7 @@ from itertools import product
 import numpy as np
 
 from services.forces.leeway import Leeway, calm, leeway, parts
-from services.forces.springs import DISSOCIATION, INTERCALATION, KINDS, RECONSTRUCTION, Pass, Springs
+from services.forces.springs import DISSOCIATION, INTERCALATION, KINDS, RECONSTRUCTION, Pass, Seen, Springs
 from services.geometry.contacts import distances, pairs_within, radius_sums
 from services.geometry.kept import by_content
 from services.geometry.reactions import pre_adsorbates
@@ -88,28 +88,34 @@ class Restraints:
 
 def together(restraints: Sequence[Restraints], positions: Sequence[Floats]) -> list[tuple[float, Floats]]:
     """`evaluate` of each at its own positions, in one pass; the same to the last bit."""
-    if not restraints:
-        return []
-    laid_out = Pass([one.springs for one in restraints])
-    seen = laid_out.see(positions)
-    energies, forces = laid_out.pull(seen)
-    for one, there, own, pairs in zip(restraints, positions, forces, laid_out.split(seen), strict=True):
-        own[one.start.fixed] = 0.0
-        one.leeway = leeway(one.springs, there, pairs.vectors, pairs.lengths, pairs.away)
-    return list(zip(energies.sum(axis=1).tolist(), forces, strict=True))
+    return _looked(restraints, positions)[0] if restraints else []
 
 
 def felt(restraints: Sequence[Restraints], positions: Sequence[Floats]) -> list[tuple[float, Floats | None]]:
     """As `together`, but None for forces that are all zero where that is known without looking at the springs."""
+    answer: list[tuple[float, Floats | None]] = [(0.0, None)] * len(restraints)
     known = [index for index, one in enumerate(restraints) if one.leeway is not None]
     sure = calm([one.leeway for one in restraints if one.leeway is not None], [positions[index] for index in known])
     still = {index for index, is_calm in zip(known, sure, strict=True) if is_calm}
-    looked = [index for index in range(len(restraints)) if index not in still]
-    found = together([restraints[index] for index in looked], [positions[index] for index in looked])
-    answer: list[tuple[float, Floats | None]] = [(0.0, None)] * len(restraints)
-    for index, one in zip(looked, found, strict=True):
-        answer[index] = one
+    rest = [index for index in range(len(restraints)) if index not in still]
+    if rest:
+        found, seen = _looked([restraints[index] for index in rest], [positions[index] for index in rest])
+        for index, own, pairs in zip(rest, found, seen, strict=True):
+            answer[index], one = own, restraints[index]
+            one.leeway = leeway(one.springs, positions[index], pairs.vectors, pairs.lengths, pairs.away)
     return answer
+
+
+def _looked(
+    restraints: Sequence[Restraints], positions: Sequence[Floats]
+) -> tuple[list[tuple[float, Floats]], list[Seen]]:
+    """Energy and forces of each, and its pairs as they lie."""
+    laid_out = Pass([one.springs for one in restraints])
+    seen = laid_out.see(positions)
+    energies, forces = laid_out.pull(seen)
+    for one, own in zip(restraints, forces, strict=True):
+        own[one.start.fixed] = 0.0
+    return list(zip(energies.sum(axis=1).tolist(), forces, strict=True)), laid_out.split(seen)
 
 
 @by_content(KEPT_PLACEMENTS)

@@ -135,7 +135,8 @@ def test_who_walks_along_changes_nothing():
 
 def test_most_small_steps_look_at_no_spring(monkeypatch):
     looked = []
-    monkeypatch.setattr(module, "together", lambda some, there: looked.append(len(some)) or together(some, there))
+    look = module._looked
+    monkeypatch.setattr(module, "_looked", lambda some, there: looked.append(len(some)) or look(some, there))
     walker = fresh("CH3, wide")
     path = walked("CH3, wide", np.random.default_rng(1), 0.01, 50)
     assert all(energy == 0.0 for (energy, _) in (felt([walker], [there])[0] for there in path))
