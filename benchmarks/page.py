@@ -36,7 +36,7 @@ from shared.database.session import connect
 
 LOOKS = 7
 """First looks of which the median is told."""
-LOOK_AGAIN_S, LOOK_AGAIN_MOST_S, LINES_PER_S = 6.0, 30.0, 15.0
+LOOK_AGAIN_S, LOOK_AGAIN_MOST_S, LINES_PER_S = 8.0, 30.0, 12.0
 """How often a page reads its candidates again, if there are new ones: the less, the more there are (web/src/job/JobPage.tsx)."""
 _SETTINGS = {"ADHOP_MAX_REQUESTS_PER_MINUTE": "100000000", "ADHOP_MAX_REQUESTS_AT_ONCE": "64"}
 _OPENED = text(
@@ -93,8 +93,7 @@ class Page:
         while not self.over.wait(min(LOOK_AGAIN_MOST_S, max(LOOK_AGAIN_S, self.total / LINES_PER_S))):
             if self.reads.is_set() and self.total != drawn:
                 drawn = self.total
-                for what in ("overview", "walkers"):
-                    connection.ask("GET", f"/v1/jobs/{self.job}/{what}")
+                connection.ask("GET", f"/v1/jobs/{self.job}/overview")
                 self.read += 1
 
 

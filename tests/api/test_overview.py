@@ -4,7 +4,10 @@ from uuid import uuid4
 
 import pytest
 
+from api.overview.routes import Overview
 from shared.database.repositories.users import Role
+from shared.database.tables import Candidate
+from shared.plain_text import shown
 from shared.states import Stage, State
 from tests.shared.database.jobs import add_candidates, add_job
 from tests.shared.database.test_selections import MEMBERS, decided
@@ -42,6 +45,18 @@ def test_each_line_says_what_the_candidate_says(finished):
         scored = {e["member"]: e["adsorption_energy"] for e in one["energies"] if e["adsorption_energy"] is not None}
         assert line["energies"] == scored
         assert client.get(f"/v1/jobs/{job}/candidates/{one['id']}").json() == one
+
+
+def test_an_overview_is_what_it_is_described_as_and_hides_nothing_in_its_texts(finished, service):
+    client, job = finished
+    with service.opened.begin() as session:
+        for one in session.query(Candidate).filter_by(job_id=job):
+            one.site, one.anomalies = "top \x1b[31mred\u202e", ["dis\x07sociated"]
+    answer = client.get(f"/v1/jobs/{job}/overview").json()
+    assert Overview.model_validate(answer).model_dump(mode="json") == answer
+    assert {one["site"] for one in answer["candidates"]} == {shown("top \x1b[31mred\u202e")}
+    assert "\x1b" not in answer["candidates"][0]["site"]
+    assert answer["candidates"][0]["anomalies"] == [shown("dis\x07sociated")]
 
 
 @pytest.mark.parametrize("asked", [{}, {"limit": 0.5, "count": 2}, {"members": ["b", "c"]}, {"spread": "range"}])

@@ -17,9 +17,9 @@ import { Walkers } from "./Walkers";
 import { usePreview } from "./preview";
 
 /** How often candidates are read again while new ones come: the less, the more there are, as all are read. */
-const LOOK_AGAIN_MS = 6000;
+const LOOK_AGAIN_MS = 8000;
 const LOOK_AGAIN_MOST_MS = 30_000;
-const LINES_PER_S = 15;
+const LINES_PER_S = 12;
 
 export function JobPage({ id, me }: { id: string; me: MeView }) {
   const found = useGet<JobView>(`v1/jobs/${id}`);

@@ -1,5 +1,5 @@
 // Who searched from where, and a walker's hops one by one: where each went, and whether the walker followed.
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import type { CandidateLine, JobView, WalkerLine, Walkers as All } from "../api/schema";
 import { useChanged, useGet } from "../hooks";
 import { Failed, StateChip } from "../parts/basics";
@@ -25,8 +25,10 @@ export function Walkers({ job, candidates, shown, show }: Props) {
   const found = useGet<All>(`v1/jobs/${job.id}/walkers`);
   const [chosen, choose] = useState<number | null>(null);
   const [rest, setRest] = useState(false);
-  useChanged(`${candidates.length} ${job.state}`, () => void found.reload());
-  const all = found.data?.walkers ?? [];
+  const { succeeded, failed } = job.progress.walkers;
+  useChanged(`${job.state} ${succeeded} ${failed} ${chosen === null ? "" : candidates.length}`, () => void found.reload());
+  const done = useMemo(() => doneBy(candidates), [candidates]);
+  const all = (found.data?.walkers ?? []).map((one) => ({ ...one, hops: Math.max(one.hops, done.get(one.id)?.hops ?? 0), force_calls: Math.max(one.force_calls, done.get(one.id)?.calls ?? 0) }));
   const hopped = all.filter((one) => one.hops > 1 || one.state === "running");
   const listed = rest || hopped.length === 0 ? all : hopped;
   const at = all.find((one) => one.id === chosen);
@@ -52,6 +54,16 @@ export function Walkers({ job, candidates, shown, show }: Props) {
       {at && <Hops key={at.id} walker={at} candidates={candidates} shown={shown} show={show} />}
     </section>
   );
+}
+
+/** What each walker did, as far as candidates tell: those are read more often. */
+function doneBy(candidates: CandidateLine[]): Map<number, { hops: number; calls: number }> {
+  const done = new Map<number, { hops: number; calls: number }>();
+  for (const one of candidates) {
+    const before = done.get(one.walker) ?? { hops: 0, calls: 0 };
+    done.set(one.walker, { hops: Math.max(before.hops, one.hop + 1), calls: before.calls + one.force_calls });
+  }
+  return done;
 }
 
 function Line({ one, chosen, onChoose }: { one: WalkerLine; chosen: boolean; onChoose: () => void }) {
