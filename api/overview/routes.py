@@ -61,7 +61,7 @@ def get_overview(job_id: UUID, caller: Caller, session: UseSession) -> Response:
     energies, labels = _energies(session, job.id), _labels(session, job.id)
     columns = [getattr(Candidate, name) for name in _STORED]
     found = session.execute(select(*columns).where(Candidate.job_id == job.id).order_by(Candidate.id))
-    # written as it is: to check thousands of lines that are only numbers and our own words takes ten times as long as to read them
+    # written as it is: checking two hundred lines as models takes 6 ms of a processor, and writing them 1 ms
     return JSONResponse({"candidates": [_line(row, energies, labels) for row in found]})
 
 
