@@ -9,9 +9,10 @@ the tables are those of the published method (`report`). Without a step: `search
 
 To go on: `python -m benchmarks.challenge search --minutes 60`. Each finished search is a line of found.jsonl in the folder, which
 begins as a copy of benchmarks/challenge/found.jsonl; what is there is not searched again, and `report` tells what there is. Copied
-back over that file, it is the next one's start. To begin anew with students of your own: `label train search report --folder
-FOLDER --labels FOLDER/labels --checkpoints FOLDER/checkpoints`, some hours on one core; each step goes on where it was stopped (the
-training of one network begins again).
+back over that file, it is the next one's start. On two cores two processes share the work: `train --families gemnet_oc escn` beside
+`train --families equiformer_v2`, `search --part 0 2` beside `search --part 1 2`. To begin anew with students of your own: `label
+train search report --folder FOLDER --labels FOLDER/labels --checkpoints FOLDER/checkpoints`, some hours on one core; each step goes
+on where it was stopped (the training of one network begins again).
 """
 
 from __future__ import annotations
@@ -48,9 +49,7 @@ def main() -> None:
     if "label" in steps:
         labels.make(asked.labels, asked.teacher, seed=asked.seed, most=asked.frames, until=until)
     if "train" in steps:
-        students.learn(
-            asked.labels, asked.folder, asked.checkpoints, asked.teacher, families=asked.families, seed=asked.seed
-        )
+        students.learn(asked.labels, asked.folder, asked.checkpoints, families=asked.families, seed=asked.seed)
     if "measure" in steps:
         report.finish(students.measured(asked.labels, asked.checkpoints, seed=asked.seed))
     effort = QUICK if asked.quick else Effort(budget=asked.budget, seed=asked.seed)
@@ -67,7 +66,8 @@ def main() -> None:
 
 
 def _search(asked: Namespace, effort: Effort, store: Store, until: float) -> bool:
-    cases = in_turn()[: QUICK_SYSTEMS if asked.quick else asked.systems]
+    first, step = asked.part
+    cases = in_turn()[: QUICK_SYSTEMS if asked.quick else asked.systems][first::step]
     checkpoints = asked.checkpoints
     return Searches(
         cases,
@@ -92,6 +92,14 @@ def _arguments() -> Namespace:
     parser.add_argument("--families", nargs="*", choices=list(MEMBERS), default=list(MEMBERS), help="of those to train")
     parser.add_argument("--searchers", nargs="*", choices=students.NAMES, default=SEARCHERS, help="one after the other")
     parser.add_argument("--systems", type=int, default=None, help="the first so many")
+    parser.add_argument(
+        "--part",
+        type=int,
+        nargs=2,
+        default=(0, 1),
+        metavar=("I", "N"),
+        help="every Nth system from the Ith on: one of N processes",
+    )
     parser.add_argument("--frames", type=int, default=FRAMES, help="labels in all (%(default)s)")
     parser.add_argument("--budget", type=int, default=Effort().budget, help="force calls of a search (%(default)s)")
     parser.add_argument("--minutes", type=float, default=1e6, help="nothing is begun after so many")

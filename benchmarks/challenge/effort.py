@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,9 +103,13 @@ class Store:
         return {one["system"]: Known(**one) for one in self.lines() if "by" not in one}
 
     def add(self, one: Unit | Known) -> None:
-        if not self.file.exists():
-            before = list(self.lines())
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            self.file.write_text("".join(json.dumps({"key": self.key} | kept) + "\n" for kept in before))
-        with self.file.open("a") as out:
-            out.write(json.dumps({"key": self.key} | asdict(one)) + "\n")
+        """A line more; several processes may write to the file."""
+        before = list(self.lines())
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError), self.file.open("xb", buffering=0) as out:
+            out.write(b"".join(map(self._line, before)))
+        with self.file.open("ab", buffering=0) as out:
+            out.write(self._line(asdict(one)))
+
+    def _line(self, told: dict[str, Any]) -> bytes:
+        return (json.dumps({"key": self.key} | told) + "\n").encode()

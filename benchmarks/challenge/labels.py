@@ -48,6 +48,8 @@ RATTLE = (0.12, 0.05)
 """Å: standard deviation of the places of the molecule's atoms, and of the slab's free ones."""
 HELD_OUT = 12
 """Systems, the last ones of `labelled`, that nothing is learned from."""
+TOLD = "teacher.txt"
+"""Who labelled."""
 WILDEST = 3.0
 """eV: labels that lie further from what their molecules' atoms count for are left out."""
 
@@ -114,6 +116,11 @@ def _rattled(structure: Structure, chance: np.random.Generator) -> Structure:
 def make(folder: Path, teacher: str, *, seed: int = 0, most: int | None = None, until: float = float("inf")) -> None:
     """Label the systems that have no file yet. most: frames in all, and until: `time.monotonic()`, after which none is begun."""
     folder.mkdir(parents=True, exist_ok=True)
+    told = folder / TOLD
+    if not told.exists():
+        told.write_text(f"{teacher}\n")
+    if (before := teacher_of(folder)) != teacher:
+        raise SystemExit(f"{folder} has labels by {before}: give {teacher}'s a folder of their own, --labels")
     cases = labelled(seed)
     first = len(cases) - HELD_OUT
     order = [*range(first, len(cases)), *range(first)]
@@ -127,6 +134,11 @@ def make(folder: Path, teacher: str, *, seed: int = 0, most: int | None = None, 
         total += len(packed.read(file, cases[number]))
         if (most is not None and total >= most) or time.monotonic() > until:
             return
+
+
+def teacher_of(folder: Path) -> str:
+    """Whose labels are in the folder."""
+    return (folder / TOLD).read_text().strip()
 
 
 def load(folder: Path, *, seed: int = 0) -> tuple[list[Atoms], list[Atoms]]:

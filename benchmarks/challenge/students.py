@@ -31,6 +31,7 @@ NAMES = tuple(f"{name}-{SUFFIX}" for name in MEMBERS.values())
 def learn(labels_in: Path, folder: Path, into: Path, teacher: str, *, families: Sequence[str], seed: int = 0) -> None:
     """Train those that have no checkpoint yet. folder: for what lies between; into: where checkpoints, scale and members file go."""
     learned_from, _ = labels.load(labels_in, seed=seed)
+    teacher = labels.teacher_of(labels_in)
     into.mkdir(parents=True, exist_ok=True)
     scale = into / "scale.json"
     if not scale.exists():
@@ -56,8 +57,12 @@ def _members(checkpoints: Path) -> Registry:
 
 
 def digests(checkpoints: Path) -> dict[str, str]:
-    """SHA-256 of each student's checkpoint."""
+    """SHA-256 of each student's checkpoint. Ends the program where one isn't trained yet."""
     known = _members(checkpoints)
+    if missing := [name for name in NAMES if name not in known.entries]:
+        raise SystemExit(
+            f"{', '.join(missing)} learned nothing yet: `python -m benchmarks.challenge train`, then the same again"
+        )
     return {name: known[name].sha256 or "" for name in NAMES}
 
 

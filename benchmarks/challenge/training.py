@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,15 +35,17 @@ class Pace:
 
 
 def store(frames: Sequence[Atoms], file: Path) -> Path:
-    """The frames as the LMDB that fairchem's trainer reads."""
+    """The frames as the LMDB that fairchem's trainer reads; processes that train side by side may share it."""
     import_module("worker.potentials.oc20.fairchem")  # the stand-in in its place
     to_graphs = import_module("fairchem.core.preprocessing").AtomsToGraphs
     if not file.exists():
         convert = to_graphs(r_energy=True, r_forces=True, r_distances=False, r_edges=False, r_pbc=True).convert
-        with lmdb.open(str(file), map_size=1 << 30, subdir=False, lock=False) as db, db.begin(write=True) as opened:
+        part = file.with_suffix(f".{os.getpid()}")
+        with lmdb.open(str(part), map_size=1 << 30, subdir=False, lock=False) as db, db.begin(write=True) as opened:
             for index, atoms in enumerate(frames):
                 opened.put(f"{index}".encode(), pickle.dumps(convert(atoms, sid=index), protocol=-1))
             opened.put(b"length", pickle.dumps(len(frames), protocol=-1))
+        part.replace(file)
     return file
 
 

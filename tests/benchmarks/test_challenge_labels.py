@@ -57,7 +57,7 @@ def test_systems_are_labelled_once_and_read_again(tmp_path, monkeypatch):
     monkeypatch.setattr(labels, "labelled", lambda seed: CASES[:4])
     monkeypatch.setattr(labels, "HELD_OUT", 1)
     labels.make(tmp_path, "emt")
-    files = sorted(tmp_path.iterdir())
+    files = sorted(tmp_path.glob("*.npz"))
     assert [file.name for file in files] == ["000.npz", "001.npz", "002.npz", "003.npz"]
     learned_from, held_out = labels.load(tmp_path)
     assert {one.info["system"] for one in held_out} == {str(CASES[3])}
@@ -98,4 +98,13 @@ def test_labels_stop_at_the_frames_that_were_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr(labels, "labelled", lambda seed: CASES[:4])
     monkeypatch.setattr(labels, "HELD_OUT", 1)
     labels.make(tmp_path, "emt", most=1)
-    assert [file.name for file in tmp_path.iterdir()] == ["003.npz"]  # what is held out comes first
+    assert [file.name for file in tmp_path.glob("*.npz")] == ["003.npz"]  # what is held out comes first
+
+
+def test_labels_of_two_teachers_are_not_mixed(tmp_path, monkeypatch):
+    monkeypatch.setattr(labels, "labelled", lambda seed: [])
+    monkeypatch.setattr(labels, "HELD_OUT", 0)
+    labels.make(tmp_path, "emt")
+    assert labels.teacher_of(tmp_path) == "emt"
+    with pytest.raises(SystemExit, match="has labels by emt"):
+        labels.make(tmp_path, "chgnet-0.3.0")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.challenge.frames import frame
-from benchmarks.challenge.students import NAMES, TRAINING
+from benchmarks.challenge.students import NAMES, TRAINING, digests
 from benchmarks.challenge.training import BATCH, MEMBERS, Pace, register, settings
 from benchmarks.systems import Case, build, starts
 from services.forces.potential import EnergyKind
@@ -46,6 +46,8 @@ def test_a_checkpoint_that_is_not_there_yet_is_no_member(tmp_path):
     known = registry.read(register(tmp_path, "student", ["H"], "a few labels", "a test"))
     assert "escn-student" in known.entries
     assert "eqv2-student" not in known.entries
+    with pytest.raises(SystemExit, match="eqv2-student, gemnet-oc-student learned nothing yet"):
+        digests(tmp_path)
 
 
 def test_there_is_a_pace_for_each():
