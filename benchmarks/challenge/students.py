@@ -28,7 +28,7 @@ SUFFIX = "student"
 NAMES = tuple(f"{name}-{SUFFIX}" for name in MEMBERS.values())
 
 
-def learn(labels_in: Path, folder: Path, into: Path, teacher: str, *, families: Sequence[str], seed: int = 0) -> None:
+def learn(labels_in: Path, folder: Path, into: Path, *, families: Sequence[str], seed: int = 0) -> None:
     """Train those that have no checkpoint yet. folder: for what lies between; into: where checkpoints, scale and members file go."""
     learned_from, _ = labels.load(labels_in, seed=seed)
     teacher = labels.teacher_of(labels_in)
