@@ -30,6 +30,7 @@ def around_commits(storing: ModuleType) -> None:
     `kill-after-commit`, `answer-lost`: when it has been applied. `freeze-before-store`: after the last look at the own leases. All of
     them where hops are stored together, and where one is by itself."""
     write, store, together = storing.Storing._write, storing.Storing._store, storing.Storing._commit_together
+    not_yet: list[Any] = []  # what a sleeper holds whose connection was cut meanwhile: its next try is the late write
 
     def hops(finished: Any) -> bool:
         return any(isinstance(one.item, storing.HopItem) and one.item.walker.hop >= 1 for one in finished)
@@ -46,16 +47,21 @@ def around_commits(storing: ModuleType) -> None:
     def around(commit: Any, finished: Any) -> Any:
         if not hops(finished):
             return commit()
-        late = strikes("freeze-before-store")
-        if late:
+        late = any(one is other for one in finished for other in not_yet)
+        if strikes("freeze-before-store"):
+            late = True
             freeze()
         try:
             found = commit()
+        except storing.OperationalError:
+            not_yet.extend(finished if late else [])
+            raise
         except Exception as error:
             if late:
                 note("late-write", type(error).__name__)
             raise
         if late:
+            not_yet.clear()
             note("late-write", "accepted" if found is None or hops(found) else "LostLease")
         if strikes("kill-after-commit"):
             die()
