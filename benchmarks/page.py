@@ -129,7 +129,7 @@ def _measured(stack: Stack, asked: Namespace) -> dict[str, Any]:
             connection.execute(_WALKING)
         child = stack.start(processes.API)
         server = Server(stack.port, {"Authorization": f"Bearer {key}"})
-        _wait(server)
+        server.wait()
         first = Connection(server)
         sizes = {what: len(json.dumps(first.ask("GET", f"/v1/jobs/{jobs[0]}{what}")[1])) for what in ("", "/overview")}
         resting = _used(child.process.pid, 5.0)
@@ -179,18 +179,6 @@ def _first_look(url: str) -> float | None:
             context.close()
         browser.close()
     return round(float(np.median(waits)))
-
-
-def _wait(server: Server) -> None:
-    until = time.monotonic() + 240
-    while True:
-        try:
-            server.connect().ask("GET", "/v1/models")
-            return
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.2)
 
 
 def _go_on(engine: Engine, over: threading.Event) -> list[float]:

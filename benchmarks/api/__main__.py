@@ -12,7 +12,6 @@ the client does, which names the answer that it has. Bulk is 50 in a request. Su
 from __future__ import annotations
 
 import tempfile
-import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -96,25 +95,13 @@ def _ours(stack: Stack, asked: Namespace) -> dict[str, Rates]:
         fill(engine, Size(asked.jobs, CANDIDATES))
         stack.start(processes.API)
         server = Server(stack.port, {"Authorization": f"Bearer {key}"})
-        _wait(server)
+        server.wait()
         found = {"none open": _measured(server, engine, asked)}
         fill_open(engine, asked.jobs)
         found[f"{asked.jobs:,} open"] = _measured(server, engine, asked)
         return found
     finally:
         engine.dispose()
-
-
-def _wait(server: Server) -> None:
-    until = time.monotonic() + 240
-    while True:
-        try:
-            server.connect().ask("GET", "/v1/models")
-            return
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.2)
 
 
 def _measured(server: Server, engine: Engine, asked: Namespace) -> Rates:

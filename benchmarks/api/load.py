@@ -24,6 +24,18 @@ class Server:
     def connect(self) -> Connection:
         return Connection(self)
 
+    def wait(self, longest_s: float = 240.0) -> None:
+        """Until it answers. Raises OSError where it doesn't within that time."""
+        until = time.monotonic() + longest_s
+        while True:
+            try:
+                self.connect().ask("GET", "/v1/models")
+                return
+            except OSError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
+
 
 class Connection:
     """One client."""
