@@ -1,8 +1,8 @@
 """Structures per second of each member at batches of 1, 4, 16 and 64, against its package's own ASE calculator one by one.
 
 Each member has a process of its own, so that load time and memory are its own. The structures are CO on Pt(111) 3x3x3, 29 atoms, at
-random sites. "host ms": what the host does for one structure of 82 atoms before a device can begin, CPU time of one thread. On a
-CPU a batch is evaluated one by one on purpose (docs/decisions/0003). Members: the offline ones and the small OC20
+random sites. "host ms": what the host does for a structure of 82 atoms, in batches of 32, before a device can begin, CPU time of one
+thread. On a CPU a batch is evaluated one by one on purpose (docs/decisions/0003). Members: the offline ones and the small OC20
 checkpoints of the tests, or those of `--models FILE`.
 """
 

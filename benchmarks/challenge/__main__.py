@@ -83,7 +83,8 @@ def _arguments() -> Namespace:
     parser = ArgumentParser(
         prog="benchmarks.challenge", description=__doc__, formatter_class=RawDescriptionHelpFormatter
     )
-    parser.add_argument("steps", nargs="*", choices=STEPS, help="in this order; left out: search report")
+    named = ", ".join(STEPS)
+    parser.add_argument("steps", nargs="*", metavar="step", help=f"{named}, in this order; left out: search report")
     parser.add_argument("--quick", action="store_true", help="three systems, one searcher, few force calls")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="results (%(default)s)")
     parser.add_argument("--labels", type=Path, default=LABELS, help="what the teacher said (%(default)s)")
@@ -104,7 +105,10 @@ def _arguments() -> Namespace:
     parser.add_argument("--budget", type=int, default=Effort().budget, help="force calls of a search (%(default)s)")
     parser.add_argument("--minutes", type=float, default=1e6, help="nothing is begun after so many")
     parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if unknown := set(asked.steps) - set(STEPS):
+        parser.error(f"no step is called {', '.join(sorted(unknown))}: there are {named}")
+    return asked
 
 
 SEARCHERS = ("gemnet-oc-student", "eqv2-student", "escn-student")
