@@ -134,4 +134,8 @@ LOOSE_CASES = [Case(metal, "110 missing row", "*O") for metal in ("Au", "Ag", "P
 STRETCHED_CASES = [Case("Ag", "111", "*OH"), Case("Pd", "110", "*OH"), Case("Ag", "100", "*OH2")]
 """Sound minima with bonds far beyond what restraints measured from a placement allow: EMT's O-H."""
 LEVER_CASES = [EMT_CASES[index] for index in (0, 3, 6, 11, 14, 16)]
-CHGNET_CASES = [Case("Pt", "111", "*CO"), Case("Cu", "100", "*OH"), Case("Pd", "111", "*CH3")]
+CHGNET_CASES = [
+    *(Case("Pt", "111", "*CO"), Case("Cu", "100", "*OH"), Case("Pd", "111", "*CH3")),
+    *(Case("Pt", "111", "*OH2"), Case("Pt", "111", "*CHO"), Case("Pd", "100", "*COH"), Case("Cu", "211", "*OCHO")),
+    *(Case("Cu", "111", "*CO", guest="Pd"), Case("Pd", "111", "*CHO", guest="Ag")),
+]
