@@ -55,7 +55,7 @@ def mixtures(rows: int) -> dict[str, Mixture]:
         "walkers of 500 users": Mixture(500, rows // 500, 500),
         "walkers of jobs that wait, all but 20": Mixture(20, rows // 200, 200, blocked=rows // 200 - 20),
         "evaluations of 5,000 jobs of 20 users": Mixture(20, rows // 200, 200, "evaluations"),
-        "references of 20 users": Mixture(20, rows // 5, 5, "references"),
+        "references of 20 users": Mixture(20, rows // 100, 5, "references"),
     }
 
 
