@@ -27,7 +27,7 @@ class Check(View):
 
 def checks(context: Context) -> Iterator[Check]:
     """PostgreSQL with the tables of this version, a broker that takes messages, and a worker for each default."""
-    workers = Fleet(cpu=0, members={}, unready={})
+    workers = Fleet(cpu=0, members={}, unready={}, absent=frozenset())
     try:
         postgres = _migrated(context)
         if postgres.ok:

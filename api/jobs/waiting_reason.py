@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from api.members.fleet import fleet_of
+from api.members.fleet import Fleet, fleet_of
 from shared.states import OPEN, Stage, State
 
 
@@ -29,7 +29,15 @@ def waiting_for(row: Row[Any]) -> str | None:
         return "; ".join(homeless)
     if running or not members:
         return None
-    return f"for its turn at {', '.join(members)}{_behind(row.ahead)}"
+    return " and ".join(_turns(members, workers)) + _behind(row.ahead)
+
+
+def _turns(members: list[str], workers: Fleet) -> list[str]:
+    """Loading takes a worker up to minutes, in which nothing seems to happen."""
+    loaded = [member for member in members if member not in workers.absent]
+    absent = [member for member in members if member in workers.absent]
+    turns = [f"for its turn at {', '.join(loaded)}"] if loaded else []
+    return [*turns, f"for {', '.join(absent)} to be loaded"] if absent else turns
 
 
 def _behind(ahead: int) -> str:

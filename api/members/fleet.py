@@ -28,6 +28,8 @@ class Fleet:
     """How many ready workers host each member."""
     unready: dict[str, str]
     """Why a worker that hosts the member is not ready, by member."""
+    absent: frozenset[str]
+    """Members that no ready worker has loaded, as far as these workers tell: they load it when they need it."""
 
     def absence(self, member: str) -> str:
         """Why this member isn't served, for one that no ready worker hosts."""
@@ -54,16 +56,20 @@ def fleet(session: Session) -> Fleet:
 def fleet_of(workers: Sequence[Mapping[str, Any]] | None) -> Fleet:
     """Who of these workers can do what: documents of FRESH_WORKERS."""
     cpu, members, unready = 0, dict[str, int](), dict[str, str]()
+    loaded = set[str]()
     for worker in workers or ():
         if worker["ready"] and worker["kind"] == WorkerKind.CPU:
             cpu += 1
         unfit = {one["member"]: one["reason"] for one in worker["member_states"] if one["state"] == MemberState.UNFIT}
+        absent = {one["member"] for one in worker["member_states"] if one["state"] == MemberState.ABSENT}
         for member in worker["members"]:
             if worker["ready"] and member not in unfit:
                 members[member] = members.get(member, 0) + 1
+                if member not in absent:
+                    loaded.add(member)
             else:
                 unready[member] = unfit.get(member) or worker["reason"]
-    return Fleet(cpu, members, unready)
+    return Fleet(cpu, members, unready, frozenset(members.keys() - loaded))
 
 
 def registered_members(session: Session) -> Sequence[RegisteredMember]:

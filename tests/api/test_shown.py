@@ -162,6 +162,34 @@ def test_every_count_is_that_of_the_rows_and_the_same_in_a_list(service, mine):
             check(session, session.get_one(Job, job_id), alone)
 
 
+@pytest.mark.parametrize(
+    ("states", "reason"),
+    [
+        ([["absent", "absent"]], "for {a}, {b} to be loaded"),
+        ([["resident", "absent"]], "for its turn at {a} and for {b} to be loaded"),
+        ([["absent", "resident"], ["resident", "absent"]], "for its turn at {a}, {b}"),
+        ([["absent"], ["unfit", "resident"]], "for its turn at {b} and for {a} to be loaded"),
+    ],
+    ids=["neither", "one", "each elsewhere", "one of them can't"],
+)
+def test_a_job_says_that_its_members_are_loading(service, mine, states, reason):
+    client, name = mine
+    names = [f"{name}-a", f"{name}-b"]
+    common = {"host": "here", "pid": 1, "kind": "potentials", "device": "cpu", "ready": True, "reason": ""}
+    with service.opened.begin() as session:
+        for number, told in enumerate(states):
+            rows = [{"member": one, "state": state, "reason": ""} for one, state in zip(names, told, strict=False)]
+            hosted = names[: len(told)]
+            beat(session, name=f"{name}:{number}", members=hosted, member_states=rows, memory_bytes=None, **common)
+        job = add_job(session, user=name, walkers=2)
+        walkers = session.scalars(select(Walker).where(Walker.job_id == job.id)).all()
+        for walker, member in zip(walkers, names, strict=True):
+            walker.member = member
+        job_id = job.id
+    waiting = client.get(f"/v1/jobs/{job_id}").json()["waiting_for"]
+    assert waiting.partition(", behind")[0] == reason.format(a=names[0], b=names[1])
+
+
 def ended(session, name: str) -> Job:
     """A job that chose its second candidate."""
     job = add_job(session, user=name, walkers=1)
