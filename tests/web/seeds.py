@@ -2,13 +2,23 @@
 
 import numpy as np
 from ase.build import add_adsorbate, fcc111, molecule
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from services.scoring.selection import choose
 from shared.adsorbates import lookup
 from shared.database.repositories import selections
 from shared.database.repositories.structures import keep
-from shared.database.tables import Candidate, Job, JobReference, MemberEnergy, Reference, ReferenceEnergy, Walker
+from shared.database.tables import (
+    Candidate,
+    Job,
+    JobReference,
+    MemberEnergy,
+    Placement,
+    Reference,
+    ReferenceEnergy,
+    Walker,
+)
 from shared.states import Stage, State
 from shared.structures import Structure
 from shared.submissions import SlabSubmission
@@ -50,6 +60,11 @@ def searching(session: Session, user: str, name: str = "CO on Pt(111)", candidat
     job.submission = SlabSubmission(slab=clean.to_document(), adsorbate=lookup("*CO")).model_dump(mode="json")
     job.search_members, job.score_members = list(MEMBERS[:2]), list(MEMBERS)
     job.estimated_force_calls, job.started_at = 2400, job.created_at
+    for index, site in enumerate(SITES):
+        there = structure(site, 0.4)
+        placed = {"structure_id": keep(session, there), "positions": there.positions, "site": SITES[site]}
+        own = Placement.job_id == job.id, Placement.index == index
+        session.execute(update(Placement).where(*own).values(placed))
     _candidates(session, job, candidates)
     return job
 

@@ -24,8 +24,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"width": 390, "height": 844}
 OF_README = {"job", "new-job"}
-CUT_OFF = """[...document.querySelectorAll(".minima .verdict, .minima button")].some(
+CUT_OFF = """[...document.querySelectorAll(".scroll .verdict, .scroll button, .scroll.stacks td")].filter(
+    one => innerWidth <= 600 || !one.matches("td")).some(
     one => one.getBoundingClientRect().right > one.closest(".scroll").getBoundingClientRect().right + 1)"""
+"""What was decided, or can be done, and on a phone all but the energies of minima, is in sight without a scroll to the side."""
 PAGES = [
     "jobs", "new-job", "new-smiles", "job", "job-compared", "job-hops", "job-running", "learn", "workers", "admin", "admin-user",
     "sign-in",
@@ -154,7 +156,7 @@ def test_a_page_looks_right(visit, lab, page):
             _wait_to_fit(here, size["width"])  # charts follow a moment later
             wide = here.evaluate("document.documentElement.scrollWidth")
             assert wide <= size["width"], f"{page} is {wide} px wide at {size['width']} px"
-            assert not here.evaluate(CUT_OFF), f"{page}: what was decided is cut off at {size['width']} px"
+            assert not here.evaluate(CUT_OFF), f"{page}: a table is cut off at {size['width']} px"
             if kept:
                 here.screenshot(path=Path(kept) / f"{page}-{theme}-{name}.png", full_page=True)
         assert not faults(here), (page, theme)

@@ -63,8 +63,40 @@ def test_stepping_through_the_hops_shows_each_in_3d(hopped):
     expect(page.get_by_role("button", name="◂ earlier")).to_be_enabled()
     page.get_by_role("button", name="◂ earlier").click()
     expect(page.get_by_role("button", name="◂ earlier")).to_be_disabled()
+    page.get_by_role("button", name="◂ earlier").press("Enter")  # nothing comes before
+    page.get_by_role("button", name="later ▸").press("Enter")
+    expect(page.locator(f"#candidate-{ids[1]}")).to_be_visible()
     page.locator(".hop-plot circle").nth(2).click()
     expect(page.locator(f"#candidate-{ids[2]}")).to_be_visible()
+
+
+def test_the_view_in_3d_goes_from_hop_to_hop_by_keyboard(hopped):
+    page, number, ids = hopped
+    page.get_by_role("button", name=f"Show candidate {ids[0]}", exact=True).first.press("Enter")
+    earlier, later = (
+        page.get_by_role("button", name=f"{way} minimum of walker {number}") for way in ("Earlier", "Later")
+    )
+    expect(earlier).to_be_disabled()
+    later.focus()
+    said = page.get_by_role("group", name=f"Steps of walker {number}, in 3-D")
+    told = (
+        "1 accepted: it went on from here",
+        "2 returned: 0.700 eV up",
+        "3 returned: dissociated",
+        "4 returned: it fell",
+    )
+    for one, words in zip(ids[1:5], told, strict=True):
+        page.keyboard.press("Enter")
+        page.locator(f".card:has(#candidate-{one}) .viewer canvas").wait_for()
+        expect(said).to_contain_text(f"Walker {number}, hop {words}")
+    page.keyboard.press("Enter")
+    expect(page.locator(f"#candidate-{ids[5]}")).to_be_visible()
+    expect(later).to_be_disabled()  # the last hop left nothing
+    expect(later).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Space")
+    expect(page.locator(f"#candidate-{ids[4]}")).to_be_visible()
 
 
 def test_placements_are_there_after_the_job_has_ended(hopped):

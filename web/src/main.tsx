@@ -9,5 +9,6 @@ import "./style/job.css";
 import "./style/new.css";
 import "./style/people.css";
 import "./style/narrow.css";
+import "./style/stacks.css";
 
 render(<App />, document.getElementById("app")!);

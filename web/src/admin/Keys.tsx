@@ -6,6 +6,7 @@ import { said, useGet } from "../hooks";
 import { Ask } from "../parts/Ask";
 import { Failed } from "../parts/basics";
 import { notify } from "../parts/Notices";
+import { Scroll } from "../parts/Scroll";
 import { ago, moment } from "../words";
 import { act } from "./act";
 import { NewKey } from "./NewKey";
@@ -41,21 +42,23 @@ export function Keys({ at, mine, whose }: Props) {
     <>
       <Failed error={found.error} />
       {made && <NewKey secret={made} whose={whose ?? "yours"} onClose={() => setMade(null)} />}
-      <table class="plain keys">
-        <thead><tr><th scope="col">Key</th><th scope="col">May</th><th scope="col">For</th><th scope="col">Last used</th><th scope="col">Until</th><th scope="col"><span class="unseen">Change</span></th></tr></thead>
-        <tbody>
-          {found.data?.keys.map((one) => (
-            <tr key={one.prefix} class={works(one) ? "" : "muted"}>
-              <th scope="row"><code>{one.prefix}</code>{one.prefix === mine && <span class="tag">this session</span>}</th>
-              <td>{one.role}</td><td>{one.label}</td><td class="nowrap">{one.last_used_at ? ago(one.last_used_at) : "never"}</td><td class="nowrap">{until(one)}</td>
-              <td class="row">
-                {works(one) && <button aria-label={`Rotate key ${one.prefix}`} onClick={() => ask({ what: "rotate", one })}>Rotate</button>}
-                {works(one) && <button aria-label={`Revoke key ${one.prefix}`} onClick={() => ask({ what: "revoke", one })}>Revoke</button>}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <Scroll label="Keys">
+        <table class="keys">
+          <thead><tr><th scope="col">Key</th><th scope="col">May</th><th scope="col">For</th><th scope="col">Last used</th><th scope="col">Until</th><th scope="col"><span class="unseen">Change</span></th></tr></thead>
+          <tbody>
+            {found.data?.keys.map((one) => (
+              <tr key={one.prefix} class={works(one) ? "" : "muted"}>
+                <th scope="row"><code>{one.prefix}</code>{one.prefix === mine && <span class="tag">this session</span>}</th>
+                <td>{one.role}</td><td>{one.label}</td><td class="nowrap">{one.last_used_at ? ago(one.last_used_at) : "never"}</td><td class="nowrap">{until(one)}</td>
+                <td class="across"><div class="row">
+                  {works(one) && <button aria-label={`Rotate key ${one.prefix}`} onClick={() => ask({ what: "rotate", one })}>Rotate</button>}
+                  {works(one) && <button aria-label={`Revoke key ${one.prefix}`} onClick={() => ask({ what: "revoke", one })}>Revoke</button>}
+                </div></td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
       {whose && <MoreKeys at={at} onMade={async (key) => { setMade(key); await found.reload(); }} />}
       {asked && (
         <Ask title={asked.what === "rotate" ? `A new key in place of ${asked.one.prefix}?` : `Revoke key ${asked.one.prefix}?`} act={asked.what === "rotate" ? "Make it" : "Revoke for good"} danger={asked.what === "revoke"} onClose={() => ask(null)}

@@ -3,6 +3,7 @@ import type { ApiReferencesRoutesReferenceView as ReferenceView, MeView, Referen
 import { said, useGet } from "../hooks";
 import { Failed } from "../parts/basics";
 import { notify } from "../parts/Notices";
+import { Scroll } from "../parts/Scroll";
 
 export function References({ me }: { me: MeView }) {
   const found = useGet<ReferencePage>("v1/references", { state: "failed", limit: 100 });
@@ -21,16 +22,16 @@ export function References({ me }: { me: MeView }) {
       <Failed error={found.error} />
       {found.data?.references.length === 0 && <p class="muted">None.</p>}
       {(found.data?.references.length ?? 0) > 0 && (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Failed references">
+        <Scroll label="Failed references">
           <table>
             <thead><tr><th scope="col">Reference</th><th scope="col">Member</th><th scope="col">Why</th><th scope="col" class="n">Jobs</th><th scope="col">Again</th></tr></thead>
             <tbody>
               {found.data?.references.map((one) => (
-                <tr key={one.id}><th scope="row">{one.label}</th><td>{one.member}</td><td>{one.failure?.reason}</td><td class="n">{one.jobs}</td><td>{one.retry} {me.role !== "read" && <button onClick={() => void retry(one)}>Try again</button>}</td></tr>
+                <tr key={one.id}><th scope="row">{one.label}</th><td>{one.member}</td><td class="across">{one.failure?.reason}</td><td class="n">{one.jobs}</td><td class="across">{one.retry} {me.role !== "read" && <button onClick={() => void retry(one)}>Try again</button>}</td></tr>
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </section>
   );

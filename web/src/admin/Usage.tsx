@@ -1,6 +1,7 @@
 import type { UsageList } from "../api/schema";
 import { useGet } from "../hooks";
 import { Failed } from "../parts/basics";
+import { Scroll } from "../parts/Scroll";
 import { bytes, count, duration } from "../words";
 
 export function Usage() {
@@ -11,7 +12,7 @@ export function Usage() {
       <Failed error={found.error} />
       {found.data?.usage.length === 0 && <p class="muted">Nothing was used yet.</p>}
       {(found.data?.usage.length ?? 0) > 0 && (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Usage">
+        <Scroll label="Usage">
           <table>
             <thead><tr><th scope="col">Month</th><th scope="col">User</th><th scope="col" class="n">Device time</th><th scope="col" class="n">Force calls</th><th scope="col" class="n">Jobs</th><th scope="col" class="n">Stored now</th></tr></thead>
             <tbody>
@@ -20,7 +21,7 @@ export function Usage() {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </section>
   );

@@ -4,6 +4,7 @@ import type { ChangedUserView, MeView, UserPage, UserView } from "../api/schema"
 import { useGet } from "../hooks";
 import { Ask } from "../parts/Ask";
 import { Failed } from "../parts/basics";
+import { Scroll } from "../parts/Scroll";
 import { ago, bytes, count, moment } from "../words";
 import { act } from "./act";
 import { Keys } from "./Keys";
@@ -18,12 +19,12 @@ export function Users({ me }: { me: MeView }) {
     <section class="card" aria-labelledby="users-title">
       <h2 id="users-title">Users and quotas</h2>
       <Failed error={found.error} />
-      <div class="scroll" tabIndex={0} role="region" aria-label="Users">
+      <Scroll label="Users">
         <table class="users">
           <thead><tr><th scope="col">User</th><th scope="col">Keys</th><th scope="col">Groups</th><th scope="col" class="n">Open jobs</th><th scope="col" class="n">Force calls of them</th><th scope="col" class="n">Stored</th><th scope="col" class="n">Last here</th><th scope="col"><span class="unseen">Change</span></th></tr></thead>
           <tbody>{found.data?.users.map((one) => <User key={one.id} one={one} me={me} open={open === one.id} turn={() => setOpen(open === one.id ? null : one.id)} onDone={found.reload} />)}</tbody>
         </table>
-      </div>
+      </Scroll>
       {(cursors.length > 0 || found.data?.next) && (
         <div class="row end pager">
           <button disabled={!cursors.length} onClick={() => setCursors(cursors.slice(0, -1))}>Earlier</button>
@@ -59,7 +60,7 @@ function User({ one, me, open, turn, onDone }: UserProps) {
         <td class="n">{count(one.use.open_force_calls)}{one.limits.open_force_calls !== null && ` / ${count(one.limits.open_force_calls)}`}{own("open_force_calls")}</td>
         <td class="n">{bytes(one.use.stored_bytes)}{one.limits.stored_bytes !== null && ` / ${bytes(one.limits.stored_bytes)}`}{own("stored_bytes")}</td>
         <td class="n nowrap">{ago(one.last_used_at)}</td>
-        <td class="n nowrap"><button aria-expanded={open} aria-label={`${open ? "close" : "change"}: keys and quotas of ${one.name}`} onClick={turn}>{open ? "close" : "change"}</button></td>
+        <td class="n nowrap across"><button aria-expanded={open} aria-label={`${open ? "close" : "change"}: keys and quotas of ${one.name}`} onClick={turn}>{open ? "close" : "change"}</button></td>
       </tr>
       {open && (
         <tr class="opened"><td colSpan={8}>

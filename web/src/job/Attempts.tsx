@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import type { AttemptPage, JobView } from "../api/schema";
 import { useGet } from "../hooks";
 import { Failed } from "../parts/basics";
+import { Scroll } from "../parts/Scroll";
 import { moment } from "../words";
 
 /** What went wrong: calculations that failed alike, and attempts that were lost. */
@@ -11,14 +12,14 @@ export function Attempts({ job }: { job: JobView }) {
     <section class="card" aria-labelledby="trouble-title">
       <h2 id="trouble-title">Failures and attempts</h2>
       {job.failures.length > 0 ? (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Failures">
+        <Scroll label="Failures">
           <table>
             <thead><tr><th scope="col">Work</th><th scope="col">Kind</th><th scope="col">Reason</th><th scope="col" class="n">Times</th></tr></thead>
             <tbody>
-              {job.failures.map((one) => <tr key={one.work + one.kind + one.reason}><td>{one.work}</td><td>{one.kind}</td><td>{one.reason}</td><td class="n">{one.count}</td></tr>)}
+              {job.failures.map((one) => <tr key={one.work + one.kind + one.reason}><td>{one.work}</td><td>{one.kind}</td><td class="across">{one.reason}</td><td class="n">{one.count}</td></tr>)}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       ) : (
         <p class="muted">No work of this job has failed.</p>
       )}
@@ -36,15 +37,16 @@ function List({ job }: { job: JobView }) {
   return (
     <>
       <Failed error={found.error} />
-      <div class="scroll" tabIndex={0} role="region" aria-label="Attempts">
+      <Scroll label="Attempts">
         <table>
+          <thead><tr><th scope="col">When</th><th scope="col">Work</th><th scope="col" class="n">Attempt</th><th scope="col">Kind</th><th scope="col">Reason</th><th scope="col">Worker</th></tr></thead>
           <tbody>
             {found.data?.attempts.map((one) => (
-              <tr key={one.item + one.number + one.at}><td class="nowrap">{moment(one.at)}</td><td>{one.item}</td><td class="n">{one.number}</td><td>{one.kind}</td><td>{one.reason}</td><td class="muted">{one.worker}</td></tr>
+              <tr key={one.item + one.number + one.at}><td class="nowrap">{moment(one.at)}</td><td>{one.item}</td><td class="n">{one.number}</td><td>{one.kind}</td><td class="across">{one.reason}</td><td class="muted">{one.worker}</td></tr>
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </>
   );
 }

@@ -86,7 +86,7 @@ function Body({ job, me, overview, reload }: BodyProps) {
           <Placements job={job} folded={chosen} />
           {(chosen || candidates.length > 0) && <Downloads job={job} candidates={candidates} preview={preview} selection={selection} choose={setSelection} />}
         </div>
-        <Side job={job} me={me} shown={shown} picked={picked} show={show} preview={preview} onFedBack={reload} />
+        <Side job={job} me={me} candidates={candidates} shown={shown} picked={picked} show={show} preview={preview} onFedBack={reload} />
       </div>
     </>
   );

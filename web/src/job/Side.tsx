@@ -1,11 +1,12 @@
 // What is looked at more closely: one candidate, or two side by side.
 import { useEffect, useRef } from "preact/hooks";
-import type { CandidateView, JobView, MeView, OutcomeView, Preview } from "../api/schema";
+import type { CandidateLine, CandidateView, JobView, MeView, OutcomeView, Preview } from "../api/schema";
 import { useGet } from "../hooks";
 import { Fact, Failed } from "../parts/basics";
 import { Viewer } from "../structure/Viewer";
 import { eV } from "../words";
 import { FeedBack } from "./FeedBack";
+import { Steps } from "./Steps";
 
 /** Where the view stands below the table: as the style sheet has it. */
 const BELOW = "(width <= 980px)";
@@ -13,6 +14,7 @@ const BELOW = "(width <= 980px)";
 interface Props {
   job: JobView;
   me: MeView;
+  candidates: CandidateLine[];
   shown: number[];
   /** Those of them that somebody asked for. */
   picked: number[];
@@ -21,7 +23,7 @@ interface Props {
   onFedBack: () => Promise<void>;
 }
 
-export function Side({ job, me, shown, picked, show, preview, onFedBack }: Props) {
+export function Side({ job, me, candidates, shown, picked, show, preview, onFedBack }: Props) {
   const box = useRef<HTMLElement>(null);
   useEffect(() => {
     if (picked.length > 1 || (picked.length && matchMedia(BELOW).matches)) box.current?.scrollIntoView({ block: "nearest" });
@@ -29,6 +31,7 @@ export function Side({ job, me, shown, picked, show, preview, onFedBack }: Props
   if (!shown.length) return null;
   return (
     <aside ref={box} class={shown.length > 1 ? "side two" : "side"} aria-label="Chosen candidates in 3-D">
+      {shown.length === 1 && <Steps candidates={candidates} at={shown[0]!} show={show} />}
       {shown.map((id) => (
         <Candidate key={id} job={job} me={me} id={id} onFedBack={onFedBack}
           outcome={preview?.outcomes.find((one) => one.candidate === id)}

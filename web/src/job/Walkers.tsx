@@ -3,6 +3,7 @@ import { useMemo, useState } from "preact/hooks";
 import type { CandidateLine, JobView, WalkerLine, Walkers as All } from "../api/schema";
 import { useChanged, useGet } from "../hooks";
 import { Failed, StateChip } from "../parts/basics";
+import { Scroll } from "../parts/Scroll";
 import { count } from "../words";
 import { Hops } from "./Hops";
 
@@ -45,12 +46,12 @@ export function Walkers({ job, candidates, shown, show }: Props) {
         )}
       </div>
       <Failed error={found.error} />
-      <div class="scroll tall" tabIndex={0} role="region" aria-label="Walkers">
-        <table class="walkers">
+      <Scroll tall label="Walkers">
+        <table class="walkers numbered">
           <thead><tr><th scope="col">Walker</th><th scope="col">Starts at</th><th scope="col">Member</th><th scope="col">State</th><th scope="col" class="n">Hops</th><th scope="col" class="n">Force calls</th></tr></thead>
           <tbody>{listed.map((one) => <Line key={one.id} one={one} chosen={one.id === chosen} onChoose={() => choose(one.id === chosen ? null : one.id)} />)}</tbody>
         </table>
-      </div>
+      </Scroll>
       {at && <Hops key={at.id} walker={at} candidates={candidates} shown={shown} show={show} />}
     </section>
   );

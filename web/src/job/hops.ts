@@ -13,7 +13,7 @@ export interface Hop {
   words: string;
 }
 
-export function hopsOf(walker: WalkerLine, candidates: CandidateLine[]): Hop[] {
+export function hopsOf(walker: Pick<WalkerLine, "id" | "hops">, candidates: CandidateLine[]): Hop[] {
   const own = new Map(candidates.filter((one) => one.walker === walker.id).map((one) => [one.hop, one]));
   const hops: Hop[] = [];
   let from: CandidateLine | null = null;

@@ -1,6 +1,7 @@
 import { Link } from "wouter-preact";
 import type { JobView } from "../api/schema";
 import { Bar, StateChip } from "../parts/basics";
+import { Scroll } from "../parts/Scroll";
 import { ago, count, eV, formula, isOpen, moment } from "../words";
 
 interface Props {
@@ -19,7 +20,7 @@ export function JobsTable({ jobs, chosen, choose, showUser }: Props) {
       return next;
     });
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Jobs">
+    <Scroll label="Jobs">
       <table class="jobs">
         <thead>
           <tr>
@@ -38,7 +39,7 @@ export function JobsTable({ jobs, chosen, choose, showUser }: Props) {
         </thead>
         <tbody>{jobs.map((job) => <Line key={job.id} job={job} chosen={chosen.has(job.id)} onTurn={() => turn(job.id)} showUser={showUser} />)}</tbody>
       </table>
-    </div>
+    </Scroll>
   );
 }
 
@@ -53,13 +54,13 @@ function Line({ job, chosen, onTurn, showUser }: { job: JobView; chosen: boolean
         <div class="muted small">{formula(job.adsorbate)} on {job.surface}{job.group && ` · shared with ${job.group}`}</div>
         {why && <div class={`small why ${job.failure ? "bad" : ""}`}>{why}</div>}
       </th>
-      <td><StateChip state={job.state} stage={job.stage} /></td>
+      <td class="state"><StateChip state={job.state} stage={job.stage} /></td>
       <td class="n" title={best ? `${best.member === "mean" ? `mean of ${best.n_members} members` : best.member}, against ${best.reference}` : ""}>
         {eV(best?.adsorption_energy)}
       </td>
       <td class="hops"><Bar job={job} /><span class="small muted">{count(hops.done)} / {count(hops.most)}</span></td>
-      <td class="n">{count(job.progress.force_calls)}</td>
-      {showUser && <td>{job.user}</td>}
+      <td class="n later-on">{count(job.progress.force_calls)}</td>
+      {showUser && <td class="later-on">{job.user}</td>}
       <td class="n nowrap" title={moment(job.created_at)}>{ago(job.created_at)}</td>
     </tr>
   );

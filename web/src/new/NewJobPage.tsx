@@ -54,7 +54,7 @@ export function NewJobPage({ me }: { me: MeView }) {
             </div>
           </section>
         </div>
-        <aside class="side" aria-label="What was understood">
+        <aside class="side fits" aria-label="What was understood">
           <Understood {...understood} missing={request.missing} />
           <div class="to-do"><button class="main large" disabled={!understood.system || understood.busy || queueing} onClick={queue}>{queueing ? "Queueing…" : "Queue this job"}</button></div>
         </aside>

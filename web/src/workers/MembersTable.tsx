@@ -1,10 +1,11 @@
 import type { ModelView } from "../api/schema";
+import { Scroll } from "../parts/Scroll";
 
 export function MembersTable({ all }: { all: ModelView[] }) {
   return (
     <section class="card" aria-labelledby="models-title">
       <h2 id="models-title">Members of the ensemble</h2>
-      <div class="scroll" tabIndex={0} role="region" aria-label="Members">
+      <Scroll label="Members">
         <table class="members">
           <thead><tr><th scope="col">Member</th><th scope="col">Family</th><th scope="col">Energies</th><th scope="col">Trained on</th><th scope="col">Licence</th><th scope="col" class="n">Elements</th><th scope="col" class="n">Workers</th><th scope="col">Used by default to</th></tr></thead>
           <tbody>
@@ -17,7 +18,7 @@ export function MembersTable({ all }: { all: ModelView[] }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </section>
   );
 }

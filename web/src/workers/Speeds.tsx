@@ -1,6 +1,7 @@
 import type { Load, Pieces } from "../api/schema";
 import { count, duration, rate } from "../words";
 import { inWords } from "./Worker";
+import { Scroll } from "../parts/Scroll";
 
 /** What waits for each member, and how fast its work went of late, on all workers together. */
 export function Speeds({ load }: { load: Load }) {
@@ -10,7 +11,7 @@ export function Speeds({ load }: { load: Load }) {
       {load.members.length === 0 ? (
         <p class="muted">Nothing waits, and nothing was done within this time.</p>
       ) : (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Speeds">
+        <Scroll label="Speeds">
           <table>
             <thead><tr><th scope="col">Member</th><th scope="col">Waits</th><th scope="col">In hand</th><th scope="col" class="n">Hops a minute</th><th scope="col" class="n">Force calls a second <small>of hops</small></th></tr></thead>
             <tbody>
@@ -19,7 +20,7 @@ export function Speeds({ load }: { load: Load }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </section>
   );

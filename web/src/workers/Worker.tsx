@@ -1,6 +1,7 @@
 import type { Hosted, Pieces, WorkerLoad, WorkerView } from "../api/schema";
 import { ago, bytes, count, duration, rate } from "../words";
 import type { Pace } from "./pace";
+import { Scroll } from "../parts/Scroll";
 
 const STATES: Record<Hosted["state"], string> = { resident: "loaded", absent: "loads when it is needed", unfit: "can't be loaded" };
 
@@ -20,12 +21,12 @@ export function Worker({ one, load, pace }: Props) {
       <p class="muted small">{one.kind === "cpu" ? "placements and choices" : "hosts members"} · process {one.pid} · {bytes(one.memory_bytes)} · up for {duration((Date.now() - Date.parse(one.started_at)) / 1000)} · heard of {ago(one.heartbeat_at)}</p>
       {one.ready ? load && <p class="callout">{load.idle ? `Idle: ${load.idle}` : `In hand: ${inWords(load.held)}`}</p> : <p class="callout bad">{one.reason}</p>}
       {one.members.length > 0 && (
-        <div class="scroll" tabIndex={0} role="region" aria-label={`Members of ${one.name}`}>
+        <Scroll label={`Members of ${one.name}`}>
           <table>
-            <thead><tr><th scope="col">Member</th><th scope="col">State</th><th scope="col" class="n">Memory</th><th scope="col" class="n">Loaded in</th><th scope="col" class="n">Atoms a batch</th><th scope="col" class="n">Evaluations</th><th scope="col" class="n">a second</th></tr></thead>
+            <thead><tr><th scope="col">Member</th><th scope="col">State</th><th scope="col" class="n">Memory</th><th scope="col" class="n">Loaded in</th><th scope="col" class="n">Atoms a batch</th><th scope="col" class="n">Evaluations</th><th scope="col" class="n">Per second</th></tr></thead>
             <tbody>{one.members.map((member) => <Member key={member.member} one={member} perSecond={pace(one.name, member.member)} />)}</tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </section>
   );
