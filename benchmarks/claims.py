@@ -25,7 +25,7 @@ from shared.database.session import Sessions, connect, sessions
 from shared.database.tables import MemberEnergy, Reference, Walker
 from shared.parameters import JobParameters
 from worker import dispatcher
-from worker.queue import claims, eligible
+from worker.queue import claims, eligible, waiting
 
 CLAIMS = 200
 ROOM = 8
@@ -232,7 +232,7 @@ def main() -> None:
                 fill(engine, mixture)
                 measured = {
                     "claim": timed(asked.claims, lambda: claim(opened, mixture.what)),  # noqa: B023
-                    "anything open": timed(20, lambda: look(opened, lambda s: eligible.anything_open(s, MEMBER))),
+                    "anything open": timed(20, lambda: look(opened, lambda s: waiting.anything_open(s, MEMBER))),
                     "dispatcher's pass": timed(3, lambda: dispatcher.mend(opened, 3)),
                 }
                 for act, (median, late, longest) in measured.items():

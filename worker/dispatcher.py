@@ -27,7 +27,7 @@ from shared.errors import OtherVersion
 from shared.logs import configure
 from shared.secrets import no_core_dumps
 from shared.settings import Settings, settings
-from worker.queue import backlog, claims
+from worker.queue import backlog, expiry
 from worker.retention.rules import keep
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def mend(opened: Sessions, max_attempts: int) -> tuple[list[str], bool]:
     """One pass over the database: for which members, and whether for a CPU worker, there is work to claim. Raises OtherVersion."""
     with opened.begin() as session:
         revision.check(session)
-        claims.end_expired(session, max_attempts)
+        expiry.end_expired(session, max_attempts)
         workers.forget_lost(session)
     with opened() as session:
         jobs = progression.due(session)

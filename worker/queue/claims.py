@@ -9,12 +9,11 @@ that a row has left is made alone (`Trial`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import BigInteger, Double, Row, Subquery, and_, any_, bindparam, column, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -23,7 +22,6 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from shared.database.tables import (
     Attempt,
-    JobReference,
     MemberEnergy,
     Reference,
     StageRow,
@@ -32,11 +30,11 @@ from shared.database.tables import (
     claim_tokens,
 )
 from shared.database.workflow import turns
-from shared.database.workflow.transitions import move, moved
-from shared.errors import Failure, LostLease, MachineryFailure, Poison, WorkerLost
+from shared.database.workflow.transitions import moved
+from shared.errors import Failure, LostLease, MachineryFailure
 from shared.states import State, Work
 from worker.queue.eligible import Eligible
-from worker.queue.lane_rows import QUEUED, Look, last
+from worker.queue.lane_rows import Look
 from worker.queue.lane_rows import Trial as Trial
 
 MemberWork = Reference | Walker | MemberEnergy
@@ -65,6 +63,15 @@ class Lease:
     """The user whose turn it was."""
 
 
+@dataclass(frozen=True, eq=False)
+class Ending:
+    """What a claimed row becomes."""
+
+    state: State
+    values: Mapping[str, Any]
+    """Of its columns."""
+
+
 def claim(
     session: Session,
     table: type[WorkRow],
@@ -86,8 +93,9 @@ def claim(
     chosen: list[Row[Any]] = []
     for most in (2 * (limit + leave), _DEEP * limit):  # few are looked at, and where others are just taking those, more
         there = eligible(Look(most, trial, max_attempts, tuple(besides)))
-        chosen = _chosen(session, table, there, lambda found: min(limit, max(least, found - leave)))
-        if len(chosen) >= least:
+        found = {row.id: row for row in session.execute(_in_order(there))}
+        chosen = _locked(session, table, found, min(limit, max(least, len(found) - leave)))
+        if len(chosen) >= least or len(found) < most:  # no more are there
             break
     if not chosen:
         return []
@@ -119,10 +127,9 @@ def _table(chosen: Sequence[Row[Any]]) -> Any:
     return named.render_derived()
 
 
-def _chosen(session: Session, table: type[WorkRow], eligible: Subquery, limit: Callable[[int], int]) -> list[Row[Any]]:
-    """The first of the eligible rows, so many of those that are there, locked. In two steps: as one, the plan may read every queued
-    row."""
-    found = {row.id: row for row in session.execute(_in_order(eligible))}
+def _locked(session: Session, table: type[WorkRow], found: Mapping[int, Row[Any]], limit: int) -> list[Row[Any]]:
+    """The first `limit` of the eligible rows that nobody else is just taking, locked. A step of its own: together with finding them,
+    the plan may read every queued row."""
     if not found:
         return []
     ids = literal(list(found), ARRAY(BigInteger))
@@ -130,7 +137,7 @@ def _chosen(session: Session, table: type[WorkRow], eligible: Subquery, limit: C
         select(table.id)
         .where(table.id == any_(ids), table.state == State.QUEUED)
         .order_by(func.array_position(ids, table.id))
-        .limit(limit(len(found)))
+        .limit(limit)
         .with_for_update(of=table, skip_locked=True)
     )
     return [found[key] for key in locked]
@@ -141,19 +148,6 @@ def _in_order(eligible: Subquery) -> Any:
     names = ("id", "claimed_for", "expected_s", "floor_s")
     keys = [key for key in eligible.c if key.name not in names]
     return select(*(eligible.c[name] for name in names)).order_by(*keys)
-
-
-def on_last_attempt(session: Session, table: type[MemberWork], max_attempts: int) -> set[str]:
-    """Members with a queued row that has its last attempt before it, whether it may be claimed now or not: nearly always none, and
-    far cheaper than whose turn it is."""
-    rows = select(table.member).where(table.state == QUEUED, last(table, max_attempts)).distinct()
-    return set(session.scalars(rows))
-
-
-def last_attempt_waits(session: Session, eligible: Eligible, max_attempts: int) -> bool:
-    """Whether one of the eligible rows waits for its last attempt, which is made alone."""
-    rows = eligible(Look(1, Trial.ALONE, max_attempts))
-    return session.scalar(select(rows.c.id).limit(1)) is not None
 
 
 def lease_of(row: WorkRow) -> Lease:
@@ -193,8 +187,9 @@ def locked(session: Session, leases: Sequence[Lease]) -> set[Lease]:
     return kept
 
 
-def _lost(lease: Lease) -> LostLease:
-    return LostLease(f"the lease on {lease.table.__tablename__} {lease.id} has ended")
+def _lost(*leases: Lease) -> LostLease:
+    rows = ", ".join(str(lease.id) for lease in leases)
+    return LostLease(f"the lease on {leases[0].table.__tablename__} {rows} has ended")
 
 
 def renew(session: Session, lease: Lease, lease_s: float) -> bool:
@@ -216,10 +211,21 @@ def _move_mine(session: Session, lease: Lease, to: State, **values: Any) -> bool
 
 def finish(session: Session, lease: Lease, state: State, **values: Any) -> None:
     """Write the row's result and end the lease; attempts start again. Raises LostLease, and then nothing may be committed."""
-    told = {"lease_id": lease.id, "lease_token": lease.token, "new_attempts": 0}
-    told |= {f"new_{name}": value for name, value in values.items()}
-    if session.scalar(_finishing(lease.table, state, ("attempts", *values)), told) is None:
-        raise _lost(lease)
+    finish_all(session, [(lease, Ending(state, values))])
+
+
+def finish_all(session: Session, endings: Iterable[tuple[Lease, Ending]]) -> None:
+    """The same for several: a statement for each, sent together. Raises LostLease where one of them is no longer one's own."""
+    alike: dict[tuple[type[WorkRow], State, tuple[str, ...]], list[Lease]] = {}
+    told: dict[Lease, dict[str, Any]] = {}
+    for lease, ending in endings:
+        alike.setdefault((lease.table, ending.state, tuple(sorted(ending.values))), []).append(lease)
+        row = {"lease_id": lease.id, "lease_token": lease.token, "new_attempts": 0}
+        told[lease] = row | {f"new_{name}": value for name, value in ending.values.items()}
+    for (table, state, names), leases in alike.items():
+        statement = _finishing(table, state, ("attempts", *names))
+        if session.connection().execute(statement, [told[lease] for lease in leases]).rowcount != len(leases):
+            raise _lost(*leases)
 
 
 @lru_cache(maxsize=64)
@@ -227,7 +233,7 @@ def _finishing(table: type[WorkRow], to: State, names: tuple[str, ...]) -> Any:
     """To put the statement together takes longer than to run it."""
     lease: Any = Lease(table, bindparam("lease_id"), bindparam("lease_token"), 0)  # type: ignore[arg-type]
     values = {name: bindparam(f"new_{name}", type_=getattr(table, name).type) for name in names}
-    return moved(table, to, _mine(lease), **values).returning(table.id).execution_options(synchronize_session=False)
+    return moved(table, to, _mine(lease), **values)
 
 
 def release(session: Session, lease: Lease) -> None:
@@ -238,7 +244,7 @@ def release(session: Session, lease: Lease) -> None:
 def fail(session: Session, lease: Lease, failure: Failure, worker: str) -> None:
     """Record a failure that another attempt would not mend. Raises LostLease."""
     row = session.get_one(lease.table, lease.id)
-    _record(session, row, failure, worker)
+    record_attempt(session, row, failure, worker)
     finish(session, lease, State.FAILED, failure_kind=failure.kind, failure_reason=str(failure))
 
 
@@ -249,36 +255,9 @@ def end_attempt(session: Session, lease: Lease, failure: MachineryFailure, worke
     if row.attempts >= max_attempts:
         fail(session, lease, failure, worker)
         return
-    _record(session, row, failure, worker)
+    record_attempt(session, row, failure, worker)
     if not _move_mine(session, lease, State.QUEUED):
         raise _lost(lease)
-
-
-def end_expired(session: Session, max_attempts: int) -> set[UUID]:
-    """Requeue every row whose lease ran out, or fail it past its attempts. Returns the jobs concerned."""
-    jobs: set[UUID] = set()
-    for table in TABLES:
-        expired = (
-            select(table)
-            .where(table.state == State.RUNNING, table.lease_until < func.now())
-            .with_for_update(of=table, skip_locked=True)
-        )
-        for row in session.scalars(expired):
-            lost = WorkerLost(f"worker {row.owner} was lost while it held this")
-            _record(session, row, lost, row.owner)
-            if row.attempts >= max_attempts:
-                poison = Poison(f"given up after {row.attempts} attempts that each lost their worker")
-                move(row, State.FAILED, failure_kind=poison.kind, failure_reason=str(poison))
-            else:
-                move(row, State.QUEUED)
-            jobs.update(_jobs_of(session, row))
-    return jobs
-
-
-def _jobs_of(session: Session, row: WorkRow) -> set[UUID]:
-    if isinstance(row, StageRow | Walker | MemberEnergy):
-        return {row.job_id}
-    return set(session.scalars(select(JobReference.job_id).where(JobReference.reference_id == row.id)))
 
 
 def work_of(table: type[WorkRow]) -> Work:
@@ -286,7 +265,8 @@ def work_of(table: type[WorkRow]) -> Work:
     return _WORK[table]
 
 
-def _record(session: Session, row: WorkRow, failure: Failure, worker: str | None) -> None:
+def record_attempt(session: Session, row: WorkRow, failure: Failure, worker: str | None) -> None:
+    """That an attempt at the row has ended, and how."""
     session.add(
         Attempt(
             job_id=row.job_id if isinstance(row, StageRow | Walker | MemberEnergy) else None,

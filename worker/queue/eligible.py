@@ -19,7 +19,6 @@ from sqlalchemy import (
     ColumnElement,
     Double,
     FromClause,
-    Select,
     Subquery,
     and_,
     case,
@@ -28,13 +27,11 @@ from sqlalchemy import (
     literal,
     literal_column,
     null,
-    or_,
     select,
     true,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.orm import Session
 
 from shared.database.tables import Job, Lane, MemberEnergy, Reference, StageRow, Turn, Walker, WorkRow
 from shared.database.workflow.turns import STAGES
@@ -113,28 +110,6 @@ def walkers(member: str) -> Eligible:
 def evaluations(member: str) -> Eligible:
     """Candidate x member evaluations whose references are there."""
     return _kept(lambda look: _in_turn(*_by_lane(look, member, Work.EVALUATION)))
-
-
-def anything_open(session: Session, member: str) -> bool:
-    """Whether a worker that hosts this member would get anything to do; whose turn it would be isn't looked at."""
-    return bool(session.scalar(_open(member)))
-
-
-@lru_cache(maxsize=64)
-def _open(member: str) -> Select[bool]:
-    one = Look(most=1)
-    return select(
-        or_(
-            *[
-                select(Lane.job_id)
-                .join_from(Lane, Job, Job.id == Lane.job_id)
-                .join(in_lane(member, one), true())
-                .where(lanes_of(member, work), Job.state.in_(listed(OPEN)))
-                .exists()
-                for work, in_lane in IN_LANE.items()
-            ]
-        )
-    )
 
 
 def _by_lane(look: Look, member: str, work: Work) -> tuple[CTE, Any]:

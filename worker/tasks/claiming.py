@@ -13,10 +13,11 @@ from shared.database.session import Sessions
 from shared.database.tables import MemberEnergy, Reference, Walker, WorkRow
 from shared.errors import OtherVersion
 from shared.settings import Settings
+from shared.states import Work
 from worker.lifecycle.heartbeat import worker_name
 from worker.lifecycle.lease_keeper import LeaseKeeper
 from worker.members.cache import MemberCache
-from worker.queue import backlog, claims, eligible
+from worker.queue import backlog, claims, eligible, waiting
 from worker.tasks.evaluation import EvaluationItem
 from worker.tasks.hop import HopItem
 from worker.tasks.reading import Memory, Reading
@@ -119,7 +120,8 @@ class Claiming:
             leave = (
                 backlog.lacking(session, member, worker_name(), self.settings.walkers_per_worker) if least < room else 0
             )
-            for table, found in _SOURCES:
+            there = waiting.works_open(session, member)
+            for table, found in (source for work, source in _SOURCES.items() if work in there):
                 rows = claims.claim(
                     session,
                     table,
@@ -145,19 +147,19 @@ class Claiming:
         """Those of these members that have a row which waits for its last attempt and may be claimed now."""
         limit = self.settings.max_attempts
         with self.sessions() as session:
-            there = {table: claims.on_last_attempt(session, table, limit) for table, _ in _SOURCES}
+            there = waiting.on_last_attempt(session, limit)
             return [
                 member
                 for member in members
                 if any(
-                    member in there[table] and claims.last_attempt_waits(session, found(member), limit)
-                    for table, found in _SOURCES
+                    (work, member) in there and waiting.last_attempt_waits(session, found(member), limit)
+                    for work, (_, found) in _SOURCES.items()
                 )
             ]
 
     def anything_open(self, member: str) -> bool:
         with self.sessions() as session:
-            return eligible.anything_open(session, member)
+            return waiting.anything_open(session, member)
 
     def _item(self, reading: Reading, member: str, row: WorkRow) -> WorkItem:
         if isinstance(row, Reference):
@@ -169,8 +171,9 @@ class Claiming:
         raise TypeError(f"no item for {row}")
 
 
-_SOURCES: tuple[tuple[type[claims.MemberWork], Callable[[str], eligible.Eligible]], ...] = (
-    (Reference, eligible.references),
-    (MemberEnergy, eligible.evaluations),
-    (Walker, eligible.walkers),
-)
+_SOURCES: dict[Work, tuple[type[claims.MemberWork], Callable[[str], eligible.Eligible]]] = {
+    Work.REFERENCE: (Reference, eligible.references),
+    Work.EVALUATION: (MemberEnergy, eligible.evaluations),
+    Work.WALKER: (Walker, eligible.walkers),
+}
+"""In the order in which they are claimed."""

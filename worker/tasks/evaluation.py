@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy.orm import Session
 
 from services.forces.potential import Walk
 from services.scoring import references
@@ -79,23 +78,20 @@ class EvaluationItem:
     def walk(self) -> Walk[Scored]:
         return scored(self.structure, self.clean_slab, steps=self.steps, parameters=self.hopping)
 
-    def store(self, session: Session, result: Scored) -> None:
+    def ending(self, result: Scored) -> claims.Ending:
         energy = result.evaluation.energy
-        adsorption = energy if self.slab is None else energy - self.slab - self.gas
         forces = np.linalg.norm(result.evaluation.forces[self.structure.free], axis=1)
-        claims.finish(
-            session,
-            self.lease,
-            State.SUCCEEDED,
-            energy=energy,
-            adsorption_energy=adsorption,
-            reference=self.reference,
-            scale=self.scale,
-            fmax=float(forces.max(initial=0.0)),
-            relaxation_steps=result.steps,
-            displacement=result.displacement,
-            left_minimum=result.left_minimum,
-        )
+        values = {
+            "energy": energy,
+            "adsorption_energy": energy if self.slab is None else energy - self.slab - self.gas,
+            "reference": self.reference,
+            "scale": self.scale,
+            "fmax": float(forces.max(initial=0.0)),
+            "relaxation_steps": result.steps,
+            "displacement": result.displacement,
+            "left_minimum": result.left_minimum,
+        }
+        return claims.Ending(State.SUCCEEDED, values)
 
 
 def _steps(job: Job, own: bool) -> int:

@@ -110,7 +110,7 @@ class HopItem:
         return (yield from hopping.hop(self.walker, known, restraints, self.parameters, judge))
 
     def found(self, result: Hop | None) -> Candidate | None:
-        """The candidate to store, if any; to be flushed before `minima` are passed on, and these before `store`."""
+        """The candidate to store, if any; to be flushed before `minima` are passed on, and these before the row ends."""
         return None if result is None or result.found is None else self._candidate(result.found)
 
     def minima(self, result: Hop | None, candidate: Candidate | None) -> list[NewMinimum]:
@@ -122,20 +122,17 @@ class HopItem:
             return []
         return [NewMinimum(candidate, self.placement_id, self.recipients)]
 
-    def store(self, session: Session, result: Hop | None) -> None:
+    def ending(self, result: Hop | None) -> claims.Ending:
         if result is None:
-            claims.finish(session, self.lease, State.SUCCEEDED, ended_because=self.ended)
-            return
+            return claims.Ending(State.SUCCEEDED, {"ended_because": self.ended})
         reason = hopping.ended(result.walker, (), self.parameters, self.share)
-        claims.finish(
-            session,
-            self.lease,
-            State.QUEUED if reason is None else State.SUCCEEDED,
-            hop=result.walker.hop,
-            memory=result.walker.to_document(),
-            force_calls=result.walker.force_calls,
-            ended_because=reason,
-        )
+        values = {
+            "hop": result.walker.hop,
+            "memory": result.walker.to_document(),
+            "force_calls": result.walker.force_calls,
+            "ended_because": reason,
+        }
+        return claims.Ending(State.QUEUED if reason is None else State.SUCCEEDED, values)
 
     def _candidate(self, found: Found) -> Candidate:
         return Candidate(

@@ -33,15 +33,12 @@ from worker.members.cache import MemberCache
 from worker.queue import claims
 from worker.tasks.claiming import Claiming, Gained, Wanted
 from worker.tasks.device import Device, Flight
+from worker.tasks.pace import Pace
 from worker.tasks.storing import Finished, Storing, Used
 from worker.tasks.work_item import WorkItem
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 1.0
-"""Longest time between two looks for work by a worker that has some but not its fill."""
-REST_S = 0.1
-"""Least time between two turns of the database's thread while the device has its fill: what ends meanwhile is stored together."""
 _POLL_S = 0.2
 """Longest time until a stop is noticed."""
 _NEW_AT_ONCE = 8
@@ -80,7 +77,7 @@ class MemberTask:
         self._ending: set[claims.Lease] = set()
         self._unfinished: list[Used] = []
         self._exchange: Future[Gained] | None = None
-        self._exchanged_at = self._rest_until = 0.0
+        self._pace = Pace()
         self._to_load: list[str] = []
         self._refused: dict[str, float] = {}
         self._alone = self._looking = self._found_nothing = False
@@ -149,7 +146,7 @@ class MemberTask:
         if there:
             wait(there, timeout=longest_s, return_when=FIRST_COMPLETED)
         else:
-            time.sleep(min(longest_s, max(0.0, self._rest_until - time.monotonic())))
+            time.sleep(min(longest_s, self._pace.rest_left(time.monotonic())))
         flight = self._device.landed()
         if flight is not None:
             self._land(flight)
@@ -173,8 +170,8 @@ class MemberTask:
     def _talk_to_database(self, members: list[str], closing: bool) -> None:
         """Have what ended stored, and new work claimed: at once where slots are empty, else now and then."""
         now = time.monotonic()
-        due = self._finished or self._unfinished or not self._items or now - self._exchanged_at >= LOOK_S
-        if self._exchange is not None or self._to_load or not due or now < self._rest_until:
+        ended = len(self._finished) + len(self._unfinished)
+        if self._exchange is not None or self._to_load or not self._pace.due(now, held=len(self._items), ended=ended):
             return
         held = {member: engine.owners() for member, engine in self._engines.items()}
         most = {member: self._device.holds(member) for member in held}
@@ -183,7 +180,8 @@ class MemberTask:
         wanted = None if closing or (self._alone and not idle) else Wanted(willing, held, most, idle)
         finished, self._finished = self._finished, []
         unfinished, self._unfinished = self._unfinished, []
-        self._looking, self._exchanged_at = wanted is not None, now
+        self._looking = wanted is not None
+        self._pace.turn(now)
         self._exchange = self._database.submit(self._exchanged, finished, unfinished, wanted)
 
     def _exchanged(self, finished: list[Finished], unfinished: list[Used], wanted: Wanted | None) -> Gained:
@@ -200,7 +198,6 @@ class MemberTask:
         assert self._exchange is not None
         done, self._exchange = self._exchange, None
         gained = done.result()
-        took_s = time.monotonic() - self._exchanged_at
         for lease in self._ending - {one.lease for one in self._finished}:
             self._ending.discard(lease)
             self._items.pop(lease, None)
@@ -211,7 +208,7 @@ class MemberTask:
         self._to_load = gained.to_load
         self._found_nothing = self._looking and not gained.items and not gained.to_load
         full = any(len(engine) >= self._settings.walkers_per_worker for engine in self._engines.values())
-        self._rest_until = time.monotonic() + (max(took_s, REST_S) if full else min(took_s, REST_S))
+        self._pace.rest(time.monotonic(), full=full)
 
     def _load(self) -> None:
         """Load members that have work, once the device is at rest."""
@@ -219,7 +216,7 @@ class MemberTask:
             return
         for member in self._to_load:
             if self._loaded(member):
-                self._exchanged_at = self._rest_until = 0.0
+                self._pace.at_once()
             else:
                 self._refused[member] = time.monotonic() + _REFUSED_S
         self._to_load = []

@@ -52,21 +52,19 @@ class ReferenceItem:
             self.start, fmax=self.fmax, max_steps=self.max_steps, hessian=model_hessian(self.start), damped=True
         )
 
-    def store(self, session: Session, result: Relaxation) -> None:
+    def ending(self, result: Relaxation) -> claims.Ending:
         if not result.converged and self.max_steps > 0:  # with none, it is wanted as it was given
             raise NoMinimum(
                 f"{self.label} is at {result.fmax:.3f} eV/Å after {result.steps} steps, above {self.fmax} eV/Å"
             )
-        claims.finish(
-            session,
-            self.lease,
-            State.SUCCEEDED,
-            positions=result.structure.positions,
-            energy=result.energy,
-            reached_fmax=result.fmax,
-            converged=result.converged,
-            force_calls=result.force_calls,
-        )
+        values = {
+            "positions": result.structure.positions,
+            "energy": result.energy,
+            "reached_fmax": result.fmax,
+            "converged": result.converged,
+            "force_calls": result.force_calls,
+        }
+        return claims.Ending(State.SUCCEEDED, values)
 
 
 def try_again(session: Session, job: Job) -> None:

@@ -142,7 +142,7 @@ class Storing:
             try:
                 with self._sessions.begin() as session:
                     if one.lease.table is Reference:
-                        one.item.store(session, one.outcome.result)
+                        claims.finish_all(session, [_ending(one)])
                         _charge(session, [Used(one.lease.claimed_for, one.member, one.outcome.cost)])
                     else:
                         self._write(session, [one])
@@ -214,8 +214,11 @@ def _store_items(session: Session, held: Sequence[Finished]) -> None:
     session.flush()
     new = [one.item.minima(one.outcome.result, found[one.lease]) for one in held if isinstance(one.item, HopItem)]
     pass_on(session, [minimum for minima in new for minimum in minima])
-    for one in held:
-        one.item.store(session, one.outcome.result)
+    claims.finish_all(session, map(_ending, held))
+
+
+def _ending(one: Finished) -> tuple[claims.Lease, claims.Ending]:
+    return one.lease, one.item.ending(one.outcome.result)
 
 
 def _fields(one: Finished) -> dict[str, object]:

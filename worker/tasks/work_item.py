@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from services.forces.potential import Walk
-from worker.queue.claims import Lease
+from worker.queue.claims import Ending, Lease
 
 
 class WorkItem(Protocol):
-    """One claimed row: its lease, its walk, and how its result is stored."""
+    """One claimed row: its lease, its walk, and what its result makes of it."""
 
     @property
     def lease(self) -> Lease: ...
@@ -26,6 +24,6 @@ class WorkItem(Protocol):
         """The calculation, as a coroutine over evaluations."""
         ...
 
-    def store(self, session: Session, result: Any) -> None:
-        """Write the result, fenced by the lease. Raises LostLease, ScienceFailure."""
+    def ending(self, result: Any) -> Ending:
+        """What the row becomes by this result. Raises ScienceFailure."""
         ...

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Update, func, select, update
+from sqlalchemy import Update, func, literal_column, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -29,7 +29,9 @@ def allowed(table: type[WorkRow]) -> Transitions:
 def moved(table: type[WorkRow], to: State, *which: ColumnElement[bool], **values: Any) -> Update:
     """The statement that moves rows of a table to a state: those of `which` that may go there."""
     lease = {} if to is State.RUNNING else _NO_LEASE
-    return update(table).where(table.state.in_(sources(allowed(table), to)), *which).values(state=to, **lease, **values)
+    # literals: parameters of IN can't be sent with many rows
+    before: list[ColumnElement[str]] = [literal_column(f"'{one.value}'") for one in sources(allowed(table), to)]
+    return update(table).where(table.state.in_(before), *which).values(state=to, **lease, **values)
 
 
 def move(row: WorkRow, to: State, **values: Any) -> None:

@@ -1,6 +1,6 @@
 """The five invariants, watched by the database itself: triggers that log every claim, and every write that breaks a rule.
 
-A write tells its token by the setting `adhop.token` (injected into the processes' `claims.finish`).
+A write tells its tokens by the setting `adhop.tokens` (injected into the processes' `claims.finish_all`), by table and row.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ CREATE TABLE chaos_log (
 );
 CREATE FUNCTION chaos_watch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
-    told bigint := nullif(current_setting('adhop.token', true), '')::bigint;
+    told bigint := (nullif(current_setting('adhop.tokens', true), '')::jsonb ->> (TG_TABLE_NAME || '/' || NEW.id))::bigint;
     event text; wrong text;
 BEGIN
     IF NEW.state = 'running' AND NEW.token IS DISTINCT FROM OLD.token THEN

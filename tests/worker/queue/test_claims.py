@@ -13,7 +13,7 @@ from shared.database.tables import Attempt, Walker
 from shared.errors import Broken, Diverged, LostLease
 from shared.states import State
 from tests.shared.database.jobs import add_job
-from worker.queue import claims, eligible
+from worker.queue import claims, eligible, expiry
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_every_claim_has_a_larger_token_and_counts_as_an_attempt(session):
         assert row.attempts == attempt
         tokens.append(row.token)
         expire(session)
-        claims.end_expired(session, max_attempts=5)
+        expiry.end_expired(session, max_attempts=5)
         session.expire_all()
     assert tokens == sorted(set(tokens))
 
@@ -90,7 +90,7 @@ def test_a_stale_token_never_writes(session):
     add_job(session)
     stale = claims.lease_of(take(session, owner="slow")[0])
     expire(session)
-    claims.end_expired(session, max_attempts=3)
+    expiry.end_expired(session, max_attempts=3)
     session.expire_all()
     fresh = claims.lease_of(take(session, owner="successor")[0])
     assert fresh.token > stale.token
@@ -123,7 +123,7 @@ def test_a_row_that_keeps_losing_its_worker_is_poison(session):
     for _ in range(3):
         assert take(session, owner="doomed")
         expire(session)
-        assert claims.end_expired(session, max_attempts=3) == {job.id}
+        assert expiry.end_expired(session, max_attempts=3) == {job.id}
         session.expire_all()
     row = session.scalars(select(Walker)).one()
     assert (row.state, row.failure_kind) == (State.FAILED, "poison")

@@ -10,7 +10,7 @@ from shared.errors import Diverged
 from shared.states import State, Work
 from tests.shared.database.jobs import add_job, add_reference
 from tests.worker.queue.test_claims import take
-from worker.queue import claims, eligible
+from worker.queue import claims, eligible, waiting
 
 
 def test_a_users_many_jobs_do_not_delay_another_ones_first(session):
@@ -102,19 +102,19 @@ def test_a_rows_last_attempt_is_claimed_apart_from_the_others(session):
 
 def test_a_row_that_waits_for_its_last_attempt_is_told_until_it_is_taken_and_only_where_it_may_be(session):
     def waits() -> bool:
-        return claims.last_attempt_waits(session, eligible.walkers("emt"), max_attempts=3)
+        return waiting.last_attempt_waits(session, eligible.walkers("emt"), max_attempts=3)
 
-    def members() -> set[str]:
-        return claims.on_last_attempt(session, Walker, max_attempts=3)
+    def members() -> set[tuple[Work, str]]:
+        return waiting.on_last_attempt(session, max_attempts=3)
 
     job = add_job(session, walkers=2)
     assert (waits(), members()) == (False, set())
     session.scalars(select(Walker)).first().attempts = 2
     session.flush()
-    assert (waits(), members()) == (True, {"emt"})
+    assert (waits(), members()) == (True, {(Work.WALKER, "emt")})
     job.state, job.ended_at = State.CANCELLED, func.now()
     session.flush()
-    assert (waits(), members()) == (False, {"emt"})
+    assert (waits(), members()) == (False, {(Work.WALKER, "emt")})
     job.state, job.ended_at = State.RUNNING, None
     session.flush()
     assert trial(session, claims.Trial.ALONE, limit=1) == [3]
@@ -272,18 +272,18 @@ def lookups(session: Session) -> int:
 
 
 def test_whether_anything_is_open_says_what_a_claim_would_find(session):
-    assert not eligible.anything_open(session, "emt")
+    assert not waiting.anything_open(session, "emt")
     job = add_job(session)
-    assert eligible.anything_open(session, "emt")
-    assert not eligible.anything_open(session, "another-member")
+    assert waiting.anything_open(session, "emt")
+    assert not waiting.anything_open(session, "another-member")
     reference = add_reference(session, job)
     progression.move_all_on(session, [job.id])
-    assert eligible.anything_open(session, "emt")  # the reference
+    assert waiting.anything_open(session, "emt")  # the reference
     claimed = claims.claim(session, Reference, eligible.references("emt"), owner="worker", lease_s=60, limit=1)
     assert claimed == [reference]
-    assert not eligible.anything_open(session, "emt")
+    assert not waiting.anything_open(session, "emt")
     claims.finish(session, claims.lease_of(reference), State.SUCCEEDED, energy=-1.0)
     progression.move_all_on(session, [job.id])
-    assert eligible.anything_open(session, "emt")
+    assert waiting.anything_open(session, "emt")
     take(session)
-    assert not eligible.anything_open(session, "emt")
+    assert not waiting.anything_open(session, "emt")

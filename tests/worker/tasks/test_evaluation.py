@@ -94,7 +94,7 @@ def scored_by(
     while not ended:
         ended = engine.step()
     assert isinstance(ended[0].result, Scored)
-    item.store(session, ended[0].result)
+    claims.finish_all(session, [(item.lease, item.ending(ended[0].result))])
     session.commit()
     session.expire_all()
     stored = session.scalars(select(MemberEnergy).where(MemberEnergy.candidate_id == candidate.id)).one()

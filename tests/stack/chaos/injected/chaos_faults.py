@@ -10,18 +10,29 @@ from chaos_injection import die, freeze, note, over, strikes
 
 @over("worker.queue.claims")
 def audit(claims: ModuleType) -> None:
-    """Tells the database's triggers which token a write is made with."""
+    """Tells the database's triggers which token each row is written with."""
+    import json
+
     from sqlalchemy import text
 
-    def telling(write: Any) -> Any:
-        @functools.wraps(write)
-        def told(session: Any, lease: Any, *arguments: Any, **values: Any) -> None:
-            session.execute(text("SELECT set_config('adhop.token', :token, true)"), {"token": str(lease.token)})
-            write(session, lease, *arguments, **values)
+    def tell(session: Any, leases: Any) -> None:
+        tokens = json.dumps({f"{one.table.__tablename__}/{one.id}": one.token for one in leases})
+        session.execute(text("SELECT set_config('adhop.tokens', :tokens, true)"), {"tokens": tokens})
 
-        return told
+    finish, end = claims.finish_all, claims.end_attempt
 
-    claims.finish, claims.end_attempt = telling(claims.finish), telling(claims.end_attempt)
+    @functools.wraps(finish)
+    def finished(session: Any, endings: Any) -> None:
+        some = list(endings)
+        tell(session, [lease for lease, _ in some])
+        finish(session, some)
+
+    @functools.wraps(end)
+    def ended(session: Any, lease: Any, *arguments: Any) -> None:
+        tell(session, [lease])
+        end(session, lease, *arguments)
+
+    claims.finish_all, claims.end_attempt = finished, ended
 
 
 @over("worker.tasks.storing")

@@ -84,10 +84,10 @@ def last_attempts_wait_for_idleness(claiming: ModuleType) -> None:
     claiming.Claiming._take = greedily
 
 
-@mutant("worker.queue.claims")
-def expired_leases_stay(claims: ModuleType) -> None:
+@mutant("worker.queue.expiry")
+def expired_leases_stay(expiry: ModuleType) -> None:
     """Recovery is left to the broker's visibility timeout."""
-    claims.end_expired = lambda session, max_attempts: set()
+    expiry.end_expired = lambda session, max_attempts: set()
 
 
 @mutant("worker.queue.claims")
