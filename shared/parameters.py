@@ -32,7 +32,7 @@ Window = Annotated[float, Field(gt=0, le=20)]
 
 
 class _Parameters(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class PlacementMode(StrEnum):

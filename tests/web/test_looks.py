@@ -29,8 +29,8 @@ CUT_OFF = """[...document.querySelectorAll(".scroll .verdict, .scroll button, .s
     one => one.getBoundingClientRect().right > one.closest(".scroll").getBoundingClientRect().right + 1)"""
 """What was decided, or can be done, and on a phone all but the energies of minima, is in sight without a scroll to the side."""
 PAGES = [
-    "jobs", "new-job", "new-smiles", "job", "job-compared", "job-hops", "job-running", "learn", "workers", "admin", "admin-user",
-    "sign-in",
+    "jobs", "new-job", "new-smiles", "new-all", "job", "job-compared", "job-hops", "job-running", "learn", "workers", "admin",
+    "admin-user", "sign-in",
 ]  # fmt: skip
 
 
@@ -112,6 +112,12 @@ def shown(visit, page: str, lab) -> None:
         visit.page.get_by_label("C 1", exact=True).check()
         visit.page.locator("button.large:not([disabled])").wait_for()
         visit.page.locator(".viewer canvas").wait_for()
+    elif page == "new-all":
+        visit.go("/new")
+        depths = visit.page.get_by_role("group", name="How many are shown")
+        depths.get_by_role("button", name="all").click()
+        visit.page.get_by_label("slab_slack").focus()
+        visit.page.locator(".group p").wait_for()
     elif page in ("job", "job-compared", "job-hops"):
         visit.go(f"/jobs/{done}")
         visit.page.locator(".minima tbody").first.wait_for()

@@ -177,8 +177,11 @@ def test_dft_inputs_are_of_the_choice_that_was_kept(job_page, user, service):
     job_page.get_by_label("At most").fill("1")
     job_page.keyboard.press("Enter")
     expect(job_page.locator(".minima tbody")).to_have_count(1)
+    warning = job_page.get_by_text("not what your rules show above")
+    expect(warning).to_be_visible()
     job_page.get_by_role("button", name="Keep as a selection").click()
     expect(job_page.get_by_label("Minima of")).to_have_value("1")
+    expect(warning).to_have_count(0)
     folders = []
     for selection in ("1", "0"):
         job_page.get_by_label("Minima of").select_option(selection)
@@ -190,6 +193,13 @@ def test_dft_inputs_are_of_the_choice_that_was_kept(job_page, user, service):
         chosen = client.get(f"/v1/jobs/{user[2]}/minima").json()["minima"]
     assert folders[1] == {f"rank{one['rank']}-candidate{one['id']}" for one in chosen}
     assert folders[0] == {f"rank0-candidate{chosen[0]['id']}"}
+
+
+def test_a_job_without_a_minimum_says_what_goes_on(visit, user, service):
+    with service.opened.begin() as session:
+        job = str(seeds.searching(session, user[0], candidates=0).id)
+    visit.sign_in(user[1])
+    expect(visit.go(f"/jobs/{job}").locator(".empty")).to_contain_text("No minimum yet")
 
 
 def test_what_is_shown_follows_the_choice_until_somebody_picks(job_page):

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import type { MeView } from "../api/schema";
+import { useGet } from "../hooks";
 import { Fact } from "../parts/basics";
 import { bytes, count } from "../words";
 import { Groups } from "./Groups";
@@ -8,7 +9,8 @@ import { References } from "./References";
 import { Usage } from "./Usage";
 import { Users } from "./Users";
 
-export function AdminPage({ me }: { me: MeView }) {
+export function AdminPage({ me: signedIn }: { me: MeView }) {
+  const me = useGet<MeView>("v1/me").data ?? signedIn; // what is used, as it is now
   const [keys, showKeys] = useState(false);
   return (
     <>

@@ -923,21 +923,26 @@ export interface components {
         Ensemble: {
             /**
              * Search Members
+             * @description Members that run walkers; empty means the server's default.
              * @default []
              */
             search_members: string[];
             /**
              * Refine Members
+             * @description Members that relax the distinct sound minima again, so that a cheap member may search; what they relax is what is
+             *     scored. Empty: what the search members found is scored as it is.
              * @default []
              */
             refine_members: string[];
             /**
              * Score Members
+             * @description Members that score every candidate; empty means the server's default.
              * @default []
              */
             score_members: string[];
             /**
              * Weights
+             * @description For a weighted mean; 1 for a member that isn't named. The spread knows no weights.
              * @default {}
              */
             weights: {
@@ -947,20 +952,30 @@ export interface components {
             spread: components["schemas"]["Spread"];
             /**
              * Limit
+             * @description Largest spread that is trusted, eV, or `calibrated`.
              * @default 0.3
              */
             limit: number | "calibrated";
             /**
              * Functional
+             * @description Of the calibration that is asked for.
              * @default RPBE
              */
             functional: string;
-            /** Calibration */
+            /**
+             * Calibration
+             * @description The calibration, by its number: a published one, or a proposal of one's own. None takes the one that is in force.
+             */
             calibration?: number | null;
-            /** @default member */
+            /**
+             * @description What the gas molecules' energies are taken from.
+             * @default member
+             */
             scale: components["schemas"]["ScaleChoice"];
             /**
              * Score Steps
+             * @description Most steps that a member relaxes a candidate for before it scores it, where another member found it; each is a force call. It
+             *     ends before at `hopping.fmax`. 0: one evaluation at the candidate's own geometry.
              * @default 10
              */
             score_steps: number;
@@ -1091,23 +1106,30 @@ export interface components {
         Hopping: {
             /**
              * Hops
+             * @description Escapes per walker; 0 is plain relaxation of the placements.
              * @default 10
              */
             hops: number;
             /**
              * Walkers
+             * @description How many placements of each search member go on to hop: those whose minima are distinct, sound and lowest.
              * @default 4
              */
             walkers: number;
-            /** Max Force Calls */
+            /**
+             * Max Force Calls
+             * @description Force calls that one walker may use; looked at between hops.
+             */
             max_force_calls?: number | null;
             /**
              * Patience
+             * @description Stop when this many rounds brought the job no better minimum.
              * @default 10
              */
             patience: number;
             /**
              * Lag
+             * @description At round r a walker knows what all walkers of the job found up to round r - lag.
              * @default 2
              */
             lag: number;
@@ -1138,6 +1160,7 @@ export interface components {
             beta3: number;
             /**
              * Energy Window
+             * @description Initial E_diff, eV.
              * @default 0.5
              */
             energy_window: number;
@@ -1153,6 +1176,7 @@ export interface components {
             alpha2: number;
             /**
              * Mdmin
+             * @description Minima of the potential energy that MD passes before it stops.
              * @default 2
              */
             mdmin: number;
@@ -1160,21 +1184,25 @@ export interface components {
             masses: components["schemas"]["Masses"];
             /**
              * Stride
+             * @description Time step with masses from curvature, as a share of the modes' period over 2π.
              * @default 0.6
              */
             stride: number;
             /**
              * Timestep Fs
+             * @description Time step with atomic masses.
              * @default 1
              */
             timestep_fs: number;
             /**
              * Confined
+             * @description An escape starts with the adsorbate moving and the slab at rest.
              * @default true
              */
             confined: boolean;
             /**
              * Softening
+             * @description Force calls spent on turning the start of an escape towards a direction of low curvature.
              * @default 0
              */
             softening: number;
@@ -1195,21 +1223,25 @@ export interface components {
             max_relaxation_steps: number;
             /**
              * Max Step
+             * @description Longest move of one atom in one BFGS step, Å.
              * @default 0.2
              */
             max_step: number;
             /**
              * Model Curvature
+             * @description Relaxations start from a model of the curvature instead of a constant.
              * @default true
              */
             model_curvature: boolean;
             /**
              * Damped
+             * @description Relaxations learn by Powell's damped updates instead of ASE's.
              * @default true
              */
             damped: boolean;
             /**
              * Turning
+             * @description Relaxations turn the molecule as a whole instead of along the tangent.
              * @default true
              */
             turning: boolean;
@@ -1417,14 +1449,23 @@ export interface components {
             selection: components["schemas"]["Selection"];
             /**
              * References
+             * @description By element symbol: references of one's own. Other elements than H, C, N and O need them; of these they take the place of the
+             *     gas molecules.
              * @default {}
              */
             references: {
                 [key: string]: components["schemas"]["OwnReference"];
             };
-            /** Max Force Calls */
+            /**
+             * Max Force Calls
+             * @description Force calls that the walkers of the job may use together; looked at between hops. None leaves it to the hops.
+             */
             max_force_calls?: number | null;
-            /** Max Wall S */
+            /**
+             * Max Wall S
+             * @description Seconds after its start at which the job's walkers stop before their next hop. What is found by then depends on the
+             *     machine: the one exception to an answer that is a function of input and seed, and the job says so.
+             */
             max_wall_s?: number | null;
         };
         /**
@@ -2383,14 +2424,21 @@ export interface components {
          *     what OC20's gas molecules say of H, C, N and O.
          */
         OwnReference: {
-            /** Label */
+            /**
+             * Label
+             * @description What it is, shown with each energy: `S8(g)`, `Cl2(g)`, `Na(bcc)`.
+             */
             label: string;
             /**
              * Atoms
+             * @description How many atoms the energies are of; 1 where they are chemical potentials.
              * @default 1
              */
             atoms: number;
-            /** Energies */
+            /**
+             * Energies
+             * @description Total energy, eV, by member: each member's own, since members have no common scale.
+             */
             energies: {
                 [key: string]: number;
             };
@@ -2432,11 +2480,13 @@ export interface components {
             count: number;
             /**
              * Clearance
+             * @description Gap above covalent contact, Å.
              * @default 0.1
              */
             clearance: number;
             /**
              * Allow Image Contact
+             * @description Whether the molecule may touch its own periodic images. Otherwise a job in whose cell it would, at any turn, is refused.
              * @default false
              */
             allow_image_contact: boolean;
@@ -2679,31 +2729,38 @@ export interface components {
             enabled: boolean;
             /**
              * Bonded
+             * @description A pair counts as bonded in the start structure below this scaled distance.
              * @default 1.25
              */
             bonded: number;
             /**
              * Stretch
+             * @description Bonded adsorbate pairs are pulled back beyond this scaled distance (or 5 % beyond their own start, if that is longer).
              * @default 1.3
              */
             stretch: number;
             /**
              * Contact
+             * @description The adsorbate is pulled back when its nearest scaled distance to a surface atom grows beyond this.
              * @default 1.5
              */
             contact: number;
             /**
              * Gap
+             * @description Pairs that are not bonded are repelled below r_i + r_j plus this (or 5 % below their own start, if that is shorter), Å:
+             *     within the adsorbate, between adsorbate and subsurface, and between slab atoms that are apart in the clean slab.
              * @default 0.75
              */
             gap: number;
             /**
              * Slab Slack
+             * @description Bonded slab pairs are pulled back beyond their distance in the relaxed clean slab times one plus this.
              * @default 0.2
              */
             slab_slack: number;
             /**
              * Stiffness Dissociation
+             * @description eV/Å², as the other three.
              * @default 30
              */
             stiffness_dissociation: number;
@@ -2838,7 +2895,10 @@ export interface components {
              * @default 5
              */
             count: number;
-            /** Window */
+            /**
+             * Window
+             * @description Nothing further above the lowest minimum is chosen, eV.
+             */
             window?: number | null;
             /**
              * Include Anomalous
@@ -3005,11 +3065,13 @@ export interface components {
         Similarity: {
             /**
              * Energy
+             * @description eV.
              * @default 0.02
              */
             energy: number;
             /**
              * Distance
+             * @description Largest difference between the sorted contact and internal distances of the adsorbate (services.geometry.similarity), Å.
              * @default 0.2
              */
             distance: number;

@@ -14,9 +14,11 @@ interface Props {
   /** Whose minima are downloaded: 0 is the job's own choice. */
   selection: number;
   choose: (selection: number) => void;
+  /** The table shows what other rules would choose, and nobody kept them. */
+  moved: boolean;
 }
 
-export function Downloads({ job, candidates, preview, selection, choose }: Props) {
+export function Downloads({ job, candidates, preview, selection, choose, moved }: Props) {
   const of = (path: string, query: Record<string, string | number> = {}) => address(`v1/jobs/${job.id}/${path}`, query);
   const all = async () => {
     try {
@@ -59,6 +61,7 @@ export function Downloads({ job, candidates, preview, selection, choose }: Props
           </>
         )}
       </div>
+      {chosen && moved && selection === 0 && <p class="callout warn">Minima and DFT inputs are those that the job chose itself, not what your rules show above: keep them as a selection to download theirs.</p>}
       {chosen && <p class="muted small">DFT inputs are of the minima {selection === 0 ? "that the job chose itself (keep a choice of yours as a selection to have its own)" : `of selection ${selection}`}, with the clean slab and the gas molecules, at OC20's settings; no pseudopotentials.</p>}
     </section>
   );

@@ -36,7 +36,7 @@ export function HopPlot({ hops, shown, show }: Props) {
     <div ref={box}>
       <svg class="hop-plot" width={width} height={HEIGHT} role="img" aria-label={`Energy by hop, up to ${eV(highest)} eV above the lowest; the table has it as numbers`}>
         {ticks(0, highest, 3).map((tick) => (
-          <g key={tick}><line x1={LEFT} x2={width - RIGHT} y1={y(lowest + tick)} y2={y(lowest + tick)} class="grid" /><text x={LEFT - 6} y={y(lowest + tick) + 4} class="tick" text-anchor="end">{eV(tick, 2)}</text></g>
+          <g key={tick}><line x1={LEFT} x2={width - RIGHT} y1={y(lowest + tick)} y2={y(lowest + tick)} class="grid" /><text x={LEFT - 11} y={y(lowest + tick) + 4} class="tick" text-anchor="end">{eV(tick, 2)}</text></g>
         ))}
         {hops.filter((_, at) => hops.length < 16 || at % 5 === 0).map((one) => <text key={one.hop} x={x(one.hop)} y={HEIGHT - FOOT + 16} class="tick" text-anchor="middle">{one.hop}</text>)}
         <text x={(LEFT + width - RIGHT) / 2} y={HEIGHT - 3} class="tick" text-anchor="middle">hop; eV above its lowest, filled where it was accepted</text>

@@ -74,7 +74,7 @@ function Body({ job, me, overview, reload }: BodyProps) {
       <Warnings title="What was ignored, simplified or decided for you, and what to mind" all={job.warnings.filter((one) => !minded.includes(one))} />
       <div class="split">
         <div class="wide">
-          {candidates.length > 0 && <LiveChart job={job} candidates={candidates} />}
+          {candidates.length > 0 ? <LiveChart job={job} candidates={candidates} /> : isOpen(job) && <NothingYet />}
           {chosen && preview && (
             <>
               <Choice job={job} me={me} preview={preview} asked={asked} ask={ask} error={error} candidates={candidates} onKept={setSelection} />
@@ -84,11 +84,20 @@ function Body({ job, me, overview, reload }: BodyProps) {
           )}
           {candidates.length > 0 && <Walkers job={job} candidates={candidates} shown={shown} show={show} />}
           <Placements job={job} folded={chosen} />
-          {(chosen || candidates.length > 0) && <Downloads job={job} candidates={candidates} preview={preview} selection={selection} choose={setSelection} />}
+          {(chosen || candidates.length > 0) && <Downloads job={job} candidates={candidates} preview={preview} selection={selection} choose={setSelection} moved={Object.keys(asked).length > 0} />}
         </div>
         <Side job={job} me={me} candidates={candidates} shown={shown} picked={picked} show={show} preview={preview} onFedBack={reload} />
       </div>
     </>
+  );
+}
+
+function NothingYet() {
+  return (
+    <section class="card" aria-labelledby="search-title">
+      <h2 id="search-title">Search</h2>
+      <p class="empty">No minimum yet: members relax the clean slab and the placements first. What they find is drawn here as it comes.</p>
+    </section>
   );
 }
 

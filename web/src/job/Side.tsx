@@ -74,7 +74,7 @@ function Candidate({ job, me, id, outcome, onClose, onFedBack }: CandidateProps)
             <Fact name="Largest force">{eV(one.fmax)} <small>eV/Å</small></Fact>
             <Fact name="Converged">{one.converged ? "yes" : "no"}</Fact>
             {one.anomalies.length > 0 && <Fact name="Anomalies">{one.anomalies.join(", ")}</Fact>}
-            {one.duplicate_of !== null && <Fact name="Again">#{one.duplicate_of}</Fact>}
+            {one.duplicate_of !== null && <Fact name="The same as">#{one.duplicate_of}</Fact>}
           </dl>
           <Energies one={one} />
           {me.role !== "read" && <FeedBack candidate={one} onDone={refresh} />}

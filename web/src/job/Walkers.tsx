@@ -37,10 +37,10 @@ export function Walkers({ job, candidates, shown, show }: Props) {
   return (
     <section class="card" aria-labelledby="walkers-title">
       <div class="head">
-        <h2 id="walkers-title">Walkers <small>{all.length}, of which {hopped.length} hopped</small></h2>
+        <h2 id="walkers-title">Walkers <small>{all.length}, of which {hopped.length} went on to hop</small></h2>
         {hopped.length > 0 && hopped.length < all.length && (
           <div class="tabs push" role="group" aria-label="Which walkers">
-            <button aria-pressed={!rest} onClick={() => setRest(false)}>that hopped</button>
+            <button aria-pressed={!rest} onClick={() => setRest(false)}>that went on</button>
             <button aria-pressed={rest} onClick={() => setRest(true)}>all</button>
           </div>
         )}

@@ -39,7 +39,7 @@ export function Learn({ asked, n, onLearned }: { asked: Asked; n: number; onLear
         <label>are right within, eV<input type="number" min={0.01} max={2} step={0.01} value={error} onInput={(event) => setError(event.currentTarget.value)} /></label>
         <button disabled={busy || n === 0}>{busy ? "Learning…" : "Learn it"}</button>
       </form>
-      <p class="muted small">From all {n} candidates above. It is your own proposal until an administrator publishes it; a job that asks for a calibrated limit gets the published one.</p>
+      <p class="muted small">From {n === 1 ? "the one candidate" : `all ${n} candidates`} above. It is your own proposal until an administrator publishes it; a job that asks for a calibrated limit gets the published one.</p>
       <Failed error={refused} />
     </section>
   );

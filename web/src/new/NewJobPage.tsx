@@ -9,7 +9,7 @@ import { AdsorbatePicker } from "./AdsorbatePicker";
 import { Parameters } from "./Parameters";
 import { Surface } from "./Surface";
 import { START, inputOf, type Draft } from "./draft";
-import { Understood, useUnderstood } from "./Understood";
+import { Cost, Understood, useUnderstood } from "./Understood";
 
 export function NewJobPage({ me }: { me: MeView }) {
   const [draft, set] = useState<Draft>(START);
@@ -56,7 +56,10 @@ export function NewJobPage({ me }: { me: MeView }) {
         </div>
         <aside class="side fits" aria-label="What was understood">
           <Understood {...understood} missing={request.missing} />
-          <div class="to-do"><button class="main large" disabled={!understood.system || understood.busy || queueing} onClick={queue}>{queueing ? "Queueing…" : "Queue this job"}</button></div>
+          <div class="to-do">
+            {understood.system && <Cost cost={understood.system.cost} />}
+            <button class="main large" disabled={!understood.system || understood.busy || queueing} onClick={queue}>{queueing ? "Queueing…" : "Queue this job"}</button>
+          </div>
         </aside>
       </div>
     </>

@@ -46,7 +46,7 @@ export function Understood({ system, error, field, busy, missing }: State & { mi
 }
 
 function Shown({ system }: { system: SystemView }) {
-  const { slab, adsorbate, cost, members } = system;
+  const { slab, adsorbate, members } = system;
   const sites = [...new Set(system.placements.map((one) => one.site))];
   return (
     <>
@@ -69,10 +69,15 @@ function Shown({ system }: { system: SystemView }) {
           {[...new Set(system.references.map((one) => one.accuracy).filter(Boolean))].map((one) => <small key={one}> {one}</small>)}
         </Fact>
       </dl>
-      <p class="callout" title={cost.how}>
-        Likely to cost <b>{count(cost.force_calls)}</b> force calls in {cost.walkers} walkers{cost.seconds !== null && <>, some <b>{duration(cost.seconds)}</b></>}
-        <details class="small muted"><summary>how this was estimated</summary>{cost.how}</details>
-      </p>
     </>
+  );
+}
+
+export function Cost({ cost }: Pick<SystemView, "cost">) {
+  return (
+    <div class="callout">
+      Likely to cost <b>{count(cost.force_calls)}</b> force calls in {cost.walkers} walkers{cost.seconds !== null && <>, some <b>{duration(cost.seconds)}</b></>}
+      <details class="small muted"><summary>how this was estimated</summary>{cost.how}</details>
+    </div>
   );
 }
