@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ class Pace:
     lr: float
     energy_coefficient: float
     force_coefficient: float
+    rounds: int = 1
+    """Times that it goes through its epochs, from what the round before learned, at half the rate of that."""
 
 
 def store(frames: Sequence[Atoms], file: Path) -> Path:
@@ -104,7 +106,21 @@ def _optimizer(pace: Pace, steps: int) -> dict[str, Any]:
 
 
 def train(family: str, frames: Sequence[Atoms], pace: Pace, folder: Path, file: Path, *, seed: int = SEED) -> Path:
-    """Train one network and write its checkpoint. folder: for what lies between."""
+    """Train one network and write its checkpoint. folder: for what lies between; a round that is there already isn't made again."""
+    begins = None
+    for number in range(pace.rounds):
+        after = folder / f"{family}-round-{number}.pt" if number + 1 < pace.rounds else file
+        if after is file or not after.exists():
+            mine = replace(pace, lr=pace.lr / 2**number)
+            _round(family, frames, mine, folder, after, begins=begins, seed=seed + number)
+        begins = after
+    return file
+
+
+def _round(
+    family: str, frames: Sequence[Atoms], pace: Pace, folder: Path, file: Path, *, begins: Path | None, seed: int
+) -> Path:
+    """begins: whose weights it goes on from."""
     fairchem = import_module("worker.potentials.oc20.fairchem")
     source = store(frames, folder / f"train-{len(frames)}.lmdb")
     made = settings(family, frames, pace, source, folder / family, seed)
@@ -113,7 +129,10 @@ def train(family: str, frames: Sequence[Atoms], pace: Pace, folder: Path, file: 
         for module in trainer.model.modules():
             if type(module).__name__ == "ScaleFactor":  # GemNet's, fitted on far more data in print
                 module.set_(1.0)
-        _enlarge(trainer.model, family)
+        if begins is None:
+            _enlarge(trainer.model, family)
+        else:
+            trainer.model.load_state_dict(torch.load(begins, map_location="cpu", weights_only=True)["state_dict"])
         trainer.train(disable_eval_tqdm=True)
         if trainer.ema is not None:
             trainer.ema.copy_to()
