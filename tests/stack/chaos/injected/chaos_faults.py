@@ -69,6 +69,7 @@ def around_commits(storing: ModuleType) -> None:
             raise
         except Exception as error:
             if late:
+                not_yet.clear()
                 note("late-write", type(error).__name__)
             raise
         if late:
@@ -80,7 +81,18 @@ def around_commits(storing: ModuleType) -> None:
             raise storing.OperationalError("COMMIT", None, Exception("the connection is lost"))
         return found
 
-    storing.Storing._write = written
+    keep = storing.commit_while_held
+
+    def kept(lease: Any, *arguments: Any, **named: Any) -> Any:
+        try:
+            return keep(lease, *arguments, **named)
+        except storing.LostLease as lost:  # known before the next try: the late write isn't made
+            if any(one.lease == lease for one in not_yet):
+                not_yet.clear()
+                note("late-write", type(lost).__name__)
+            raise
+
+    storing.Storing._write, storing.commit_while_held = written, kept
     storing.Storing._store = lambda self, one: around(lambda: store(self, one), [one])
     storing.Storing._commit_together = lambda self, some: around(lambda: together(self, some), some)
 
