@@ -183,8 +183,8 @@ def _choices(connection: Connection) -> None:
         )
     )
     chosen = (
-        " FROM selections s JOIN LATERAL (SELECT id, row_number() OVER (ORDER BY id) - 1 AS rank FROM candidates"
-        " WHERE job_id = s.job_id AND duplicate_of IS NULL ORDER BY id LIMIT 5) c ON true"
+        " FROM selections s JOIN (SELECT id, job_id, row_number() OVER (PARTITION BY job_id ORDER BY id) - 1 AS rank FROM candidates"
+        " WHERE duplicate_of IS NULL) c ON c.job_id = s.job_id AND c.rank < 5"
     )
     run(
         text(
