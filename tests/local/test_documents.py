@@ -15,6 +15,7 @@ PAGES = [
     ROOT / "CHANGELOG.md",
     ROOT / "client" / "README.md",
     ROOT / "tests" / "checkpoints" / "README.md",
+    ROOT / "benchmarks" / "challenge" / "checkpoints" / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 COLUMNS = 120
