@@ -44,7 +44,7 @@ TABLES: tuple[type[WorkRow], ...] = (StageRow, Reference, Walker, MemberEnergy)
 _DEEP = 32
 """Times as many rows of each user are looked at again where a claim had not its fill."""
 
-_WORK: dict[type[WorkRow], Work] = {
+WORK: dict[type[Any], Work] = {
     Reference: Work.REFERENCE,
     Walker: Work.WALKER,
     MemberEnergy: Work.EVALUATION,
@@ -262,7 +262,7 @@ def end_attempt(session: Session, lease: Lease, failure: MachineryFailure, worke
 
 def work_of(table: type[WorkRow]) -> Work:
     """The kind of work of a member's rows."""
-    return _WORK[table]
+    return WORK[table]
 
 
 def record_attempt(session: Session, row: WorkRow, failure: Failure, worker: str | None) -> None:
@@ -270,7 +270,7 @@ def record_attempt(session: Session, row: WorkRow, failure: Failure, worker: str
     session.add(
         Attempt(
             job_id=row.job_id if isinstance(row, StageRow | Walker | MemberEnergy) else None,
-            work=row.work if isinstance(row, StageRow) else _WORK[type(row)],
+            work=row.work if isinstance(row, StageRow) else WORK[type(row)],
             work_id=str(row.id),
             number=row.attempts,
             worker=worker,

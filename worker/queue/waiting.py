@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from sqlalchemy import ColumnElement, Select, literal, or_, select, true, union
+from sqlalchemy import ColumnElement, Select, literal, select, true, union
 from sqlalchemy.orm import Session
 
-from shared.database.tables import Job, Lane, MemberEnergy, Reference, Walker
+from shared.database.tables import Job, Lane
 from shared.states import OPEN, Work
+from worker.queue import claims
 from worker.queue.eligible import Eligible
 from worker.queue.lane_rows import IN_LANE, QUEUED, Look, Trial, lanes_of, last, listed
-
-_TABLES: dict[Work, type[Reference | Walker | MemberEnergy]] = {
-    Work.REFERENCE: Reference,
-    Work.EVALUATION: MemberEnergy,
-    Work.WALKER: Walker,
-}
 
 
 def anything_open(session: Session, member: str) -> bool:
     """Whether a worker that hosts this member would get anything to do."""
-    return bool(session.scalar(_any(member)))
+    return bool(works_open(session, member))
 
 
 def works_open(session: Session, member: str) -> set[Work]:
@@ -35,7 +30,7 @@ def on_last_attempt(session: Session, max_attempts: int) -> set[tuple[Work, str]
     always none."""
     rows = [
         select(literal(work.value), table.member).where(table.state == QUEUED, last(table, max_attempts))
-        for work, table in _TABLES.items()
+        for table, work in claims.WORK.items()
     ]
     return {(Work(work), member) for work, member in session.execute(union(*rows))}
 
@@ -44,11 +39,6 @@ def last_attempt_waits(session: Session, eligible: Eligible, max_attempts: int) 
     """Whether one of the eligible rows waits for its last attempt, which is made alone."""
     rows = eligible(Look(1, Trial.ALONE, max_attempts))
     return session.scalar(select(rows.c.id).limit(1)) is not None
-
-
-@lru_cache(maxsize=64)
-def _any(member: str) -> Select[bool]:
-    return select(or_(*[_something(member, work) for work in IN_LANE]))
 
 
 @lru_cache(maxsize=64)

@@ -33,7 +33,7 @@ from worker.members.cache import MemberCache
 from worker.queue import claims
 from worker.tasks.claiming import Claiming, Gained, Wanted
 from worker.tasks.device import Device, Flight
-from worker.tasks.pace import Pace
+from worker.tasks.schedule import Schedule
 from worker.tasks.storing import Finished, Storing, Used
 from worker.tasks.work_item import WorkItem
 
@@ -77,7 +77,7 @@ class MemberTask:
         self._ending: set[claims.Lease] = set()
         self._unfinished: list[Used] = []
         self._exchange: Future[Gained] | None = None
-        self._pace = Pace()
+        self._schedule = Schedule()
         self._to_load: list[str] = []
         self._refused: dict[str, float] = {}
         self._alone = self._looking = self._found_nothing = False
@@ -146,7 +146,7 @@ class MemberTask:
         if there:
             wait(there, timeout=longest_s, return_when=FIRST_COMPLETED)
         else:
-            time.sleep(min(longest_s, self._pace.rest_left(time.monotonic())))
+            time.sleep(min(longest_s, self._schedule.rest_left(time.monotonic())))
         flight = self._device.landed()
         if flight is not None:
             self._land(flight)
@@ -168,10 +168,11 @@ class MemberTask:
                 self._ending.add(outcome.key)
 
     def _talk_to_database(self, members: list[str], closing: bool) -> None:
-        """Have what ended stored, and new work claimed: at once where slots are empty, else now and then."""
+        """Have what ended stored, and new work claimed, where that is due."""
         now = time.monotonic()
         ended = len(self._finished) + len(self._unfinished)
-        if self._exchange is not None or self._to_load or not self._pace.due(now, held=len(self._items), ended=ended):
+        due = self._schedule.due(now, held=len(self._items), ended=ended)
+        if self._exchange is not None or self._to_load or not due:
             return
         held = {member: engine.owners() for member, engine in self._engines.items()}
         most = {member: self._device.holds(member) for member in held}
@@ -181,7 +182,7 @@ class MemberTask:
         finished, self._finished = self._finished, []
         unfinished, self._unfinished = self._unfinished, []
         self._looking = wanted is not None
-        self._pace.turn(now)
+        self._schedule.turn(now)
         self._exchange = self._database.submit(self._exchanged, finished, unfinished, wanted)
 
     def _exchanged(self, finished: list[Finished], unfinished: list[Used], wanted: Wanted | None) -> Gained:
@@ -208,7 +209,7 @@ class MemberTask:
         self._to_load = gained.to_load
         self._found_nothing = self._looking and not gained.items and not gained.to_load
         full = any(len(engine) >= self._settings.walkers_per_worker for engine in self._engines.values())
-        self._pace.rest(time.monotonic(), full=full)
+        self._schedule.rest(time.monotonic(), full=full)
 
     def _load(self) -> None:
         """Load members that have work, once the device is at rest."""
@@ -216,7 +217,7 @@ class MemberTask:
             return
         for member in self._to_load:
             if self._loaded(member):
-                self._pace.at_once()
+                self._schedule.at_once()
             else:
                 self._refused[member] = time.monotonic() + _REFUSED_S
         self._to_load = []

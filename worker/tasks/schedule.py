@@ -12,7 +12,7 @@ FEW = 16
 KEPT_S = 0.5
 
 
-class Pace:
+class Schedule:
     """Of one task. Times are `time.monotonic()`, s."""
 
     def __init__(self) -> None:
