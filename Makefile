@@ -120,7 +120,7 @@ compose-test: env ## build the images, bring the Compose file up, run a job, kil
 test-gpu: env ## the tests that need a CUDA device; they are skipped where there is none
 	@$(BIN)/python -m pytest -m gpu tests/gpu
 
-bench-gpu: env ## devices, faults, tests and measurements on this machine's CUDA device, in eight minutes: gpu.json
+bench-gpu: env ## devices, faults, tests and measurements on this machine's CUDA device, in ten minutes: gpu.json
 	@$(BIN)/python tests/gpu/run.py --out gpu.json
 
 LOCK = --universal --no-emit-index-url --python-version 3.11 --quiet --no-header --no-annotate --generate-hashes

@@ -16,19 +16,16 @@ import os
 import tempfile
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from adhop import Client
-from ase import Atoms
-from ase.build import fcc111
 from sqlalchemy import Engine, func, select
 
 from benchmarks import report
-from benchmarks.sleeping import landscape
+from benchmarks.device_use import JOBS, LIMIT, MODELS, PARTS, SIZES, USERS, Forward, measured, slab
 from local import processes
 from local.stack import ROOT, Stack, stop_signals
 from shared import private_files
@@ -37,47 +34,8 @@ from shared.database.tables import Job, Walker
 from shared.states import Stage
 
 SLEEPING = ROOT / "benchmarks" / "sleeping"
-LIMIT = 64
-"""Walkers of a batch."""
-USERS, JOBS = 4, 16
-SIZES = ((3, 3, 4), (4, 5, 4))
 QUICK_S = 30.0
 """Of a quick run, once all jobs search."""
-PARTS = ("engine", "restraints", "anomalies", "queries", "commits")
-
-
-@dataclass(frozen=True)
-class Model:
-    """What a forward costs, and how much of it a run makes."""
-
-    base_ms: float
-    atom_us: float
-    hops: int
-    walkers: int = 8
-    """That hop, of each job."""
-
-    def seconds(self, structures: float, atoms: float) -> float:
-        """Least time that evaluating so many takes, in full batches."""
-        return self.base_ms / 1e3 * structures / LIMIT + self.atom_us / 1e6 * atoms
-
-
-MODELS = {
-    "fixed": Model(20.0, 0.0, 10),
-    "fast": Model(5.0, 8.0, 10),
-    "heavy": Model(5.0, 100.0, 4),
-}
-
-
-@dataclass(frozen=True)
-class Forward:
-    """One note of a device."""
-
-    began: float
-    ended: float
-    structures: int
-    atoms: int
-    spent: dict[str, float]
-    """Processor seconds of the process so far, by part."""
 
 
 @contextmanager
@@ -133,13 +91,6 @@ def _members_file(folder: Path) -> Path:
     return file
 
 
-def slab(size: tuple[int, int, int]) -> Atoms:
-    """Pt(111), lower half fixed by the service's own rule."""
-    atoms: Atoms = fcc111("Pt", size, a=3.92, vacuum=landscape.BOTTOM, periodic=True)
-    atoms.set_tags(0)
-    return atoms
-
-
 def run(member: str, workers: int, quick: bool) -> dict[str, Any]:
     """All jobs on one member, from an empty service to their end; quick: for `QUICK_S` once all of them search."""
     model = MODELS[member]
@@ -192,31 +143,6 @@ def _read(file: Path, since: float) -> list[Forward]:
     """The device's notes from then on."""
     notes = [Forward(*json.loads(line)) for line in file.read_text().splitlines() if line.endswith("]")]
     return [one for one in notes if one.began >= since]
-
-
-def measured(model: Model, workers: Sequence[Sequence[Forward]], hops: int) -> dict[str, Any]:
-    """The figures of a run from what its devices noted."""
-    every = [forward for one in workers for forward in one if forward.structures > 1]
-    wall = max(one.ended for one in every) - min(one.began for one in every)
-    structures, atoms = sum(one.structures for one in every), sum(one.atoms for one in every)
-    ideal = model.seconds(structures, atoms) / len(workers)
-    spent = {
-        part: sum(one[-1].spent.get(part, 0.0) - one[0].spent.get(part, 0.0) for one in workers if one)
-        for part in (*PARTS, "device", "all")
-    }
-    known = sum(spent[part] for part in (*PARTS, "device"))
-    by_part = {**{part: spent[part] for part in PARTS}, "other": spent["all"] - known}
-    return {
-        "busy": round(sum(one.ended - one.began for one in every) / wall / len(workers), 3),
-        "fill": round(structures / len(every) / LIMIT, 3),
-        "wall_s": round(wall, 1),
-        "ideal_s": round(ideal, 1),
-        "wall_over_ideal": round(wall / ideal, 2),
-        "hops_per_s": round(hops / wall, 2),
-        "calls": structures,
-        "hops": hops,
-        "cpu_ms_per_hop": {part: round(1e3 * seconds / hops, 2) for part, seconds in by_part.items()},
-    }
 
 
 def main() -> None:

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
-from benchmarks.service_throughput import JOBS, LIMIT, MODELS, SIZES, USERS, Forward, Model, measured, slab
+from benchmarks.device_use import JOBS, LIMIT, MODELS, SIZES, USERS, Forward, Model, measured, slab
 from benchmarks.sleeping import landscape
 from services.forces.engine import Engine, Outcome
-from services.forces.potential import Evaluation
+from services.forces.potential import Evaluation, Potential
 from services.forces.restraints import Restraints
 from services.geometry import anomalies
 from services.search import hopping
@@ -108,8 +108,14 @@ def system(size: tuple[int, int, int]) -> System:
 
 
 def run(model: Model, seconds: float) -> dict[str, Any]:
-    """The loop of a worker's task, as far as it concerns the device."""
+    """The figures of a device that costs as the model says."""
     potential = Sleeping(model)
+    hops = drive(potential, seconds)
+    return measured(model, [potential.notes[len(potential.notes) // 5 :]], max(1, hops))
+
+
+def drive(potential: Potential, seconds: float) -> int:
+    """The loop of a worker's task, as far as it concerns the device. Returns how many hops were done."""
     engine, device = Engine(potential, batch_walks=LIMIT, clock=time.perf_counter), Device(LIMIT)
     walks = Walks(engine)
     until = time.monotonic() + seconds
@@ -125,7 +131,7 @@ def run(model: Model, seconds: float) -> dict[str, Any]:
             device.forget(flight, time.perf_counter() - began)
             walks.ended(outcomes)
     device.close()
-    return measured(model, [potential.notes[len(potential.notes) // 5 :]], max(1, walks.hops))
+    return walks.hops
 
 
 def _feed(device: Device, engine: Engine) -> None:

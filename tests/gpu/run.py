@@ -1,4 +1,4 @@
-"""`python3 tests/gpu/run.py --wheels FOLDER --out FILE`: the whole proof in one call of eight minutes, on a machine with a GPU,
+"""`python3 tests/gpu/run.py --wheels FOLDER --out FILE`: the whole proof in one call of ten minutes, on a machine with a GPU,
 Python 3.12 and torch, and nothing else of ours: no PostgreSQL, no network, no environment. tests/gpu/wheels.py makes the folder.
 
 Each step is a process of its own with a limit of its own; what it printed is kept, so a step that is cut costs its rest alone. FILE
@@ -101,7 +101,7 @@ def main() -> int:
     parser.add_argument("--wheels", type=Path, help="a folder of wheels, unpacked for these processes alone")
     parser.add_argument("--out", type=Path, default=Path("gpu.json"))
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda")
-    parser.add_argument("--seconds", type=float, default=460.0, help="for all of it")
+    parser.add_argument("--seconds", type=float, default=560.0, help="for all of it")
     parser.add_argument("--quick", action="store_true", help="small batches, no network of the published size but one")
     asked = parser.parse_args()
     until = time.monotonic() + asked.seconds
@@ -131,6 +131,9 @@ def _prove(proof: Proof, device: str, *, quick: bool) -> None:
         proof.step(f"measure {name}", ("-m", "tests.gpu.measure", name, *common), 60)
     for name in NETWORKS[1:2] if quick else NETWORKS:
         proof.step(f"measure {name}", ("-m", "tests.gpu.measure", name, *common), 90)
+    walkers = ("--device", device, "--seconds", "5" if quick else "20", *(("--batch", "2") if quick else ()))
+    for name in MEMBERS[:1] if quick else (*MEMBERS[:2], *NETWORKS):
+        proof.step(f"walks on {name}", ("-m", "tests.gpu.walks", name, *walkers), 60)
     if device == "cuda":
         for name in (*NETWORKS, *MEMBERS[:2]):
             words = ("-m", "tests.gpu.measure", name, "--tf32", "--batches", "1,32", "--seconds", "1")
