@@ -39,7 +39,10 @@ MODELS = {
     "fixed": Model(20.0, 0.0, 10),
     "fast": Model(5.0, 8.0, 10),
     "heavy": Model(5.0, 100.0, 4),
+    "h100": Model(25.0, 40.0, 6),
 }
+ASKED = ("fixed", "fast", "heavy")
+"""Without a word; h100 is about what CHGNet takes on an H100."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from adhop import Client
 from sqlalchemy import Engine, func, select
 
 from benchmarks import report
-from benchmarks.device_use import JOBS, LIMIT, MODELS, PARTS, SIZES, USERS, Forward, measured, slab
+from benchmarks.device_use import ASKED, JOBS, LIMIT, MODELS, PARTS, SIZES, USERS, Forward, measured, slab
 from local import processes
 from local.stack import ROOT, Stack, stop_signals
 from shared import private_files
@@ -149,7 +149,9 @@ def main() -> None:
     """Entry point."""
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="half a minute of each run: within five minutes")
-    parser.add_argument("--models", default=",".join(MODELS), help="cost models, separated by commas")
+    parser.add_argument(
+        "--models", default=",".join(ASKED), help=f"cost models, separated by commas: {', '.join(MODELS)}"
+    )
     parser.add_argument("--scaling", default="heavy", help="the model that four workers run too; empty for none")
     asked = parser.parse_args()
     results = {}

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
-from benchmarks.device_use import JOBS, LIMIT, MODELS, SIZES, USERS, Forward, Model, measured, slab
+from benchmarks.device_use import ASKED, JOBS, LIMIT, MODELS, SIZES, USERS, Forward, Model, measured, slab
 from benchmarks.sleeping import landscape
 from services.forces.engine import Engine, Outcome
 from services.forces.potential import Evaluation, Potential
@@ -28,12 +28,12 @@ from services.search import hopping
 from services.search.walker import Hop, Minimum, Walker
 from services.systems.assembly import System, assemble
 from services.systems.placement import place
-from shared.adsorbates import lookup
 from shared.parameters import JobParameters, Placement
 from shared.structures import Structure
-from shared.submissions import SlabSubmission
+from shared.submissions import Adsorbate, SlabSubmission
 from worker.tasks.device import Device
 
+CO = Adsorbate(name="*CO", numbers=(6, 8), positions=((0.0, 0.0, 0.0), (0.0, 0.0, 1.166)), binding=(0,), oriented=True)
 NEW_AT_ONCE = 8
 KNOWN = 30
 """Minima of its job that a walker knows of."""
@@ -104,7 +104,7 @@ class Walks:
 
 def system(size: tuple[int, int, int]) -> System:
     document = Structure.from_oc_atoms(slab(size)).to_document()
-    return assemble(SlabSubmission(slab=document, adsorbate=lookup("*CO")))
+    return assemble(SlabSubmission(slab=document, adsorbate=CO))
 
 
 def run(model: Model, seconds: float) -> dict[str, Any]:
@@ -143,7 +143,9 @@ def main() -> None:
     """Entry point."""
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="eight seconds of each model")
-    parser.add_argument("--models", default=",".join(MODELS), help="cost models, separated by commas")
+    parser.add_argument(
+        "--models", default=",".join(ASKED), help=f"cost models, separated by commas: {', '.join(MODELS)}"
+    )
     asked = parser.parse_args()
     sys.setswitchinterval(SWITCH_S)
     found = {name: run(MODELS[name], 8.0 if asked.quick else 30.0) for name in asked.models.split(",")}
