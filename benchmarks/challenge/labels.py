@@ -1,5 +1,6 @@
-"""What the teacher says of some thousand structures: of random placements, relaxations with and without restraints, hops, and
-rattled minima, as a search by the students will meet them.
+"""What the teacher says of some thousand structures: of random placements, relaxations with and without restraints, hops,
+rattled minima, as a search by the students will meet them, and atoms pressed onto others, as it must not (without these the
+students had minima in common with H at 1 Å from a metal atom).
 
 Energies are E(adslab) - E(relaxed clean slab), eV; what an atom of the molecule counts for is taken off when they are learned from
 (`constants_of`). Each system has a file of its own, written when it is done: a run that was stopped goes on with the next.
@@ -25,6 +26,7 @@ from benchmarks.systems import Case, build, starts
 from services.forces.engine import run
 from services.forces.potential import Potential
 from services.forces.restraints import Restraints
+from services.geometry.contacts import pair_vectors, radius_sums
 from services.scoring import constants
 from services.search import hopping
 from services.search.curvature import model_hessian
@@ -46,11 +48,17 @@ RATTLED = 3
 """Copies of each minimum."""
 RATTLE = (0.12, 0.05)
 """Å: standard deviation of the places of the molecule's atoms, and of the slab's free ones."""
+PRESSED = 6
+"""Minima with an atom of the molecule, or all of it, moved towards another atom; none of systems that are held out."""
+CLOSE = (0.6, 0.95)
+"""Times the covalent radii: between which distance it is moved to, drawn at random."""
+HARDEST = 40.0
+"""eV/Å: of these, those with larger forces are left out."""
 HELD_OUT = 12
 """Systems, the last ones of `labelled`, that nothing is learned from."""
 TOLD = "teacher.txt"
 """Who labelled."""
-WILDEST = 3.0
+WILDEST = 6.0
 """eV: labels that lie further from what their molecules' atoms count for are left out."""
 
 
@@ -83,6 +91,10 @@ class Labeller:
         recorder.said.clear()
         recorder.evaluate([_rattled(one, chance) for one in found for _ in range(RATTLED)])
         said += [(one, answer) for one, answer in recorder.said if np.abs(answer.forces).max() < LARGEST_FORCE]
+        if found and not held_out:
+            recorder.said.clear()
+            recorder.evaluate([_pressed(found[index % len(found)], chance) for index in range(PRESSED)])
+            said += [(one, answer) for one, answer in recorder.said if np.abs(answer.forces).max() < HARDEST]
         return [(structure, replace(answer, energy=answer.energy - zero)) for structure, answer in said]
 
     def _clean(self, slab: Structure) -> tuple[Structure, float]:
@@ -111,6 +123,21 @@ class Labeller:
 def _rattled(structure: Structure, chance: np.random.Generator) -> Structure:
     size = np.where(structure.adsorbate, *RATTLE) * structure.free
     return structure.moved(structure.positions + chance.normal(size=structure.positions.shape) * size[:, None])
+
+
+def _pressed(structure: Structure, chance: np.random.Generator) -> Structure:
+    """One atom of the molecule, or the molecule with it, moved towards one of the three atoms that are nearest to it."""
+    molecule = np.flatnonzero(structure.adsorbate)
+    one, together = int(chance.choice(molecule)), len(molecule) == 1 or chance.uniform() < 0.5
+    moving = molecule if together else np.array([one])
+    others = np.setdiff1d(np.arange(len(structure)), moving)
+    vectors = pair_vectors(structure.positions[[one]], structure.positions[others], structure.cell, structure.pbc)[0]
+    lengths = np.linalg.norm(vectors, axis=1)
+    near = int(chance.choice(np.argsort(lengths, kind="stable")[:3]))
+    bond = float(radius_sums(structure.numbers[[one]], structure.numbers[others])[0, near])
+    positions = structure.positions.copy()
+    positions[moving] += vectors[near] * (1 - chance.uniform(*CLOSE) * bond / lengths[near])
+    return structure.moved(positions)
 
 
 def make(folder: Path, teacher: str, *, seed: int = 0, most: int | None = None, until: float = float("inf")) -> None:
