@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 from ase import Atoms
+from ase.data import covalent_radii
 from fairchem.data.oc.utils import DetectTrajAnomaly
 
 from services.geometry.contacts import neighbours, radius_sums
 from services.geometry.reactions import joined, pre_adsorbates
 from shared import molecules
 from shared.soundness import Anomaly
-from shared.structures import Structure
+from shared.structures import Mask, Structure
 
 
 def find(start: Structure, relaxed: Structure, clean_slab: Structure) -> tuple[str, ...]:
     """As `services.geometry.anomalies.find`: `DetectTrajAnomaly`, with what is judged otherwise arranged around it."""
     reacted = joined(relaxed, pre_adsorbates(start))
     anomalies = [Anomaly.DISSOCIATED] if _dissociated(start, relaxed) else []
+    overlaps = _overlapping(relaxed)
+    overlaps[np.ix_(start.slab, start.slab)] &= ~_overlapping(clean_slab)
     if reacted.any():
         kept = ~reacted
         clean_slab = clean_slab.only(kept[start.slab])
@@ -33,6 +36,8 @@ def find(start: Structure, relaxed: Structure, clean_slab: Structure) -> tuple[s
         anomalies.append(Anomaly.RECONSTRUCTED)
     if reacted.any():
         anomalies.append(Anomaly.REACTED)
+    if overlaps.any():
+        anomalies.append(Anomaly.OVERLAPPING)
     return tuple(anomalies)
 
 
@@ -47,6 +52,13 @@ def _dissociated(start: Structure, relaxed: Structure) -> bool:
     if DetectTrajAnomaly(*whole, [2] * len(numbers)).is_adsorbate_dissociated():
         return True
     return len(molecules.pieces(molecules.bonds(numbers, whole[1].positions))) > 1
+
+
+def _overlapping(structure: Structure) -> Mask:
+    """Pairs that are nearer than in any bond, by ASE's distances [n_atoms, n_atoms]."""
+    apart = structure.to_atoms().get_all_distances(mic=True)
+    radii = covalent_radii[structure.numbers]
+    return np.asarray((apart < 0.65 * (radii[:, None] + radii)) & ~np.eye(len(radii), dtype=bool))
 
 
 def _left_across_the_vacuum(relaxed: Structure) -> bool:

@@ -14,6 +14,7 @@ class Anomaly(StrEnum):
     INTERCALATED = "intercalated"
     RECONSTRUCTED = "reconstructed"
     REACTED = "reacted"
+    OVERLAPPING = "overlapping"
 
 
 def is_sound(converged: bool, anomalies: Collection[str], *, include_anomalous: bool = False) -> bool:

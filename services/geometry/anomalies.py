@@ -9,6 +9,10 @@ images, so that touching one's own image is neither a bond nor the loss of one. 
 molecule has bonded to it, is part of the molecule: that is a reaction, not a rebuilt surface (services.geometry.reactions). And what
 left across the vacuum, to the bottom of the periodic image above, has desorbed, not intercalated.
 
+And one thing that the detector doesn't ask: whether two atoms lie closer to each other than in any bond (`SHORTEST`). Potentials that
+were never taught such distances have minima there, and those that learned from the same data have them in common, so that no spread
+tells (docs/decisions/0052).
+
 A candidate is compared with a `Baseline`, which holds what depends on the placement and the clean slab alone. Of the slab, only pairs
 that moved far enough for a bond to change are measured (docs/decisions/0037).
 """
@@ -19,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.geometry.contacts import distances, neighbours, pair_vectors, radii
+from services.geometry.contacts import distances, neighbours, pair_vectors, radii, radius_sums
 from services.geometry.kept import by_content
 from services.geometry.reactions import joined, pre_adsorbates
 from shared import molecules
@@ -35,6 +39,8 @@ _SKIN = 0.3
 """Å that the detector's neighbour list adds to each atom."""
 _WIDE = 1.5
 """Its cushion, as a factor of covalent radii."""
+SHORTEST = 0.65
+"""Times the covalent radii: atoms nearer than this overlap. The shortest bonds there are: N2 0.77, CO 0.79, V=O 0.72, uranyl 0.67."""
 _CLEARLY = 1e-9
 """Å: more than rounding makes of a distance."""
 
@@ -57,6 +63,8 @@ class Baseline:
     """Distance below which the molecule is bonded to each atom of the slab, Å [n_molecule, n_slab]."""
     wide: Floats
     """The same with the cushion, Å [n_molecule, n_slab]."""
+    shortest: Floats
+    """Distance below which atoms of the molecule overlap each other, then those of the slab, Å [n_molecule, n_molecule + n_slab]."""
 
     def find(self, relaxed: Structure) -> tuple[str, ...]:
         """Names of what went wrong between the placement and the candidate; empty for a sound one. Raises InvalidInput where the
@@ -77,10 +85,14 @@ class Baseline:
         subsurface = left_alone & ~start.surface[start.slab]
         if not left and ((lengths < self.tight) & subsurface).any():
             anomalies.append(Anomaly.INTERCALATED)
-        if _slab_contacts(self.clean).changed(theirs, relaxed.cell, relaxed.pbc, left_alone):
+        slab = _slab_contacts(self.clean)
+        if slab.changed(theirs, relaxed.cell, relaxed.pbc, left_alone):
             anomalies.append(Anomaly.RECONSTRUCTED)
         if reacted.any():
             anomalies.append(Anomaly.REACTED)
+        apart = np.hstack([_apart(mine, relaxed.cell, relaxed.pbc), lengths])
+        if (apart < self.shortest).any() or slab.overlapping(theirs, relaxed.cell, relaxed.pbc):
+            anomalies.append(Anomaly.OVERLAPPING)
         return tuple(anomalies)
 
     def _dissociated(self, relaxed: Structure) -> bool:
@@ -125,6 +137,7 @@ def baseline(start: Structure, clean_slab: Structure) -> Baseline:
         whole=len(molecules.pieces(bonded)) <= 1,
         tight=_reach(numbers, clean_slab.numbers, 1.0),
         wide=_reach(numbers, clean_slab.numbers, _WIDE),
+        shortest=SHORTEST * radius_sums(numbers, np.concatenate([numbers, clean_slab.numbers])),
     )
 
 
@@ -149,6 +162,9 @@ class _SlabContacts:
     """The distance that it mustn't cross, Å [n_pairs]."""
     slack: Floats
     """How far it is from there, Å [n_pairs]."""
+    room: Floats
+    """How much nearer two atoms may come before they overlap, Å [n_slab, n_slab]; without end for an atom and itself, and where they
+    overlap in the clean slab."""
 
     def changed(self, positions: Floats, cell: Floats, pbc: Mask, kept: Mask) -> bool:
         """Whether contacts of these atoms of the slab have changed. positions: Å [n_slab, 3]; kept: those that are asked about
@@ -156,18 +172,31 @@ class _SlabContacts:
         clean = self.clean
         if not (np.array_equal(cell, clean.cell) and np.array_equal(pbc, clean.pbc)):
             return self._changed_in_another_cell(positions, cell, pbc, kept)
-        lattice = Lattice.of(cell, pbc)
-        moves = lattice.nearest(positions - clean.positions)
-        moved = np.sqrt((moves * moves).sum(axis=1))
+        moved = self._moved(positions)
         # a pair's distance, by its nearest images, changes by no more than its two atoms have moved
         far = np.flatnonzero(
             (moved[self.first] + moved[self.second] > self.slack) & kept[self.first] & kept[self.second]
         )
-        if not len(far):
-            return False
-        apart = lattice.nearest(positions[self.second[far]] - positions[self.first[far]])
-        beyond = np.sqrt((apart * apart).sum(axis=1)) >= self.limit[far]
+        beyond = self._apart(positions, self.first[far], self.second[far]) >= self.limit[far]
         return bool((beyond == self.bonded[far]).any())
+
+    def overlapping(self, positions: Floats, cell: Floats, pbc: Mask) -> bool:
+        """Whether two atoms of the slab do that don't in the clean one. positions: Å [n_slab, 3]."""
+        clean = self.clean
+        shortest = SHORTEST * radius_sums(clean.numbers, clean.numbers)
+        if not (np.array_equal(cell, clean.cell) and np.array_equal(pbc, clean.pbc)):
+            return bool(((_apart(positions, cell, pbc) < shortest) & np.isfinite(self.room)).any())
+        moved = self._moved(positions)
+        first, second = np.nonzero(moved[:, None] + moved > self.room)
+        return bool((self._apart(positions, first, second) < shortest[first, second]).any())
+
+    def _moved(self, positions: Floats) -> Floats:
+        moves = Lattice.of(self.clean.cell, self.clean.pbc).nearest(positions - self.clean.positions)
+        return np.asarray(np.sqrt((moves * moves).sum(axis=1)))
+
+    def _apart(self, positions: Floats, first: Integers, second: Integers) -> Floats:
+        apart = Lattice.of(self.clean.cell, self.clean.pbc).nearest(positions[second] - positions[first])
+        return np.asarray(np.sqrt((apart * apart).sum(axis=1)))
 
     def _changed_in_another_cell(self, positions: Floats, cell: Floats, pbc: Mask, kept: Mask) -> bool:
         numbers = self.clean.numbers[kept]
@@ -183,9 +212,11 @@ def _slab_contacts(clean: Structure) -> _SlabContacts:
     tight, wide = _reach(clean.numbers, clean.numbers, 1.0), _reach(clean.numbers, clean.numbers, _WIDE)
     bonded = apart < tight
     first, second = np.nonzero(np.triu(bonded | ~(apart < wide), k=1))
-    bonded, apart = bonded[first, second], apart[first, second]
+    bonded = bonded[first, second]
+    room = apart - SHORTEST * radius_sums(clean.numbers, clean.numbers)
+    room[(room < 0) | np.eye(len(room), dtype=np.bool_)] = np.inf
     limit = np.where(bonded, wide[first, second], tight[first, second])
-    return _SlabContacts(clean, first, second, bonded, limit, np.abs(limit - apart) - _CLEARLY)
+    return _SlabContacts(clean, first, second, bonded, limit, np.abs(limit - apart[first, second]) - _CLEARLY, room)
 
 
 def _own_bonds(structure: Structure, tree: molecules.Links) -> Mask:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ase.data import covalent_radii
 
 from benchmarks.challenge import labels, packed
 from benchmarks.challenge.frames import LARGEST_FORCE, frame, thinned
@@ -28,6 +29,16 @@ def test_the_wildest_frames_are_left_out():
     first = adslab()
     wild = Evaluation(-1.0, np.full((len(first), 3), LARGEST_FORCE + 1))
     assert not list(thinned([(first, wild)], 0.1))
+
+
+def test_atoms_are_pressed_onto_others_as_far_as_they_may_be():
+    start, chance = adslab(), np.random.default_rng(3)
+    for pressed in (labels._pressed(start, chance) for _ in range(50)):
+        assert np.array_equal(pressed.positions[start.slab], start.positions[start.slab])
+        apart = pressed.to_atoms().get_all_distances(mic=True)
+        np.fill_diagonal(apart, np.inf)
+        bonds = apart / (covalent_radii[start.numbers][:, None] + covalent_radii[start.numbers])
+        assert ((bonds[start.adsorbate] > 0.6) & (bonds[start.adsorbate] < 0.95)).any()
 
 
 def labelled_frames():
@@ -70,7 +81,7 @@ def test_systems_are_labelled_once_and_read_again(tmp_path, monkeypatch):
     labels.make(tmp_path, "emt")
     assert [file.stat().st_mtime_ns for file in files] == written
     counts = [len(packed.read(file, case)) for file, case in zip(files, CASES, strict=False)]
-    assert max(counts) <= labels.WALKED + 3 * labels.RATTLED + 2
+    assert max(counts) <= labels.WALKED + 3 * labels.RATTLED + labels.PRESSED + 2
 
 
 def test_a_frame_is_packed_and_read_again_as_it_was(tmp_path):

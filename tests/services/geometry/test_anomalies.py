@@ -81,6 +81,38 @@ def test_reconstructed() -> None:
     assert labels(start, lifted) == ("reconstructed",)
 
 
+@pytest.mark.parametrize(("apart", "expected"), [(0.98, ("overlapping",)), (1.06, ("overlapping",)), (1.15, ())])
+def test_an_atom_nearer_than_in_any_bond_overlaps(apart: float, expected: tuple[str, ...]) -> None:
+    """The hydrogen of small networks that never saw one at 1 Å from a metal atom. 0.65 of the radii of Pt and H are 1.09 Å."""
+    atoms = fcc111("Pt", (3, 3, 4), vacuum=7.0, a=3.92, periodic=True)
+    layers = atoms.get_tags()
+    add_adsorbate(atoms, "H", 1.55, "ontop")
+    on_top = np.arange(len(atoms)) >= len(layers)
+    start = Structure.from_atoms(atoms, adsorbate=on_top, surface=np.concatenate([layers == 1, [False]]))
+    moved = start.positions.copy()
+    moved[-1] += (apart - 1.55) * start.normal
+    assert labels(start, start.positions) == ()
+    assert labels(start, moved) == expected
+    assert labels(start, moved + start.cell[0]) == expected  # as the periodic image
+
+
+def test_atoms_of_the_molecule_overlap() -> None:
+    start = co_on_platinum(3)
+    moved = start.positions.copy()
+    moved[-1] = moved[-2] + 0.9 * start.normal  # 1.42 Å are the radii of C and O
+    assert labels(start, moved) == ("overlapping",)
+
+
+def test_atoms_of_the_slab_overlap_unless_they_did_when_clean() -> None:
+    start = co_on_platinum(3)
+    moved = start.positions.copy()
+    one, other = np.flatnonzero(start.surface)[:2]
+    moved[one] += 0.4 * (moved[other] - moved[one])  # 1.66 of 2.77 Å; 0.65 of the radii are 1.77
+    assert "overlapping" in labels(start, moved)
+    both = start.moved(moved)
+    assert "overlapping" not in find(both, both, both.only(both.slab))
+
+
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_a_molecule_at_the_next_image_s_bottom_has_desorbed(wrapped: bool) -> None:
     start = co_on_platinum(2)
@@ -127,7 +159,7 @@ def test_a_bond_that_breaks_in_a_crowd_is_seen() -> None:
     start = crowded_benzene()
     moved = start.positions.copy()
     moved[-1] = moved[-7] + 2.2 * (moved[-1] - moved[-7]) / np.linalg.norm(moved[-1] - moved[-7])
-    assert labels(start, moved) == ("dissociated",)
+    assert labels(start, moved) == ("dissociated", "overlapping")  # it comes to lie on an image of the ring
 
 
 def test_a_placement_that_was_torn_holds_no_molecule() -> None:
