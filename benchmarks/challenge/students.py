@@ -20,9 +20,9 @@ from worker.potentials import registry
 from worker.potentials.registry import Registry
 
 TRAINING = {
-    "equiformer_v2": Pace(epochs=5, lr=4e-3, energy_coefficient=10, force_coefficient=20, rounds=2),
-    "gemnet_oc": Pace(epochs=6, lr=2e-3, energy_coefficient=10, force_coefficient=20),
-    "escn": Pace(epochs=6, lr=4e-3, energy_coefficient=10, force_coefficient=40),
+    "equiformer_v2": Pace(epochs=5, lr=4e-3, energy_coefficient=10, force_coefficient=20, rounds=3),
+    "gemnet_oc": Pace(epochs=6, lr=2e-3, energy_coefficient=10, force_coefficient=20, rounds=2),
+    "escn": Pace(epochs=6, lr=4e-3, energy_coefficient=10, force_coefficient=40, rounds=2),
 }
 SUFFIX = "student"
 NAMES = tuple(f"{name}-{SUFFIX}" for name in MEMBERS.values())

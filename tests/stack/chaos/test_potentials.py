@@ -20,7 +20,7 @@ def test_poison_is_given_up_and_harms_no_innocent(lab: Lab):
     good = {**JOB, "member": "toy-segfault"}
     lab.undisturbed(**good)
     lab.kill("w1")  # both jobs are in one worker, and
-    lab.arm("slow", 0.1)  # the innocent one is still at work when the guilty one comes
+    lab.arm("slow", 0.3)  # the innocent one is still at work when the guilty one comes
     innocent = lab.submit(**good)
     guilty = lab.submit(**POISON, member="toy-segfault")
     assert lab.wait_for(guilty, timeout_s=240) == [State.FAILED]
@@ -28,6 +28,7 @@ def test_poison_is_given_up_and_harms_no_innocent(lab: Lab):
     job = lab.job(guilty)
     assert job.failure_kind == "poison", job.failure_reason
     assert f"{MAX_ATTEMPTS} attempts" in job.failure_reason
+    assert lab.attempts(innocent)  # it was in the guilty one's company
     lab.check(innocent, **good)
     numbers = {(one.work, one.work_id): 0 for one in lab.attempts(guilty)}
     for one in lab.attempts(guilty):
