@@ -24,7 +24,7 @@ TEACHER = "chgnet-0.3.0"
 class Effort:
     """Of each search."""
 
-    budget: int = 400
+    budget: int = 800
     """Force calls, the same for each method."""
     placements: int = 6
     """That the whole method relaxes before it hops; the others relax as many as the budget holds."""
