@@ -137,4 +137,4 @@ def test_labels_are_those_of_the_communitys_detector(case, seed, scale):
     }
     if "desorbed" in labels and expected["intercalated"] and not expected["desorbed"]:
         return  # across the vacuum: the detector's one known false label
-    assert labels == {name for name, flagged in expected.items() if flagged}
+    assert labels - {"overlapping"} == {name for name, flagged in expected.items() if flagged}
