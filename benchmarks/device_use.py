@@ -4,6 +4,7 @@ service around it (benchmarks.service_throughput) and without (benchmarks.withou
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from ase import Atoms
 from ase.build import fcc111
 
 from benchmarks.sleeping import landscape
+from services.forces.potential import Evaluation, Potential
+from shared.structures import Structure
 
 LIMIT = 64
 """Walkers of a batch."""
@@ -55,6 +58,27 @@ class Forward:
     atoms: int
     spent: dict[str, float]
     """Processor seconds of the process so far, by part."""
+
+
+class Noted:
+    """A potential that notes when its forwards were under way."""
+
+    def __init__(self, potential: Potential) -> None:
+        self.card = potential.card
+        self.notes: list[Forward] = []
+        self._potential = potential
+
+    def evaluate(self, structures: Sequence[Structure]) -> list[Evaluation]:
+        began = time.monotonic()
+        found = self._potential.evaluate(structures)
+        atoms = sum(map(len, structures))
+        self.notes.append(Forward(began, time.monotonic(), len(structures), atoms, {"all": time.process_time()}))
+        return found
+
+    @property
+    def settled(self) -> list[Forward]:
+        """Without the first fifth, in which the walks begin."""
+        return self.notes[len(self.notes) // 5 :]
 
 
 def slab(size: tuple[int, int, int]) -> Atoms:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
-from benchmarks.device_use import ASKED, JOBS, LIMIT, MODELS, SIZES, USERS, Forward, Model, measured, slab
+from benchmarks.device_use import ASKED, JOBS, LIMIT, MODELS, SIZES, USERS, Model, Noted, measured, slab
 from benchmarks.sleeping import landscape
 from services.forces.engine import Engine, Outcome
 from services.forces.potential import Evaluation, Potential
@@ -42,20 +42,17 @@ SWITCH_S = 0.0005
 
 
 class Sleeping:
-    """The stand-in device, and its notes."""
+    """The stand-in device."""
 
     card: Any = None
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self.notes: list[Forward] = []
 
     def evaluate(self, structures: Sequence[Structure]) -> list[Evaluation]:
-        began, atoms = time.monotonic(), sum(map(len, structures))
+        until = time.monotonic() + self._model.base_ms / 1e3 + self._model.atom_us / 1e6 * sum(map(len, structures))
         found = landscape.evaluate(structures)
-        until = began + self._model.base_ms / 1e3 + self._model.atom_us / 1e6 * atoms
         time.sleep(max(0.0, until - time.monotonic()))
-        self.notes.append(Forward(began, time.monotonic(), len(structures), atoms, {"all": time.process_time()}))
         return found
 
 
@@ -79,9 +76,9 @@ class Walks:
         systems = [system(size) for size in SIZES]
         for job in range(JOBS):
             made = systems[job // USERS % len(SIZES)]
-            places = place(made.slab, made.adsorbate, Placement(count=20), np.random.default_rng(0))
+            places = starts(made)
             for index in range(2 * LIMIT // JOBS):
-                start = places[index % len(places)].structure
+                start = places[index % len(places)]
                 self._go_on(job, made, start, hopping.begin(start, self._parameters.hopping, (job, index)))
 
     def _go_on(self, job: int, made: System, start: Structure, walker: Walker) -> None:
@@ -107,11 +104,17 @@ def system(size: tuple[int, int, int]) -> System:
     return assemble(SlabSubmission(slab=document, adsorbate=CO))
 
 
+def starts(made: System) -> list[Structure]:
+    """20 placements."""
+    found = place(made.slab, made.adsorbate, Placement(count=20), np.random.default_rng(0))
+    return [one.structure for one in found]
+
+
 def run(model: Model, seconds: float) -> dict[str, Any]:
     """The figures of a device that costs as the model says."""
-    potential = Sleeping(model)
-    hops = drive(potential, seconds)
-    return measured(model, [potential.notes[len(potential.notes) // 5 :]], max(1, hops))
+    device = Noted(Sleeping(model))
+    hops = drive(device, seconds)
+    return measured(model, [device.settled], max(1, hops))
 
 
 def drive(potential: Potential, seconds: float) -> int:

@@ -162,9 +162,10 @@ class _SlabContacts:
     """The distance that it mustn't cross, Å [n_pairs]."""
     slack: Floats
     """How far it is from there, Å [n_pairs]."""
+    shortest: Floats
+    """Distance below which two atoms overlap, Å [n_slab, n_slab]; none for an atom and itself, or where the clean slab's do."""
     room: Floats
-    """How much nearer two atoms may come before they overlap, Å [n_slab, n_slab]; without end for an atom and itself, and where they
-    overlap in the clean slab."""
+    """How far they are from there, Å [n_slab, n_slab]."""
 
     def changed(self, positions: Floats, cell: Floats, pbc: Mask, kept: Mask) -> bool:
         """Whether contacts of these atoms of the slab have changed. positions: Å [n_slab, 3]; kept: those that are asked about
@@ -183,12 +184,11 @@ class _SlabContacts:
     def overlapping(self, positions: Floats, cell: Floats, pbc: Mask) -> bool:
         """Whether two atoms of the slab do that don't in the clean one. positions: Å [n_slab, 3]."""
         clean = self.clean
-        shortest = SHORTEST * radius_sums(clean.numbers, clean.numbers)
         if not (np.array_equal(cell, clean.cell) and np.array_equal(pbc, clean.pbc)):
-            return bool(((_apart(positions, cell, pbc) < shortest) & np.isfinite(self.room)).any())
+            return bool((_apart(positions, cell, pbc) < self.shortest).any())
         moved = self._moved(positions)
         first, second = np.nonzero(moved[:, None] + moved > self.room)
-        return bool((self._apart(positions, first, second) < shortest[first, second]).any())
+        return bool((self._apart(positions, first, second) < self.shortest[first, second]).any())
 
     def _moved(self, positions: Floats) -> Floats:
         moves = Lattice.of(self.clean.cell, self.clean.pbc).nearest(positions - self.clean.positions)
@@ -213,10 +213,11 @@ def _slab_contacts(clean: Structure) -> _SlabContacts:
     bonded = apart < tight
     first, second = np.nonzero(np.triu(bonded | ~(apart < wide), k=1))
     bonded = bonded[first, second]
-    room = apart - SHORTEST * radius_sums(clean.numbers, clean.numbers)
-    room[(room < 0) | np.eye(len(room), dtype=np.bool_)] = np.inf
+    shortest = SHORTEST * radius_sums(clean.numbers, clean.numbers)
+    shortest[(apart < shortest) | np.eye(len(shortest), dtype=np.bool_)] = -np.inf
     limit = np.where(bonded, wide[first, second], tight[first, second])
-    return _SlabContacts(clean, first, second, bonded, limit, np.abs(limit - apart[first, second]) - _CLEARLY, room)
+    slack = np.abs(limit - apart[first, second]) - _CLEARLY
+    return _SlabContacts(clean, first, second, bonded, limit, slack, shortest, apart - shortest)
 
 
 def _own_bonds(structure: Structure, tree: molecules.Links) -> Mask:

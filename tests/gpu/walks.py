@@ -12,47 +12,14 @@ import tempfile
 import time
 import warnings
 from argparse import ArgumentParser
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 
-from benchmarks.device_use import LIMIT, SIZES
-from benchmarks.without_database import SWITCH_S, drive, system
-from services.forces.potential import Evaluation
-from services.systems.placement import place
-from shared.parameters import Placement
-from shared.structures import Structure
+from benchmarks.device_use import LIMIT, SIZES, Model, Noted, measured
+from benchmarks.without_database import SWITCH_S, drive, starts, system
 from tests.gpu.measure import entry_of, median_ms, tell
 from worker.potentials import registry
-
-
-class Noted:
-    """A potential that notes when its forwards were under way."""
-
-    def __init__(self, potential: Any) -> None:
-        self._potential = potential
-        self.card: Any = getattr(potential, "card", None)
-        self.notes: list[tuple[float, float, int]] = []
-
-    def evaluate(self, structures: Sequence[Structure]) -> list[Evaluation]:
-        began = time.monotonic()
-        found: list[Evaluation] = self._potential.evaluate(structures)
-        self.notes.append((began, time.monotonic(), len(structures)))
-        return found
-
-
-def starts(count: int) -> list[Structure]:
-    """As many starts as a batch has, half of each slab."""
-    found: list[Structure] = []
-    for size in SIZES:
-        made = system(size)
-        found += [
-            one.structure for one in place(made.slab, made.adsorbate, Placement(count=20), np.random.default_rng(0))
-        ]
-    return [found[index * len(found) // count] for index in range(count)]
 
 
 def main() -> None:
@@ -68,7 +35,8 @@ def main() -> None:
     sys.setswitchinterval(SWITCH_S)
     with tempfile.TemporaryDirectory() as folder:
         potential = registry.load(entry_of(asked.name, Path(folder)), device=asked.device)
-    batch = starts(asked.batch)
+    found = [one for size in SIZES for one in starts(system(size))]
+    batch = [found[index * len(found) // asked.batch] for index in range(asked.batch)]
     potential.evaluate(batch)
     ideal_ms = median_ms(lambda: potential.evaluate(batch), time.perf_counter, 2.0) / len(batch)
     tell(asked.name, full_batch_ms_a_structure=round(ideal_ms, 3))
@@ -76,16 +44,14 @@ def main() -> None:
     began, spent = time.monotonic(), time.process_time()
     hops = drive(noted, asked.seconds)
     spent = time.process_time() - spent
-    notes = noted.notes[len(noted.notes) // 5 :]  # when all walks have begun
-    wall, calls = notes[-1][1] - notes[0][0], sum(one[2] for one in notes)
+    took = time.monotonic() - began
+    figures = measured(Model(ideal_ms * LIMIT, 0.0, 0), [noted.settled], max(1, hops))
     tell(
         asked.name,
-        busy=round(sum(end - start for start, end, _ in notes) / wall, 3),
-        fill=round(calls / len(notes) / LIMIT, 3),
-        wall_over_ideal=round(1e3 * wall / (calls * ideal_ms), 2),
-        calls_per_s=round(calls / wall, 1),
-        hops_per_s=round(hops / (time.monotonic() - began), 2),
-        cores=round(spent / (time.monotonic() - began), 2),
+        **{name: figures[name] for name in ("busy", "fill", "wall_over_ideal")},
+        calls_per_s=round(figures["calls"] / figures["wall_s"], 1),
+        hops_per_s=round(hops / took, 2),
+        cores=round(spent / took, 2),
         hops=hops,
     )
 
