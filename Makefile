@@ -112,7 +112,7 @@ check: env ## lint, types, imports between rooms, migrations
 	$(NPM) run --silent check
 
 bench: env ## measure, side by side with the peers; QUICK=--quick for a sample
-	@for name in by_hand restraints hop_parts duplicates engine_overhead stages search_efficiency scoring score_steps tables members api page service_throughput without_database; do $(BIN)/python -m benchmarks.$$name $(QUICK) || exit 1; done
+	@for name in by_hand restraints hop_parts duplicates engine_overhead stages search_efficiency scoring score_steps tables dft challenge members api page service_throughput without_database; do $(BIN)/python -m benchmarks.$$name $(QUICK) || exit 1; done
 
 compose-test: env ## build the images, bring the Compose file up, run a job, kill each container, stop; needs root or Docker
 	@nice $(BIN)/python -m tests.compose $(COMPOSE_TEST)
