@@ -225,23 +225,23 @@ def test_another_process_gives_the_same_bits(potential):
 
 
 def test_a_search_finds_an_intact_bound_molecule(potential):
-    """CO on Pt(111): a placement relaxed and hopped from, by the same code as in a job."""
+    """CO on Pt(111): four placements relaxed and the first hopped from, by the same code as in a job, down to the hollow."""
     slab = fcc111("Pt", (2, 2, 3), vacuum=7.0, periodic=True)
     slab.set_tags(0)
     made = assemble(SlabSubmission(slab=Structure.from_oc_atoms(slab).to_document(), adsorbate=lookup("*CO")))
-    (placed,) = place(made.slab, made.adsorbate, Placement(count=1), np.random.default_rng(0))
+    starts = place(made.slab, made.adsorbate, Placement(count=4), np.random.default_rng(0))
     parameters = JobParameters(hopping=Hopping(hops=1, max_md_steps=40, max_relaxation_steps=60))
-    restraints = Restraints.build(placed.structure, made.slab, parameters.restraints)
-    walker, minima = hopping.begin(placed.structure, parameters.hopping, (0, 0)), []
-    for _ in range(2):
-        hop = run(hopping.hop(walker, [], restraints, parameters), potential)
-        walker = hop.walker
-        if hop.found is not None and not anomalies.find(placed.structure, hop.found.structure, made.slab):
-            minima.append(hop.found)
+    minima = []
+    for number, (placed, hops) in enumerate(zip(starts, (2, 1, 1, 1), strict=True)):
+        restraints = Restraints.build(placed.structure, made.slab, parameters.restraints)
+        walker = hopping.begin(placed.structure, parameters.hopping, (0, number))
+        for _ in range(hops):
+            hop = run(hopping.hop(walker, [], restraints, parameters), potential)
+            walker = hop.walker
+            if hop.found is not None and not anomalies.find(placed.structure, hop.found.structure, made.slab):
+                minima.append(hop.found)
     lowest = min(minima, key=lambda one: one.energy)
-    # SevenNet-0, which labelled the training set: -1.9 on top, -2.4 in the hollow. The weakest network is 0.4 eV above
-    # it here, by 0.1 eV more or less on other processors, whose rounding lets the walk end elsewhere.
-    assert -2.9 < lowest.energy < -1.0
+    assert -2.9 < lowest.energy < -1.9  # SevenNet-0, which labelled the training set: -1.9 on top, -2.4 in the hollow
     carbon, oxygen = lowest.structure.positions[-2:]
     assert np.linalg.norm(oxygen - carbon) == pytest.approx(1.18, abs=0.08)
     assert oxygen[2] - carbon[2] > 1.0
