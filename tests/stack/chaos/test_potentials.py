@@ -17,18 +17,20 @@ POISON = {"adsorbate": "*N", "hops": 1, "count": 2}
 
 @pytest.mark.fault(14, "a structure that segfaults the potential")
 def test_poison_is_given_up_and_harms_no_innocent(lab: Lab):
-    good = {**JOB, "member": "toy-segfault"}
+    good = {**JOB, "hops": 6, "member": "toy-segfault"}  # hops enough to outlast the guilty one's references
     lab.undisturbed(**good)
     lab.kill("w1")  # both jobs are in one worker, and
     lab.arm("slow", 0.3)  # the innocent one is still at work when the guilty one comes
     innocent = lab.submit(**good)
+    lab.until(lambda: lab.held(innocent), "the innocent one's walkers")
     guilty = lab.submit(**POISON, member="toy-segfault")
-    assert lab.wait_for(guilty, timeout_s=240) == [State.FAILED]
+    lab.until(lambda: lab.attempts(guilty), "the first worker lost")
+    assert lab.attempts(innocent)  # it was in the guilty one's company
     lab.disarm("slow")
+    assert lab.wait_for(guilty, timeout_s=240) == [State.FAILED]
     job = lab.job(guilty)
     assert job.failure_kind == "poison", job.failure_reason
     assert f"{MAX_ATTEMPTS} attempts" in job.failure_reason
-    assert lab.attempts(innocent)  # it was in the guilty one's company
     lab.check(innocent, **good)
     numbers = {(one.work, one.work_id): 0 for one in lab.attempts(guilty)}
     for one in lab.attempts(guilty):
