@@ -43,7 +43,7 @@ def test_a_place_rests_as_long_as_it_was_held_where_others_wait_too():
             other.end(rest=False)
         began = time.monotonic()
         (await turns.take("a")).release()
-        assert 0.05 < time.monotonic() - began < 1
+        assert 0.05 < time.monotonic() - began < 4  # not as long as its patience
 
     asyncio.run(run())
 

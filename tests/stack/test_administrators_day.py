@@ -135,7 +135,7 @@ def test_a_key_leaked(desk: Desk):
             if command.startswith("adhop audit"):
                 assert "job.submit" in said
                 assert prefix in said
-        wait_until(lambda: refused(ada), 3, "the key's end")
+        wait_until(lambda: refused(ada), 15, "the key's end")
     with desk.client(desk.folder / "ada-2.key") as ada:
         assert ada.job(job.id).state in ("queued", "running")
 
@@ -193,7 +193,7 @@ def test_a_user_leaves(desk: Desk):
         job = submit(ada, LONG)
         said = [desk.run(command) for command in commands("A user leaves")]
         assert "disabled" in said[-1]
-        wait_until(lambda: refused(ada), 3, "the key's end")
+        wait_until(lambda: refused(ada), 15, "the key's end")
     with desk.client(desk.stack.key_file) as administrator:
         assert administrator.job(job.id).state == "cancelled"
 

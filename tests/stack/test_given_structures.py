@@ -172,7 +172,7 @@ def test_many_are_gone_on_with_after_a_kill_and_cancelled_at_once(client: Client
     wait_until(lambda: other.refresh().body["progress"]["candidates"]["total"] >= 1, 60, "a candidate")
     other.cancel()
     with pytest.raises(JobCancelled):
-        other.wait(progress=False, timeout_s=30)
+        other.wait(progress=False, timeout_s=90)
     other.delete()
     engine = connect(postgres_url(stack))
 

@@ -182,7 +182,7 @@ def test_a_second_demo_takes_a_folder_of_its_own(shell, tmp_path):
     assert list(shell.folder.glob("demo-*")) == []
 
 
-def wait_while(what: Callable[[], list[str]], timeout_s: float = 5.0) -> list[str]:
+def wait_while(what: Callable[[], list[str]], timeout_s: float = 30.0) -> list[str]:
     """The list once it is empty, or what it still holds."""
     until = time.monotonic() + timeout_s
     while (left := what()) and time.monotonic() < until:

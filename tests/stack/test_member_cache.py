@@ -81,7 +81,7 @@ def test_members_are_loaded_when_needed_and_evicted_when_memory_is_short(stack: 
     assert 3 <= len(loads) <= 12  # both in one job share the room, and take turns in it
     with opened() as session:
         assert not session.scalars(select(Attempt.id)).all()
-    shown = wait_until(lambda: [one for one in member_states(opened) if one["hits"]], 10, "a heartbeat with hits")
+    shown = wait_until(lambda: [one for one in member_states(opened) if one["hits"]], 60, "a heartbeat with hits")
     assert all(one["evaluations"] > 0 for one in shown)
 
 
@@ -113,7 +113,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_size_kept(stack: Stack, ope
         with opened() as session:
             return session.scalar(select(MemberDevice.batch_atoms).where(MemberDevice.member == "first"))
 
-    assert 14 <= wait_until(learned, 30, "the batch size") <= 30
+    assert 14 <= wait_until(learned, 60, "the batch size") <= 30
     with opened() as session:
         assert not session.scalars(select(Attempt.id)).all()
 

@@ -30,7 +30,7 @@ def begun(stack: Stack) -> Iterator[list[int]]:
     """Process groups that must be gone at the end."""
     groups: list[int] = []
     yield groups
-    wait_until(lambda: not running_in(groups), 20, "the last process's end")
+    wait_until(lambda: not running_in(groups), 60, "the last process's end")
 
 
 def workers(opened: Sessions) -> dict[int, Worker]:

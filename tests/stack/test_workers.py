@@ -92,7 +92,7 @@ def test_a_cancelled_job_frees_its_worker(stack: Stack, opened: Sessions):
     with opened.begin() as session:
         transitions.end_job(session, transitions.lock_job(session, long.id), State.CANCELLED)
     short = submit(opened, hops=0)
-    assert wait_for_end(opened, short.id, 20).state == State.SUCCEEDED
+    assert wait_for_end(opened, short.id, 60).state == State.SUCCEEDED
     with opened() as session:
         assert session.get_one(Job, long.id).state == State.CANCELLED
         states = session.scalars(select(Walker.state).where(Walker.job_id == long.id)).all()
@@ -131,7 +131,7 @@ def test_no_process_of_a_stack_outlives_it(stack: Stack, opened: Sessions):
     wait_until(lambda: hops_done(opened, job) >= 1, 60, "some hops")
     groups = [stack.child(name).process.pid for name in ("dispatcher", "cpu", "potentials")]
     stack.stop()
-    wait_until(lambda: not running_in(groups), 5, "the last process's end")
+    wait_until(lambda: not running_in(groups), 30, "the last process's end")
 
 
 def running_in(groups: list[int]) -> list[str]:

@@ -97,7 +97,7 @@ def test_a_child_whose_answer_nobody_wants_is_ended_at_once(pool):
     began = time.monotonic()
     with pytest.raises(Unwanted):
         pool.ask({"what": "burn", "s": 60}, lambda: not unwanted.is_set())
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 20  # long before its minute is over
     assert is_gone(child)
     assert pool.ask({"what": "say", "word": 1}) == 1
 
@@ -116,9 +116,10 @@ def test_a_child_knows_no_settings_and_writes_no_file(pool, monkeypatch):
 def test_who_finds_no_child_free_is_sent_away():
     pool = alone(most_waiting=0)
     try:
-        thread = threading.Thread(target=lambda: pool.ask({"what": "sleep", "s": 1.5}))
+        asked = threading.Event()
+        thread = threading.Thread(target=lambda: pool.ask({"what": "sleep", "s": 2}, lambda: asked.set() or True))
         thread.start()
-        time.sleep(0.3)
+        assert asked.wait(30)
         with pytest.raises(Unavailable, match="too many ask"):
             pool.ask({"what": "pid"})
         thread.join()
@@ -143,7 +144,7 @@ def test_a_child_ends_soon_after_its_parent_was_killed_whatever_it_computes():
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
-    until = time.monotonic() + 10
+    until = time.monotonic() + 30
     while not is_gone(child):
         assert time.monotonic() < until
         time.sleep(0.1)

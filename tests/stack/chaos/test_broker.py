@@ -20,7 +20,7 @@ JOB = {"hops": 1, "count": 2}
 @pytest.mark.parametrize("kept", [pytest.param(True, marks=pytest.mark.slow_fault), False], ids=["AOF", "no AOF"])
 def test_running_work_goes_on_and_new_jobs_start_again(lab: Lab, kept: bool):
     lab.undisturbed(**JOB)
-    lab.arm("slow", 0.03)
+    lab.arm("slow", 0.1)
     running = lab.submit(**JOB)
     lab.wait_for_hops(running, 1)
     lab.stack.valkey.kill()
@@ -77,7 +77,7 @@ def test_a_worker_goes_on_after_a_broker_frozen_just_as_a_task_ends(lab: Lab):
     lab.undisturbed(**JOB)
     lab.kill("w1")
     worker = lab.stack.child("w0").process.pid
-    lab.arm("slow", 0.03)
+    lab.arm("slow", 0.1)
     job = lab.submit(**JOB)
     lab.wait_for_hops(job, 1)
     broker = lab.stack.valkey.pid

@@ -18,7 +18,7 @@ JOB = {"hops": 1, "count": 2}
 @pytest.mark.fault(9, "Postgres restarted (immediate)")
 def test_a_restart_is_survived_by_api_and_worker(lab: Lab):
     lab.undisturbed(**JOB)
-    lab.arm("slow", 0.03)
+    lab.arm("slow", 0.1)
     job = lab.submit(**JOB)
     lab.wait_for_hops(job, 1)
     lab.stop_postgres()
@@ -35,7 +35,7 @@ def test_a_restart_is_survived_by_api_and_worker(lab: Lab):
 @pytest.mark.fault(10, "Postgres away longer than the lease")
 def test_work_whose_lease_ended_with_postgres_away_is_done_again(lab: Lab):
     lab.undisturbed(**JOB)
-    lab.arm("slow", 0.03)
+    lab.arm("slow", 0.1)
     job = lab.submit(**JOB)
     lab.wait_for_hops(job, 2)
     owner = lab.freeze_holder(job)  # it will want to write when all is over
@@ -80,7 +80,7 @@ def test_a_worker_that_is_cut_off_stops_by_itself_and_another_goes_on(lab: Lab, 
             lab.kill(name)
         lab.run("w2", variables={"ADHOP_DATABASE_URL": url})
         lab.worker_pid("w2")
-        lab.arm("slow", 0.03)
+        lab.arm("slow", 0.1)
         job = lab.submit(**JOB)
         lab.wait_for_hops(job, 1)
         lab.until(lambda: lab.held(job), "a hop in flight", watch=False)

@@ -19,7 +19,7 @@ LONG = {"hops": 3, "count": 2}
 @pytest.mark.fault(1, "kill -9 of the worker's child inside a hop")
 def test_a_killed_child_costs_the_hop_in_flight_and_one_attempt(lab: Lab):
     lab.undisturbed(**JOB)
-    lab.arm("slow", 0.03)
+    lab.arm("slow", 0.1)
     job = lab.submit(**JOB)
     lab.wait_for_hops(job, 2)
     pid = lab.until(lambda: lab.holder(job), "a hop in flight", watch=False)
@@ -58,7 +58,7 @@ def stages_process(lab: Lab) -> int | None:
 @pytest.mark.fault(2, "kill -9 of the whole worker")
 def test_a_killed_workers_rows_are_claimed_again_when_its_lease_has_ended(lab: Lab):
     lab.undisturbed(**JOB)
-    lab.arm("slow", 0.03)
+    lab.arm("slow", 0.1)
     job = lab.submit(**JOB)
     lab.wait_for_hops(job, 2)
     pid = lab.until(lambda: lab.holder(job), "a hop in flight", watch=False)
@@ -77,7 +77,7 @@ def test_a_killed_workers_rows_are_claimed_again_when_its_lease_has_ended(lab: L
 @pytest.mark.parametrize("moment_s", [pytest.param(0.0, marks=pytest.mark.slow_fault), 0.7])
 def test_a_worker_that_is_asked_to_stop_costs_no_attempt(lab: Lab, moment_s: float):
     lab.undisturbed(**LONG)
-    lab.arm("slow", 0.05)
+    lab.arm("slow", 0.1)
     job = lab.submit(**LONG)
     lab.wait_for_hops(job, 1)
     pid = lab.until(lambda: lab.holder(job), "a hop in flight", watch=False)

@@ -57,10 +57,9 @@ def test_a_lease_that_somebody_else_has_now_is_lost(opened, lease):
 
 
 def test_a_lease_that_cannot_be_renewed_in_time_is_given_up_before_it_ends(opened, lease):
-    with opened() as blocking, LeaseKeeper(opened, LEASE_S) as keeper:
+    lease_s = 4 * LEASE_S  # a fifth of it is what a loaded machine may be late by
+    with opened() as blocking, LeaseKeeper(opened, lease_s) as keeper:
         keeper.hold(lease)
-        began = time.monotonic()
         blocking.execute(text("LOCK TABLE walkers IN ACCESS EXCLUSIVE MODE"))
-        assert within(LEASE_S, lambda: keeper.lost() == {lease})
-        assert time.monotonic() - began < 1.1 * LEASE_S
+        assert within(lease_s, lambda: keeper.lost() == {lease})
         blocking.rollback()
