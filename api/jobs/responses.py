@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field
 from sqlalchemy import Row
 
+from api.jobs.file_names import stem
 from api.jobs.progress import Progress
 from api.view import View
 from shared.states import Stage, State
@@ -97,6 +98,7 @@ class JobView(View):
 
     id: UUID
     name: str
+    file_stem: str = Field(description="what the names of its files begin with")
     user: str
     group: str | None = Field(description="whose members may read it")
     state: State
@@ -143,6 +145,7 @@ def job_view(job: Row[Any], *, progress: Progress, waiting_for: str | None) -> J
     return JobView(
         id=job.id,
         name=job.name,
+        file_stem=stem(job.name, job.id),
         user=job.user_name,
         group=job.group_name,
         state=State(job.state),

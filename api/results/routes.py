@@ -10,6 +10,7 @@ from fastapi.responses import PlainTextResponse
 
 from api.dependencies import Caller, UseSnapshot
 from api.jobs import access
+from api.jobs.file_names import stem
 from api.paging import Cursor, Limit, id_cursor, id_position
 from api.problems import responses
 from api.results import queries as results
@@ -53,7 +54,7 @@ def list_candidates(
             candidates_dropped_at=job.candidates_dropped_at,
             next=following,
         )
-    written = _extxyz(candidates_text(found, results.ranks(session, judged_by)), f"{job.id}-candidates")
+    written = _extxyz(candidates_text(found, results.ranks(session, judged_by)), f"{stem(job.name, job.id)}-candidates")
     if following is not None:
         address = request.url.include_query_params(cursor=following)
         written.headers["Link"] = f'<{address.path}?{address.query}>; rel="next"'
@@ -77,7 +78,7 @@ def list_minima(
     found = selections.find(session, job.id, selection)
     chosen = results.minima(session, found)
     if format == "extxyz":
-        return _extxyz(minima_text(chosen), str(job.id))
+        return _extxyz(minima_text(chosen), f"{stem(job.name, job.id)}-minima")
     return minima_view(job, found, chosen, number=selection)
 
 

@@ -15,6 +15,7 @@ from api.dependencies import Caller, Submitter, UseContext
 from api.jobs import access
 from api.jobs.acceptance import accept, calibration_of
 from api.jobs.estimate import cost_of
+from api.jobs.file_names import stem
 from api.jobs.requests import JobRequest
 from api.members.fleet import known_members
 from api.placing.pool import PlacedView
@@ -95,14 +96,16 @@ def get_system(job_id: UUID, caller: Caller, context: UseContext, format: Format
             job=job.id,
         )
         stored = queries.stored_placements(session, job.id)
-    return _shown(subject, context, format, stored)
+        name = f"{stem(job.name, job.id)}-system"
+    return _shown(subject, context, format, stored, name)
 
 
-def _shown(subject: Subject, context: Context, format: str, stored: list[PlacedView]) -> SystemView | Response:
-    """No database connection is held while the science works."""
+def _shown(
+    subject: Subject, context: Context, format: str, stored: list[PlacedView], name: str = "system"
+) -> SystemView | Response:
+    """No database connection is held while the science works. name: of a file of it."""
     parameters = subject.parameters.model_dump(mode="json")
     understood = context.placers.understood(document(subject.submission), parameters, stored, drawn=format == "png")
-    name = "system" if subject.job is None else str(subject.job)
     if understood.picture is not None:
         return Response(understood.picture, media_type=PICTURE)
     if format == "extxyz":

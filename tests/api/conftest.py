@@ -13,6 +13,7 @@ import httpx
 import pytest
 import uvicorn
 from adhop import cli
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 
 from api.app import create_app
 from api.server import configuration
@@ -23,6 +24,7 @@ from shared.database.session import Sessions, connect, sessions
 from shared.settings import Settings
 
 _numbers = count()
+DEFAULT_TIMEOUT_CONFIG.read = 120.0  # five seconds are few where a machine does much else and a reader starts first
 
 DEFAULTS = ("alpha", "beta")
 ALPHA = Registration("alpha", "toy", "1", "0" * 64, "total", (1, 6, 7, 8, 29, 78), 6.0, "nothing", "MIT")
@@ -49,7 +51,7 @@ class Service:
     def client(self, role: Role = Role.SUBMIT, name: str | None = None) -> httpx.Client:
         """A client of a new user."""
         headers = {"Authorization": f"Bearer {self.key(role, name)}"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=30)
+        return httpx.Client(base_url=self.url, headers=headers)
 
     def register(self, *members: Registration) -> None:
         with self.opened.begin() as session:

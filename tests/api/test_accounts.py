@@ -25,7 +25,7 @@ def admin(service: Service):
 
 
 def as_user(service: Service, key: str) -> httpx.Client:
-    return httpx.Client(base_url=service.url, headers={"Authorization": f"Bearer {key}"}, timeout=30)
+    return httpx.Client(base_url=service.url, headers={"Authorization": f"Bearer {key}"})
 
 
 def created(admin: httpx.Client, name: str, **body: Any) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def test_without_a_valid_key_no_byte_of_a_body_is_waited_for(strict):
 def test_where_keys_cannot_be_looked_up_the_answer_is_503_and_comes_at_once():
     away = f"postgresql://somebody:something@127.0.0.1:{closed_port()}/x"
     with serving(away, f"redis://127.0.0.1:{closed_port()}/0") as lonely:
-        answer = httpx.get(f"{lonely.url}/v1/jobs", headers={"Authorization": "Bearer adhop_00000000_0"}, timeout=20)
+        answer = httpx.get(f"{lonely.url}/v1/jobs", headers={"Authorization": "Bearer adhop_00000000_0"}, timeout=60)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert "database" in answer.json()["detail"]
 

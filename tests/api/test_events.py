@@ -145,7 +145,7 @@ def test_streams_take_no_place_from_requests_and_have_a_limit_of_their_own(servi
     try:
         limits = httpx.Limits(max_connections=100)
         headers = client.headers
-        with httpx.Client(base_url=service.url, headers=headers, limits=limits, timeout=30) as many:
+        with httpx.Client(base_url=service.url, headers=headers, limits=limits) as many:
             for _ in range(64):
                 stream = many.stream("GET", "/v1/events")
                 assert stream.__enter__().status_code == 200

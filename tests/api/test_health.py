@@ -25,7 +25,7 @@ def broker(tmp_path: Path):
 
 def readiness(service: Service) -> tuple[int, dict[str, str]]:
     """The status, and the reasons of the checks that failed."""
-    answer = httpx.get(f"{service.url}/readyz", timeout=30)
+    answer = httpx.get(f"{service.url}/readyz")
     found = answer.json()
     assert found["ready"] == all(check["ok"] for check in found["checks"])
     assert len({check["name"] for check in found["checks"]}) == len(found["checks"])
@@ -87,9 +87,9 @@ def test_a_database_that_is_away_is_no_fault_of_the_request(service):
     with serving(f"postgresql://nobody:secret@127.0.0.1:{closed_port()}/nothing", NO_BROKER) as cut_off:
         headers = {"Authorization": f"Bearer {key}"}
         for answer in (
-            httpx.post(f"{cut_off.url}/v1/jobs", json=BULK_JOB, headers=headers, timeout=30),
-            httpx.get(f"{cut_off.url}/v1/jobs", headers=headers, timeout=30),
-            httpx.get(f"{cut_off.url}/v1/models", headers=headers, timeout=30),
+            httpx.post(f"{cut_off.url}/v1/jobs", json=BULK_JOB, headers=headers),
+            httpx.get(f"{cut_off.url}/v1/jobs", headers=headers),
+            httpx.get(f"{cut_off.url}/v1/models", headers=headers),
         ):
             assert answer.status_code == 503
             assert answer.headers["content-type"] == "application/problem+json"

@@ -25,7 +25,7 @@ def key(service) -> str:
 @pytest.fixture
 def browser(service, key):
     """Signed in as a browser is: with the cookie alone."""
-    with httpx.Client(base_url=service.url, timeout=30) as made:
+    with httpx.Client(base_url=service.url) as made:
         answer = made.post("/v1/session", headers=bearer(key))
         assert answer.status_code == 201, answer.text
         yield made

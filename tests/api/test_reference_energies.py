@@ -204,7 +204,7 @@ def test_there_is_a_limit_to_the_energies_of_a_candidate_and_of_a_user(service, 
     limits = {"max_labels_per_candidate": 2, "max_labels_per_user": 3}
     with serving(service.database_url, f"redis://127.0.0.1:{closed_port()}/0", **limits) as small:
         key = {"Authorization": f"Bearer {small.key(name=client_name(client))}"}
-        with httpx.Client(base_url=small.url, headers=key, timeout=30) as mine:
+        with httpx.Client(base_url=small.url, headers=key) as mine:
             statuses = [mine.post(path(one), json=body).status_code for one in [made[0]] * 3 + [made[1], made[2]]]
             assert statuses == [201, 201, 409, 201, 409]
             assert "2 are allowed: delete some first" in mine.post(path(made[0]), json=body).json()["detail"]

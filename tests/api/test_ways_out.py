@@ -147,6 +147,22 @@ def test_atoms_come_back_in_the_order_given_by_every_way_out(finished):
         as_given(atoms, given, 0.3 * index)
 
 
+@pytest.mark.parametrize(
+    ("path", "ending"),
+    [
+        ("minima?format=extxyz", "-minima.extxyz"),
+        ("candidates?format=extxyz", "-candidates.extxyz"),
+        ("system?format=extxyz", "-system.extxyz"),
+        ("dft-inputs?code=espresso", "-espresso.zip"),
+    ],
+)
+def test_a_file_is_named_by_the_job(finished, path: str, ending: str):
+    stem = finished.client.get(f"/v1/jobs/{finished.id}").json()["file_stem"]
+    assert stem.endswith(f"-{str(finished.id)[:8]}")
+    headers = finished.client.get(f"/v1/jobs/{finished.id}/{path}").headers
+    assert headers["Content-Disposition"] == f'attachment; filename="{stem}{ending}"'
+
+
 def test_dft_inputs_hold_atoms_in_the_order_given(finished):
     packed = finished.client.get(f"/v1/jobs/{finished.id}/dft-inputs?code=extxyz").content
     minimum, slab, *_ = frames(zipfile.ZipFile(io.BytesIO(packed)).read("structures.extxyz").decode())

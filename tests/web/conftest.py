@@ -60,6 +60,10 @@ class Visit:
         self.page.get_by_role("heading", name="Jobs").wait_for()
         self.complaints.clear()  # the first look, before the key: 401
 
+    def sign_out(self) -> None:
+        self.page.get_by_role("button", name="Sign out").click()
+        self.page.locator("#key").wait_for()
+
     def go(self, place: str) -> Page:
         self.page.goto(f"{self.url}/#{place}")
         return self.page

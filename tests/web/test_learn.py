@@ -53,7 +53,7 @@ def test_a_limit_is_learned_published_and_withdrawn(visit, labelled):
     expect(row).to_contain_text("proposal")
     expect(row).to_contain_text("promise: 80 % within 0.10 eV")
     expect(page.get_by_role("button", name=f"Publish calibration {number}")).to_have_count(0)
-    page.get_by_role("button", name="Sign out").click()
+    visit.sign_out()
     visit.sign_in(chief)
     visit.go("/learn")
     page.get_by_role("button", name=f"Publish calibration {number}").click()

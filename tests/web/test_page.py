@@ -3,10 +3,12 @@
 import csv
 import io
 import re
+import time
 import zipfile
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 from playwright.sync_api import Page, Route, expect
 
@@ -251,17 +253,22 @@ def test_two_minima_side_by_side(job_page):
     expect(job_page.locator(".side .viewer")).to_have_count(1)
 
 
-def test_downloads(job_page, user):
+def test_downloads(job_page, user, service):
+    with service.client(name=user[0]) as client:
+        stem = client.get(f"/v1/jobs/{user[2]}").json()["file_stem"]
     with job_page.expect_download() as got:
         job_page.get_by_role("button", name="All candidates, CSV").click()
+    assert got.value.suggested_filename == f"{stem}-candidates.csv"
     rows = list(csv.DictReader(io.StringIO(Path(got.value.path()).read_text("utf-8"))))
     assert len(rows) == 24
     assert {"rank", "mean_eV", "verdict", *(f"{member}_eV" for member in seeds.MEMBERS)} <= set(rows[0])
     with job_page.expect_download() as got:
         job_page.get_by_role("button", name="All candidates, extended XYZ").click()
     assert Path(got.value.path()).read_text("utf-8").count("Lattice=") == 24
+    assert got.value.suggested_filename == f"{stem}-candidates.extxyz"
     with job_page.expect_download() as got:
         job_page.get_by_role("link", name="Minima, extended XYZ").click()
+    assert got.value.suggested_filename == f"{stem}-minima.extxyz"
     assert Path(got.value.path()).read_text("utf-8").count("Lattice=") == 5
     with job_page.expect_download() as got:
         job_page.get_by_role("link", name="DFT inputs, VASP").click()
@@ -291,10 +298,24 @@ def test_the_page_needs_nothing_but_its_server_and_complains_of_nothing(visit, j
 
 def test_signing_out_ends_the_session(visit, user):
     visit.sign_in(user[1])
-    visit.page.get_by_role("button", name="Sign out").click()
-    visit.page.locator("#key").wait_for()
+    visit.sign_out()
     visit.page.reload()
     visit.page.locator("#key").wait_for()
+
+
+def test_who_signs_out_and_leaves_at_once_is_signed_out(visit, user):
+    visit.sign_in(user[1])
+    (cookie,) = visit.page.context.cookies()
+    visit.page.get_by_role("button", name="Sign out").click()
+    visit.page.goto("about:blank")
+
+    def session() -> int:
+        return httpx.get(f"{visit.url}/v1/me", cookies={cookie["name"]: cookie["value"]}).status_code
+
+    until = time.monotonic() + 60
+    while session() != 401:
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def test_a_sign_in_link_works_once(visit, user, service):
@@ -303,7 +324,7 @@ def test_a_sign_in_link_works_once(visit, user, service):
     visit.page.goto(visit.url + path)
     visit.page.get_by_role("heading", name="Jobs").wait_for()
     assert re.search(r"#/$", visit.page.url)  # the token is out of the address bar
-    visit.page.get_by_role("button", name="Sign out").click()
+    visit.sign_out()
     visit.page.goto(visit.url + path)
     visit.page.reload()
     expect(visit.page.locator("#key")).to_be_visible()

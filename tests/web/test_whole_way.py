@@ -27,7 +27,7 @@ def test_from_a_poscar_to_dft_inputs(browser, postgres, tmp_path):
         stack.start(processes.API)
         start_workers(stack, "emt")
         stack.wait_ready(180)
-        made = httpx.post(f"{stack.url}/v1/me/sign-in-link", headers={"Authorization": f"Bearer {key}"}, timeout=30)
+        made = httpx.post(f"{stack.url}/v1/me/sign-in-link", headers={"Authorization": f"Bearer {key}"}, timeout=120)
         context = browser.new_context(viewport=DESK, accept_downloads=True)
         visit = Visit(context.new_page(), stack.url)
         visit.page.goto(stack.url + made.json()["path"])

@@ -1,5 +1,5 @@
 """An evaluation: one member's energy of one candidate, brought to the common reference. A member that didn't find the candidate
-relaxes it for a few steps first."""
+relaxes it for a few steps first; the one that did has told its energy there already, and isn't asked again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from services.forces.potential import Walk
 from services.scoring import references
-from services.search.own_geometry import Scored, scored
+from services.search.own_geometry import scored
 from shared import scales
 from shared.database.repositories.structures import restore
 from shared.database.tables import Candidate, Job, MemberEnergy
@@ -21,6 +21,22 @@ from shared.structures import Structure
 from shared.submissions import Relax, given_to, slab_as_given
 from worker.queue import claims
 from worker.tasks.reading import Reading
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a member says of a candidate."""
+
+    energy: float
+    """Bare, eV."""
+    fmax: float
+    """Largest force on a free atom, eV/Å."""
+    steps: int = 0
+    """That it relaxed it for."""
+    displacement: float | None = None
+    """As `Scored` has it, Å."""
+    left_minimum: str | None = None
+    """As `Scored` has it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +50,8 @@ class EvaluationItem:
     """Most that the member may relax it for; 0 where it is a minimum of its own."""
     hopping: Hopping
     """How it relaxes."""
+    told: Answer | None
+    """What the member said when it found the candidate; None where another one did, or where it is to be relaxed yet."""
     clean_slab: Structure
     """As this member relaxed it."""
     slab: float | None
@@ -53,19 +71,22 @@ class EvaluationItem:
         structure = restore(candidate.structure, candidate.positions)
         numbers = structure.numbers[structure.adsorbate].tolist()
         scale = scales.read(job.scales, row.member, kind)
+        steps = _steps(job, row.member == candidate.member)
+        known = steps == 0 and row.member == candidate.member
         slab, gas = None, 0.0
         if kind is EnergyKind.TOTAL:
-            known = reading.references(row.job_id, row.member)
-            slab = next(one.energy for one in known if one.kind == ReferenceKind.SLAB)
-            relaxed = [one for one in known if one.kind == ReferenceKind.GAS]
+            rests_on = reading.references(row.job_id, row.member)
+            slab = next(one.energy for one in rests_on if one.kind == ReferenceKind.SLAB)
+            relaxed = [one for one in rests_on if one.kind == ReferenceKind.GAS]
             energies = {one.label: one.energy for one in relaxed if one.energy is not None}
             gas = references.gas_energy(numbers, scale, energies, own, row.member)
         return cls(
             lease=claims.lease_of(row),
             job_ids=(row.job_id,),
             structure=structure,
-            steps=_steps(job, row.member == candidate.member),
+            steps=steps,
             hopping=parameters.hopping,
+            told=Answer(candidate.energy, candidate.fmax) if known else None,
             clean_slab=reading.clean_slab(row.job_id, row.member),
             slab=slab,
             gas=gas,
@@ -75,18 +96,21 @@ class EvaluationItem:
             scale=references.words(numbers, scale, own),
         )
 
-    def walk(self) -> Walk[Scored]:
-        return scored(self.structure, self.clean_slab, steps=self.steps, parameters=self.hopping)
+    def walk(self) -> Walk[Answer]:
+        if self.told is not None:
+            return self.told
+        found = yield from scored(self.structure, self.clean_slab, steps=self.steps, parameters=self.hopping)
+        forces = np.linalg.norm(found.evaluation.forces[self.structure.free], axis=1)
+        fmax = float(forces.max(initial=0.0))
+        return Answer(found.evaluation.energy, fmax, found.steps, found.displacement, found.left_minimum)
 
-    def ending(self, result: Scored) -> claims.Ending:
-        energy = result.evaluation.energy
-        forces = np.linalg.norm(result.evaluation.forces[self.structure.free], axis=1)
+    def ending(self, result: Answer) -> claims.Ending:
         values = {
-            "energy": energy,
-            "adsorption_energy": energy if self.slab is None else energy - self.slab - self.gas,
+            "energy": result.energy,
+            "adsorption_energy": result.energy if self.slab is None else result.energy - self.slab - self.gas,
             "reference": self.reference,
             "scale": self.scale,
-            "fmax": float(forces.max(initial=0.0)),
+            "fmax": result.fmax,
             "relaxation_steps": result.steps,
             "displacement": result.displacement,
             "left_minimum": result.left_minimum,

@@ -6,7 +6,6 @@ from sqlalchemy.orm import Session
 
 from services.forces.engine import Engine
 from services.forces.potential import Potential
-from services.search.own_geometry import Scored
 from shared.database.repositories.structures import keep
 from shared.database.tables import Candidate, Job, JobReference, MemberEnergy, Placement, Reference, Walker
 from shared.database.workflow import lanes
@@ -14,12 +13,13 @@ from shared.parameters import Ensemble, JobParameters
 from shared.references import EnergyKind
 from shared.scales import OC20, OWN_GAS, Scale
 from shared.states import State
+from shared.submissions import Relax, StructuresSubmission
 from tests.services.search.test_own_geometry import carbon_monoxide
 from tests.shared.database.jobs import add_job
 from tests.shared.test_scales import GIVEN, fitted
 from worker.potentials import registry
 from worker.queue import claims, eligible
-from worker.tasks.evaluation import EvaluationItem
+from worker.tasks.evaluation import Answer, EvaluationItem
 from worker.tasks.reading import Reading
 
 EMT_MEMBER: Potential = registry.load("emt")
@@ -28,6 +28,8 @@ SLAB_ENERGY = 3.0
 
 
 FOUND = carbon_monoxide()
+TOLD = {"energy": -1.0, "fmax": 0.01}
+"""What its finder said of it: not what EMT would say now."""
 
 
 def add_references(session: Session, job: Job, member: str) -> None:
@@ -60,14 +62,18 @@ def scored_by(
     refined_by: str | None = None,
     scale: Scale | None = None,
     gas: float = GAS["CO"],
+    relax: Relax | None = None,
 ) -> MemberEnergy:
     """One candidate that `emt` found, or `refined_by` relaxed again, evaluated by this member as a worker does it. All members are
-    EMT by another name."""
+    EMT by another name. relax: of a job that was given its structures, what is done with them."""
     ensemble = Ensemble(score_steps=steps)
     job = add_job(session, walkers=0)
     job.score_members = [member]
     job.scales = {} if scale is None else {member: scale.document()}
     job.parameters = JobParameters(ensemble=ensemble).model_dump(mode="json")
+    if relax is not None:
+        given = StructuresSubmission(structure=FOUND.to_document(), count=1, content="", relax=relax)
+        job.submission = given.model_dump(mode="json")
     placed = {"structure_id": keep(session, FOUND), "positions": FOUND.positions}
     placement = Placement(job_id=job.id, index=0, site="fcc", method="test", **placed)
     session.add(placement)
@@ -76,7 +82,7 @@ def scored_by(
     session.add(walker)
     session.flush()
     candidate = Candidate(
-        job_id=job.id, walker_id=walker.id, hop=0, member=walker.member, energy=-1.0, fmax=0.01, converged=True,
+        job_id=job.id, walker_id=walker.id, hop=0, member=walker.member, **TOLD, converged=True,
         anomalies=[], site="fcc via C", accepted=True, force_calls=1, **placed,
     )  # fmt: skip
     session.add(candidate)
@@ -93,13 +99,13 @@ def scored_by(
     ended: list = []
     while not ended:
         ended = engine.step()
-    assert isinstance(ended[0].result, Scored)
+    assert isinstance(ended[0].result, Answer)
     claims.finish_all(session, [(item.lease, item.ending(ended[0].result))])
     session.commit()
     session.expire_all()
     stored = session.scalars(select(MemberEnergy).where(MemberEnergy.candidate_id == candidate.id)).one()
     assert stored.state == State.SUCCEEDED
-    assert engine.force_calls == 1 + stored.relaxation_steps
+    assert engine.force_calls == (0 if item.told else 1 + stored.relaxation_steps)
     assert stored.adsorption_energy == pytest.approx(stored.energy - SLAB_ENERGY - gas)
     return stored
 
@@ -119,8 +125,28 @@ def test_the_member_that_found_or_refined_it_has_it_as_a_minimum_of_its_own(sess
     for by, refined_by in (("emt", None), ("other", "other")):
         own = scored_by(session, by, 50, refined_by=refined_by)
         assert (own.relaxation_steps, own.displacement) == (0, None)
+        assert {"energy": own.energy, "fmax": own.fmax} == TOLD
     # the one that found what another one refined is as any other
     assert scored_by(session, "emt", 50, refined_by="other").relaxation_steps > 0
+
+
+@pytest.mark.parametrize(
+    ("relax", "by", "asked", "relaxed"),
+    [
+        (Relax.NONE, "emt", False, False),
+        (Relax.NONE, "other", True, False),
+        (Relax.SCORE, "emt", True, True),  # the first one looked at it as it was given
+        (Relax.SCORE, "other", True, True),
+        (Relax.SEARCH, "emt", False, False),
+        (Relax.SEARCH, "other", True, True),
+    ],
+)
+def test_who_has_looked_at_a_given_structure_is_asked_again_only_to_relax_it(
+    session: Session, relax: Relax, by: str, asked: bool, relaxed: bool
+):
+    stored = scored_by(session, by, 20, relax=relax)
+    assert (stored.energy != TOLD["energy"]) == asked
+    assert (stored.relaxation_steps > 0) == relaxed
 
 
 @pytest.mark.parametrize(

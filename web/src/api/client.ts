@@ -39,7 +39,9 @@ async function refusal(answer: Response): Promise<Refusal> {
 }
 
 async function ask(method: string, url: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
-  const sent: RequestInit = { method, headers: { "X-Adhop-Page": "1", ...headers }, credentials: "same-origin" };
+  // who signs out, cancels or deletes and leaves at once has done it
+  const keepalive = method === "DELETE";
+  const sent: RequestInit = { method, headers: { "X-Adhop-Page": "1", ...headers }, credentials: "same-origin", keepalive };
   if (body !== undefined) {
     sent.body = JSON.stringify(body);
     sent.headers = { ...sent.headers, "Content-Type": "application/json" };

@@ -1599,6 +1599,11 @@ export interface components {
             id: string;
             /** Name */
             name: string;
+            /**
+             * File Stem
+             * @description what the names of its files begin with
+             */
+            file_stem: string;
             /** User */
             user: string;
             /**

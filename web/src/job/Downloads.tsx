@@ -28,7 +28,7 @@ export function Downloads({ job, candidates, preview, selection, choose, moved }
         text += page.text;
         url = page.next && address(`v1/jobs/${job.id}/candidates${new URL(page.next, url).search}`);
       }
-      save(text, `${job.id}-candidates.extxyz`, "chemical/x-xyz");
+      save(text, `${job.file_stem}-candidates.extxyz`, "chemical/x-xyz");
     } catch (error) {
       notify(said(error), "bad");
     }
@@ -52,7 +52,7 @@ export function Downloads({ job, candidates, preview, selection, choose, moved }
       <div class="downloads">
         {chosen && <a class="button" href={of("minima", { format: "extxyz", selection })} download>Minima, extended XYZ</a>}
         <button onClick={all}>All candidates, extended XYZ</button>
-        <button onClick={() => save(spreadsheet(candidates, preview, membersOf(job)), `${job.id}.csv`, "text/csv")}>All candidates, CSV</button>
+        <button onClick={() => save(spreadsheet(candidates, preview, membersOf(job)), `${job.file_stem}-candidates.csv`, "text/csv")}>All candidates, CSV</button>
         {chosen && (
           <>
             <a class="button main" href={of("dft-inputs", { code: "vasp", selection })} download>DFT inputs, VASP</a>
