@@ -3,6 +3,7 @@
 import re
 from uuid import uuid4
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
@@ -82,3 +83,30 @@ def test_a_reader_looks_and_learns_nothing(visit, service, labelled):
     page.locator(".card:has(#labels-title) [role=status]").wait_for()
     expect(page.locator(".parity .point")).to_have_count(0)  # they are of others' jobs, and counted
     expect(page.get_by_role("button", name="Learn it")).to_have_count(0)
+
+
+def test_errors_are_drawn_against_the_spread_and_counted_by_halves(visit, labelled):
+    visit.sign_in(labelled[0])
+    page = visit.go("/learn")
+    page.locator(".errors .point").first.wait_for()
+    found = page.evaluate("async () => await (await fetch('v1/labels?member=alpha&member=beta')).json()")
+    points = found["points"]
+    dots = page.locator(".errors .point circle").evaluate_all(
+        "all => all.map(one => [Number(one.getAttribute('cx')), Number(one.getAttribute('cy'))])"
+    )
+    assert len(dots) == len(points) > 10
+    off = np.array([abs(one["mean"] - one["label"]) for one in points])
+    std = np.array([one["std"] for one in points])
+    # px are straight lines of eV
+    for drawn, energies, sign in ((np.array(dots)[:, 0], std, 1), (np.array(dots)[:, 1], off, -1)):
+        slope, start = np.polyfit(energies, drawn, 1)
+        assert slope * sign > 0
+        assert np.abs(slope * energies + start - drawn).max() < 0.05
+    told = page.locator(".card:has(#learn-title) .told")
+    order = np.argsort(std, kind="stable")
+    half = -(-len(points) // 2)
+    for right in (0.1, 0.3):
+        page.get_by_label("are right within, eV").fill(str(right))
+        shares = [round(100 * (off[some] <= right).mean()) for some in (order[:half], order[half:])]
+        expect(told).to_contain_text(f"Within {right:.2f} eV of RPBE: {shares[0]} % of the {half} that")
+        expect(told).to_contain_text(f"{shares[1]} % of the other {len(points) - half}")

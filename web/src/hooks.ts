@@ -66,6 +66,19 @@ export function useEvery(ms: number, act: () => void): void {
   }, [ms]);
 }
 
+/** The width in px of the element that gets this as its ref, between two limits, followed as it changes; `usual` before it is there. */
+export function useWidth(least: number, usual: number, most = Infinity): [(element: HTMLElement | null) => void, number] {
+  const [width, set] = useState(usual);
+  const [element, hold] = useState<HTMLElement | null>(null);
+  useEffect(() => {
+    if (!element) return;
+    const seen = new ResizeObserver(([entry]) => set(Math.max(least, Math.min(most, entry!.contentRect.width))));
+    seen.observe(element);
+    return () => seen.disconnect();
+  }, [element]);
+  return [hold, width];
+}
+
 /** In words, whatever was thrown. */
 export function said(error: unknown): string {
   return error instanceof Refusal ? error.detail : String(error);

@@ -1,5 +1,5 @@
 // Energy of what each hop came to, and the line of the minima where the walker stood.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useWidth } from "../hooks";
 import { eV } from "../words";
 import type { Hop } from "./hops";
 import { ticks } from "./ticks";
@@ -17,13 +17,7 @@ const TOP = 12;
 const FOOT = 34;
 
 export function HopPlot({ hops, shown, show }: Props) {
-  const [width, setWidth] = useState(560);
-  const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    const seen = new ResizeObserver(([entry]) => setWidth(Math.max(240, entry!.contentRect.width)));
-    if (box.current) seen.observe(box.current);
-    return () => seen.disconnect();
-  }, []);
+  const [box, width] = useWidth(240, 560);
   const found = hops.flatMap((one) => (one.found ? [{ ...one, found: one.found }] : []));
   const lowest = Math.min(...found.map((one) => one.found.energy));
   const highest = Math.max(...found.map((one) => one.found.energy)) - lowest || 0.1;

@@ -1,6 +1,6 @@
 // Each member's energy of the chosen minima, with the mean and both spreads to either side.
-import { useEffect, useRef, useState } from "preact/hooks";
 import type { CandidateLine, JobView, OutcomeView, Preview } from "../api/schema";
+import { useWidth } from "../hooks";
 import { eV } from "../words";
 import { memberColor, membersOf } from "./colors";
 import { ticks } from "./ticks";
@@ -21,13 +21,7 @@ const FOOT = 34;
 const MOST = 24;
 
 export function StripPlot({ job, preview, candidates, lines, shown, show }: Props) {
-  const [width, setWidth] = useState(600);
-  const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    const seen = new ResizeObserver(([entry]) => setWidth(Math.max(260, entry!.contentRect.width)));
-    if (box.current) seen.observe(box.current);
-    return () => seen.disconnect();
-  }, []);
+  const [box, width] = useWidth(260, 600);
   const members = membersOf(job);
   const outcomes = lines.slice(0, MOST).flatMap((id) => preview.outcomes.find((one) => one.candidate === id) ?? []);
   const energies = outcomes.flatMap((one) => {

@@ -39,7 +39,7 @@ export function LearnPage({ me }: { me: MeView }) {
           {!several && <p class="empty">Choose two members at least.</p>}
           {several && labels.data && <Found labels={labels.data} />}
         </section>
-        {me.role !== "read" && several && <Learn asked={{ members: settled.members, functional: settled.functional.trim() || USUAL }} n={labels.data?.n ?? 0} onLearned={calibrations.reload} />}
+        {me.role !== "read" && several && <Learn asked={{ members: settled.members, functional: settled.functional.trim() || USUAL }} labels={labels.data} onLearned={calibrations.reload} />}
       </div>
       <Calibrations me={me} found={calibrations} />
     </>
