@@ -30,6 +30,7 @@ from api.metrics.routes import router as metrics_router
 from api.overview.labels import router as labels_router
 from api.overview.load import router as load_router
 from api.overview.routes import router as overview_router
+from api.overview.unlabelled import router as unlabelled_router
 from api.overview.walkers import router as walkers_router
 from api.page import files as page_files
 from api.page.routes import router as page_router
@@ -89,6 +90,7 @@ def create_app(settings: Settings, leaving: Callable[[], bool] = lambda: False) 
         walkers_router,
         load_router,
         labels_router,
+        unlabelled_router,
         systems_router,
         adsorbates_router,
         selections_router,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, or_, select, true
 from sqlalchemy.orm import Session
 
 from shared.database.repositories.users import Identity
@@ -21,6 +21,14 @@ def get(session: Session, identity: Identity, job_id: UUID) -> Job:
     """A job that this user may read: their own, one that its owner shares with a group of theirs, or, for an admin, any. Raises
     NotFound, in the same words for one that is someone else's and one that was deleted."""
     return readable(session, session.get(Job, job_id), identity, job_id)
+
+
+def visible(identity: Identity) -> ColumnElement[bool]:
+    """In SQL: whether a job, deleted or not, is one that this user may read."""
+    if identity.sees_all:
+        return true()
+    joined = select(Membership.group_id).where(Membership.user_id == identity.user_id)
+    return or_(Job.user_id == identity.user_id, Job.group_id.in_(joined))
 
 
 def get_own(session: Session, identity: Identity, job_id: UUID) -> Job:

@@ -9,17 +9,18 @@ from uuid import UUID
 import numpy as np
 from fastapi import APIRouter, Query
 from pydantic import Field
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.dependencies import Caller, UseSnapshot
+from api.jobs import access
 from api.problems import responses
 from api.view import View
 from services.scoring.ensemble import summarise
 from shared.database.repositories import labels
 from shared.database.repositories.members import scale_of
 from shared.database.repositories.users import Identity
-from shared.database.tables import Candidate, Job, Membership
+from shared.database.tables import Candidate, Job
 from shared.errors import InvalidInput
 from shared.parameters import Functional, MemberName
 
@@ -95,7 +96,4 @@ def list_labels(caller: Caller, session: UseSnapshot, member: Members, functiona
 def _readable(session: Session, caller: Identity, candidates: Collection[int]) -> dict[int, tuple[str, str]]:
     """The name of the job and the site of each of these candidates whose job the caller may read."""
     query = select(Candidate.id, Job.name, Candidate.site).join(Job).where(Candidate.id.in_(candidates))
-    if not caller.sees_all:
-        joined = select(Membership.group_id).where(Membership.user_id == caller.user_id)
-        query = query.where(or_(Job.user_id == caller.user_id, Job.group_id.in_(joined)))
-    return {key: (name, site) for key, name, site in session.execute(query)}
+    return {key: (name, site) for key, name, site in session.execute(query.where(access.visible(caller)))}

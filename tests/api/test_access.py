@@ -53,6 +53,7 @@ PROTECTED = [
     ("GET", f"/v1/jobs/{SOME_JOB}/walkers"),
     ("GET", "/v1/load"),
     ("GET", "/v1/labels"),
+    ("GET", "/v1/labels/next"),
     ("GET", f"/v1/jobs/{SOME_JOB}/candidates/1"),
     ("POST", f"/v1/jobs/{SOME_JOB}/selections:preview"),
     ("GET", "/v1/me/keys"),

@@ -19,6 +19,7 @@ from shared.database.tables import (
     ReferenceEnergy,
     Walker,
 )
+from shared.parameters import Choosing
 from shared.states import Stage, State
 from shared.structures import Structure
 from shared.submissions import SlabSubmission
@@ -136,6 +137,26 @@ def labelled(session: Session, user: str, jobs: int = 30, candidates: int = 3) -
             )  # fmt: skip
         job.state, job.ended_at = State.SUCCEEDED, job.created_at
         found += [one.id for one in made]
+    session.flush()
+    return found
+
+
+def unlabelled(session: Session, user: str, jobs: int = 4) -> list[int]:
+    """Jobs that chose by the server's default members and have no labels; the later, the more these disagree. Of each job the
+    minimum that they disagree on most."""
+    rules = Choosing(members=("alpha", "beta"), count=2, window=2.0)
+    found = []
+    for number in range(jobs):
+        job = add_job(session, user=user, state=State.RUNNING)
+        job.name, job.score_members = f"CH{number or ''} on Cu(211)", ["alpha", "beta"]
+        apart = 0.04 * (number + 1)
+        lower, upper = {"alpha": -1.5, "beta": -1.5 + apart / 2}, {"alpha": -1.1, "beta": -1.1 + apart}
+        _, most = add_candidates(session, job, [lower, upper], reference=STATEMENT)
+        pool = selections.pool(session, job.id, rules.members)
+        limit = selections.SpreadLimit(LIMIT, None)
+        selections.store(session, job.id, rules, limit, pool, choose(pool, rules, LIMIT), number=0)
+        job.state, job.ended_at = State.SUCCEEDED, job.created_at
+        found.append(most.id)
     session.flush()
     return found
 

@@ -110,3 +110,22 @@ def test_errors_are_drawn_against_the_spread_and_counted_by_halves(visit, labell
         shares = [round(100 * (off[some] <= right).mean()) for some in (order[:half], order[half:])]
         expect(told).to_contain_text(f"Within {right:.2f} eV of RPBE: {shares[0]} % of the {half} that")
         expect(told).to_contain_text(f"{shares[1]} % of the other {len(points) - half}")
+
+
+def test_what_to_compute_next_is_what_members_disagree_on_most(visit, service):
+    name = f"next-{uuid4().hex[:6]}"
+    with service.opened.begin() as session:
+        key = create_key(session, name, Role.SUBMIT)
+        first = seeds.unlabelled(session, name)[-1]
+    visit.sign_in(key)
+    page = visit.go("/learn")
+    rows = page.locator(".next tbody tr")
+    expect(rows).to_have_count(4)
+    expect(rows.first).to_contain_text(f"CH3 on Cu(211)#{first}, top")
+    expect(rows.first.locator("td")).to_have_text(["1", "−1.020", "0.113"])  # alpha -1.1, beta 0.16 above
+    rows.first.get_by_role("link").click()
+    expect(page.locator("h1")).to_contain_text("CH3 on Cu(211)")
+    visit.go("/learn")
+    page.get_by_label("Functional of the labels").fill("BEEF-vdW")
+    expect(page.locator("#next-title")).to_contain_text("an energy by BEEF-vdW")
+    expect(rows).to_have_count(4)

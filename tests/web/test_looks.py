@@ -48,6 +48,7 @@ def lab(service):
         failed.state, failed.ended_at = "failed", failed.created_at
         failed.failure_kind, failed.failure_reason = "no_minimum", "no walker found a sound minimum within 200 steps"
         seeds.labelled(session, name, jobs=6, candidates=15)
+        seeds.unlabelled(session, name)
         _calibrations(session, name)
         session.add(Group(name=f"group {name}"))
         there = datetime.now(UTC) + timedelta(hours=1)  # heard of for as long as these tests take
@@ -137,6 +138,7 @@ def shown(visit, page: str, lab) -> None:
         visit.go("/learn")
         visit.page.locator(".parity .point").first.wait_for()
         visit.page.locator(".calibrations tbody tr").first.wait_for()
+        visit.page.locator(".next tbody tr").first.wait_for()
     elif page == "admin-user":
         visit.go("/admin")
         visit.page.get_by_role("button", name="Keys and quotas of lab-").first.click()

@@ -2354,6 +2354,21 @@ export interface components {
             key: components["schemas"]["NewKeyView"];
         };
         /**
+         * Next
+         * @description What to compute next, the most telling first.
+         */
+        Next: {
+            /** Members */
+            members: string[];
+            /** Functional */
+            functional: string;
+            /**
+             * Minima
+             * @description one of each job that you may read
+             */
+            minima: components["schemas"]["Unlabelled"][];
+        };
+        /**
          * OrderView
          * @description Which atom as given each atom inside is: the slab's atoms stand first inside, then the adsorbate's.
          */
@@ -3316,6 +3331,38 @@ export interface components {
             count: number;
         };
         /**
+         * Unlabelled
+         * @description A chosen minimum without a reference energy, scored by all of these members. Energies in eV per adslab.
+         */
+        Unlabelled: {
+            /** Candidate */
+            candidate: number;
+            /**
+             * Job
+             * Format: uuid
+             */
+            job: string;
+            /** Job Name */
+            job_name: string;
+            /** Site */
+            site: string;
+            /**
+             * Rank
+             * @description among the minima that the job chose itself; 0 is the lowest
+             */
+            rank: number;
+            /**
+             * Mean
+             * @description of the members
+             */
+            mean: number;
+            /**
+             * Std
+             * @description of the members, sample standard deviation
+             */
+            std: number;
+        };
+        /**
          * UsageList
          * @description By month and user.
          */
@@ -3755,6 +3802,7 @@ export type Molecule = components['schemas']['Molecule'];
 export type NamedAdsorbate = components['schemas']['NamedAdsorbate'];
 export type NewKeyView = components['schemas']['NewKeyView'];
 export type NewUserView = components['schemas']['NewUserView'];
+export type Next = components['schemas']['Next'];
 export type OrderView = components['schemas']['OrderView'];
 export type OutcomeView = components['schemas']['OutcomeView'];
 export type Overview = components['schemas']['Overview'];
@@ -3799,6 +3847,7 @@ export type SystemView = components['schemas']['SystemView'];
 export type TextStructure = components['schemas']['TextStructure'];
 export type Totals = components['schemas']['Totals'];
 export type TroubleView = components['schemas']['TroubleView'];
+export type Unlabelled = components['schemas']['Unlabelled'];
 export type UsageList = components['schemas']['UsageList'];
 export type UsageView = components['schemas']['UsageView'];
 export type UseView = components['schemas']['UseView'];

@@ -6,6 +6,7 @@ import { Failed } from "../parts/basics";
 import { count, eV } from "../words";
 import { Calibrations } from "./Calibrations";
 import { Learn } from "./Learn";
+import { NextCard } from "./NextCard";
 import { Parity } from "./Parity";
 
 const SETTLED_MS = 350;
@@ -25,7 +26,8 @@ export function LearnPage({ me }: { me: MeView }) {
   }, [usual.join()]);
   const settled = useSettled(asked, SETTLED_MS);
   const several = asked.members.length > 1 && settled.members.length > 1;
-  const labels = useGet<Labels>(several ? "v1/labels" : null, { member: settled.members, functional: settled.functional.trim() || USUAL });
+  const about = { members: settled.members, functional: settled.functional.trim() || USUAL };
+  const labels = useGet<Labels>(several ? "v1/labels" : null, { member: about.members, functional: about.functional });
   const calibrations = useGet<CalibrationList>("v1/calibrations");
   const known = models.data?.models.map((one) => one.name) ?? [];
   return (
@@ -39,7 +41,12 @@ export function LearnPage({ me }: { me: MeView }) {
           {!several && <p class="empty">Choose two members at least.</p>}
           {several && labels.data && <Found labels={labels.data} />}
         </section>
-        {me.role !== "read" && several && <Learn asked={{ members: settled.members, functional: settled.functional.trim() || USUAL }} labels={labels.data} onLearned={calibrations.reload} />}
+        {several && (
+          <div>
+            {me.role !== "read" && <Learn asked={about} labels={labels.data} onLearned={calibrations.reload} />}
+            <NextCard asked={about} />
+          </div>
+        )}
       </div>
       <Calibrations me={me} found={calibrations} />
     </>
