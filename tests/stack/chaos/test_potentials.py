@@ -25,9 +25,10 @@ def test_poison_is_given_up_and_harms_no_innocent(lab: Lab):
     lab.until(lambda: lab.held(innocent), "the innocent one's walkers")
     guilty = lab.submit(**POISON, member="toy-segfault")
     lab.until(lambda: lab.attempts(guilty), "the first worker lost")
-    assert lab.attempts(innocent)  # it was in the guilty one's company
-    lab.disarm("slow")
+    assert lab.attempts(innocent)  # it was in the guilty one's company, and would be again
     assert lab.wait_for(guilty, timeout_s=240) == [State.FAILED]
+    assert not lab.state(innocent).ended
+    lab.disarm("slow")
     job = lab.job(guilty)
     assert job.failure_kind == "poison", job.failure_reason
     assert f"{MAX_ATTEMPTS} attempts" in job.failure_reason
