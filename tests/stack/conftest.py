@@ -17,7 +17,7 @@ from shared.states import State
 
 _numbers = count()
 
-FAST = {"ADHOP_LEASE_S": "4", "ADHOP_DISPATCH_INTERVAL_S": "0.5"}
+FAST = {"ADHOP_LEASE_S": "8", "ADHOP_DISPATCH_INTERVAL_S": "0.5"}
 """Leases that end soon, for tests that kill."""
 
 

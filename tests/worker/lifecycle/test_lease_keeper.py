@@ -12,7 +12,8 @@ from tests.shared.database.jobs import add_job
 from worker.lifecycle.lease_keeper import LeaseKeeper
 from worker.queue import claims, eligible
 
-LEASE_S = 1.0
+LEASE_S = 6.0
+"""It may be renewed half of it late, and given up a fifth of it late: as much as a loaded machine may stand still."""
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def within(timeout_s: float, true: Callable[[], object]) -> bool:
 def test_a_lease_is_kept_for_longer_than_it_lasts(opened, lease):
     with LeaseKeeper(opened, LEASE_S) as keeper:
         keeper.hold(lease)
-        assert not within(2.5 * LEASE_S, keeper.lost)
+        assert not within(1.5 * LEASE_S, keeper.lost)
         with opened() as session:
             assert session.scalar(select(Walker.lease_until > func.now()))
 
@@ -57,9 +58,8 @@ def test_a_lease_that_somebody_else_has_now_is_lost(opened, lease):
 
 
 def test_a_lease_that_cannot_be_renewed_in_time_is_given_up_before_it_ends(opened, lease):
-    lease_s = 4 * LEASE_S  # a fifth of it is what a loaded machine may be late by
-    with opened() as blocking, LeaseKeeper(opened, lease_s) as keeper:
+    with opened() as blocking, LeaseKeeper(opened, LEASE_S) as keeper:
         keeper.hold(lease)
         blocking.execute(text("LOCK TABLE walkers IN ACCESS EXCLUSIVE MODE"))
-        assert within(lease_s, lambda: keeper.lost() == {lease})
+        assert within(LEASE_S, lambda: keeper.lost() == {lease})
         blocking.rollback()
