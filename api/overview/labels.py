@@ -59,11 +59,7 @@ class Labels(View):
 def list_labels(caller: Caller, session: UseSnapshot, member: Members, functional: Functional = "RPBE") -> Labels:
     """Reference energies beside the members' mean and spread, where these can be compared. Points are of jobs that you may read; the
     counts are of everybody's, as a calibration is learned from these."""
-    members = sorted(set(member))
-    scale = scale_of(session, members) if len(members) > 1 else ""
-    if not scale:
-        what = "are on unlike scales" if len(members) > 1 else "is one member alone, which has no spread"
-        raise InvalidInput(f"{', '.join(members)} {what}: name two at least of one scale", field="member")
+    members, scale = comparable(session, member)
     found = labels.labelled(session, members, functional, scale)
     summaries = summarise(found.energies)
     full = np.flatnonzero(summaries.n == len(members)).tolist()
@@ -91,6 +87,16 @@ def list_labels(caller: Caller, session: UseSnapshot, member: Members, functiona
         systems=len({found.systems[index] for index in full}),
         mean_error=float(errors.mean()) if len(errors) else None,
     )
+
+
+def comparable(session: Session, named: Collection[str]) -> tuple[list[str], str]:
+    """These members, each once, and the scale of all. Raises InvalidInput where they have no spread, or none that means anything."""
+    members = sorted(set(named))
+    scale = scale_of(session, members) if len(members) > 1 else ""
+    if not scale:
+        what = "are on unlike scales" if len(members) > 1 else "is one member alone, which has no spread"
+        raise InvalidInput(f"{', '.join(members)} {what}: name two at least of one scale", field="member")
+    return members, scale
 
 
 def _readable(session: Session, caller: Identity, candidates: Collection[int]) -> dict[int, tuple[str, str]]:

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from api.dependencies import Caller, UseSnapshot
 from api.jobs import access
-from api.overview.labels import Members
+from api.overview.labels import Members, comparable
 from api.problems import responses
 from api.view import View
 from shared.database.repositories.users import Identity
@@ -61,7 +61,7 @@ def list_next(
 ) -> Next:
     """Chosen minima that have no reference energy of this functional yet: of each of your newest jobs the one that the members
     disagree on most, in the order of their standard deviation."""
-    members = sorted(set(member))
+    members, _ = comparable(session, member)
     rows = session.execute(_disputed(caller, members, functional, limit))
     return Next(members=members, functional=functional, minima=[Unlabelled(**row._mapping) for row in rows])
 

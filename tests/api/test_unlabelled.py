@@ -8,6 +8,7 @@ import pytest
 from shared.database.tables import Candidate, Group, Job, Membership, ReferenceEnergy, User
 from shared.parameters import Choosing
 from shared.states import State
+from tests.api.conftest import ALPHA, BETA, DIRECT
 from tests.shared.database.jobs import SLAB_C, add_candidates, add_job
 from tests.shared.database.test_selections import decided
 
@@ -87,3 +88,12 @@ def test_a_deleted_job_proposes_nothing(service, owner):
         (one,) = asked(client)
         assert client.delete(f"/v1/jobs/{one['job']}/data").status_code == 204
         assert asked(client) == []
+
+
+@pytest.mark.parametrize("members", [("alpha", "alpha"), ("alpha", "direct")])
+def test_members_without_a_spread_in_common_are_refused(service, owner, members):
+    service.register(ALPHA, BETA, DIRECT)
+    chosen(service, owner, (-1.0, -1.3))
+    with service.client(name=owner) as client:
+        answer = client.get("/v1/labels/next", params={"member": members})
+    assert (answer.status_code, answer.json()["field"]) == (422, "member")
