@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from api.dependencies import Caller, Submitter, UseActor, UseContext, UseSession, UseSnapshot
 from api.dft.requests import ReferenceEnergyRequest
 from api.jobs import access
-from api.jobs.file_names import stem
+from api.jobs.file_names import attachment, stem
 from api.problems import BODY, responses
 from api.results import queries as results
 from api.results.responses import ReferenceEnergyView, candidate_view
@@ -78,8 +78,8 @@ def dft_inputs(
         if name in GAS
     ]
     packed = _zip(handoff.inputs(pieces, code, counts))
-    name = f'attachment; filename="{stem(job.name, job.id)}-{code}.zip"'
-    return Response(packed, media_type="application/zip", headers={"Content-Disposition": name})
+    saved = attachment(f"{stem(job.name, job.id)}-{code}.zip")
+    return Response(packed, media_type="application/zip", headers=saved)
 
 
 @router.post(

@@ -27,8 +27,13 @@ def visible(identity: Identity) -> ColumnElement[bool]:
     """In SQL: whether a job, deleted or not, is one that this user may read."""
     if identity.sees_all:
         return true()
-    joined = select(Membership.group_id).where(Membership.user_id == identity.user_id)
-    return or_(Job.user_id == identity.user_id, Job.group_id.in_(joined))
+    return or_(Job.user_id == identity.user_id, shared_with(identity))
+
+
+def shared_with(identity: Identity) -> ColumnElement[bool]:
+    """In SQL: whether a group of this user's may read a job, their own among them."""
+    groups = select(Membership.group_id).where(Membership.user_id == identity.user_id)
+    return Job.group_id.in_(groups)
 
 
 def get_own(session: Session, identity: Identity, job_id: UUID) -> Job:

@@ -9,6 +9,11 @@ _LONGEST = 48
 """Characters of the name; what follows tells one job from another."""
 
 
+def attachment(name: str) -> dict[str, str]:
+    """The header that has an answer saved as a file of this name."""
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
+
+
 def stem(name: str, job_id: UUID) -> str:
     """Its name in the characters that every file system and shell takes as they are, and how its id begins:
     `CO-on-Pt-1-1-1-4fe0a2bc`. name: as its user or the server gave it, in any script."""

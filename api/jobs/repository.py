@@ -11,12 +11,12 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from api.jobs import limits
-from api.jobs.access import hold_own, joined
+from api.jobs.access import hold_own, joined, shared_with
 from api.paging import Position
 from shared.database.repositories import calibrations
 from shared.database.repositories.audit import Actor, record
 from shared.database.repositories.users import REFUSAL, Identity
-from shared.database.tables import Candidate, GivenStructures, Job, Membership, ReferenceEnergy, StageRow, User
+from shared.database.tables import Candidate, GivenStructures, Job, ReferenceEnergy, StageRow, User
 from shared.database.workflow import transitions
 from shared.errors import AdhopError, Conflict, Unauthorised
 from shared.given import Given
@@ -186,8 +186,7 @@ def page(
         .limit(limit + 1)
     )
     if shared:
-        joined = select(Membership.group_id).where(Membership.user_id == identity.user_id)
-        query = query.where(Job.group_id.in_(joined), Job.user_id != identity.user_id)
+        query = query.where(shared_with(identity), Job.user_id != identity.user_id)
     elif not identity.sees_all:
         query = query.where(Job.user_id == identity.user_id)
     if state is not None:

@@ -10,7 +10,7 @@ from fastapi.responses import PlainTextResponse
 
 from api.dependencies import Caller, UseSnapshot
 from api.jobs import access
-from api.jobs.file_names import stem
+from api.jobs.file_names import attachment, stem
 from api.paging import Cursor, Limit, id_cursor, id_position
 from api.problems import responses
 from api.results import queries as results
@@ -83,5 +83,4 @@ def list_minima(
 
 
 def _extxyz(text: str, name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}.extxyz"'}
-    return PlainTextResponse(text, media_type=MEDIA_TYPE, headers=headers)
+    return PlainTextResponse(text, media_type=MEDIA_TYPE, headers=attachment(f"{name}.extxyz"))

@@ -15,7 +15,7 @@ from api.dependencies import Caller, Submitter, UseContext
 from api.jobs import access
 from api.jobs.acceptance import accept, calibration_of
 from api.jobs.estimate import cost_of
-from api.jobs.file_names import stem
+from api.jobs.file_names import attachment, stem
 from api.jobs.requests import JobRequest
 from api.members.fleet import known_members
 from api.placing.pool import PlacedView
@@ -111,8 +111,7 @@ def _shown(
     if format == "extxyz":
         written = StringIO()
         write_extxyz(written, frames(subject, understood))
-        saved = {"Content-Disposition": f'attachment; filename="{name}.extxyz"'}
-        return PlainTextResponse(written.getvalue(), media_type=MEDIA_TYPE, headers=saved)
+        return PlainTextResponse(written.getvalue(), media_type=MEDIA_TYPE, headers=attachment(f"{name}.extxyz"))
     with context.sessions.begin() as session:
         speed = queries.speed(session, subject.search)
     n_atoms = len(understood.slab) + len(understood.adsorbate.numbers)

@@ -96,7 +96,12 @@ def test_many_wrong_keys_are_slowed_down_and_a_valid_key_of_the_same_address_is_
         assert answer.status_code == 429
         assert int(answer.headers["Retry-After"]) >= 1
         assert "without a valid API key" in answer.json()["detail"]
-        assert honest.get("/v1/jobs").status_code == 200
+        waits = []
+        for _ in range(3):  # a loaded machine may stand still in one
+            began = time.monotonic()
+            assert honest.get("/v1/jobs").status_code == 200
+            waits.append(time.monotonic() - began)
+        assert min(waits) < 0.5
 
 
 def test_a_revoked_key_ends_within_seconds_where_keys_are_remembered(make_database):

@@ -71,13 +71,13 @@ class EvaluationItem:
         structure = restore(candidate.structure, candidate.positions)
         numbers = structure.numbers[structure.adsorbate].tolist()
         scale = scales.read(job.scales, row.member, kind)
-        steps = _steps(job, row.member == candidate.member)
-        known = steps == 0 and row.member == candidate.member
+        found_it = row.member == candidate.member
+        steps = _steps(job, found_it)
         slab, gas = None, 0.0
         if kind is EnergyKind.TOTAL:
-            rests_on = reading.references(row.job_id, row.member)
-            slab = next(one.energy for one in rests_on if one.kind == ReferenceKind.SLAB)
-            relaxed = [one for one in rests_on if one.kind == ReferenceKind.GAS]
+            known = reading.references(row.job_id, row.member)
+            slab = next(one.energy for one in known if one.kind == ReferenceKind.SLAB)
+            relaxed = [one for one in known if one.kind == ReferenceKind.GAS]
             energies = {one.label: one.energy for one in relaxed if one.energy is not None}
             gas = references.gas_energy(numbers, scale, energies, own, row.member)
         return cls(
@@ -86,7 +86,7 @@ class EvaluationItem:
             structure=structure,
             steps=steps,
             hopping=parameters.hopping,
-            told=Answer(candidate.energy, candidate.fmax) if known else None,
+            told=Answer(candidate.energy, candidate.fmax) if found_it and steps == 0 else None,
             clean_slab=reading.clean_slab(row.job_id, row.member),
             slab=slab,
             gas=gas,
