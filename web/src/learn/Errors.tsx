@@ -1,13 +1,11 @@
 // How far off the members' mean is against how far they disagree: what a limit of their std would keep, and whether it should.
-import { useLocation } from "wouter-preact";
 import type { LabelPoint } from "../api/schema";
 import { count, eV } from "../words";
 import { Axes } from "./Axes";
-import { saying } from "./Parity";
+import { Points } from "./Points";
 
 /** right: within so many eV an energy is right. */
 export function Errors({ points, functional, right }: { points: LabelPoint[]; functional: string; right: number }) {
-  const [, go] = useLocation();
   const off = (one: LabelPoint) => Math.abs(one.mean - one.label);
   const widest = 1.06 * Math.max(0.05, ...points.map((one) => one.std));
   const furthest = 1.06 * Math.max(1.5 * right, ...points.map(off));
@@ -20,12 +18,7 @@ export function Errors({ points, functional, right }: { points: LabelPoint[]; fu
         {({ x, y }) => (
           <>
             <rect class="band" x={x(0)} y={y(right)} width={x(widest) - x(0)} height={y(0) - y(right)} />
-            {points.map((one) => (
-              <g key={one.candidate} class="point" onClick={() => go(`/jobs/${one.job}`)}>
-                <circle cx={x(one.std)} cy={y(off(one))} r={points.length > 300 ? 2.5 : 4} />
-                <title>{saying(one, functional)}</title>
-              </g>
-            ))}
+            <Points points={points} functional={functional} at={(one) => ({ cx: x(one.std), cy: y(off(one)) })} />
           </>
         )}
       </Axes>

@@ -1,13 +1,12 @@
 // Labels against the members' mean, with the spread as error bars.
-import { useLocation } from "wouter-preact";
 import type { LabelPoint } from "../api/schema";
 import { eV } from "../words";
 import { Axes } from "./Axes";
+import { Points } from "./Points";
 
 const BAND = 0.1; // eV
 
 export function Parity({ points, functional }: { points: LabelPoint[]; functional: string }) {
-  const [, go] = useLocation();
   const all = points.flatMap((one) => [one.label, one.mean - one.std, one.mean + one.std]);
   const [least, most] = [all.reduce((a, b) => Math.min(a, b)), all.reduce((a, b) => Math.max(a, b))];
   const margin = Math.max(0.1, 0.05 * (most - least));
@@ -19,20 +18,9 @@ export function Parity({ points, functional }: { points: LabelPoint[]; functiona
         <>
           <path class="band" d={`M${x(low)} ${y(low)}L${x(low)} ${y(inside(low + BAND))}L${x(high - BAND)} ${y(high)}L${x(high)} ${y(high)}L${x(high)} ${y(high - BAND)}L${x(inside(low + BAND))} ${y(low)}Z`} />
           <line class="equal" x1={x(low)} y1={y(low)} x2={x(high)} y2={y(high)} />
-          {points.map((one) => (
-            <g key={one.candidate} class="point" onClick={() => go(`/jobs/${one.job}`)}>
-              <line x1={x(one.label)} x2={x(one.label)} y1={y(one.mean - one.std)} y2={y(one.mean + one.std)} />
-              <circle cx={x(one.label)} cy={y(one.mean)} r={points.length > 300 ? 2.5 : 4} />
-              <title>{saying(one, functional)}</title>
-            </g>
-          ))}
+          <Points points={points} functional={functional} at={(one) => ({ cx: x(one.label), cy: y(one.mean) })} below={(one) => <line x1={x(one.label)} x2={x(one.label)} y1={y(one.mean - one.std)} y2={y(one.mean + one.std)} />} />
         </>
       )}
     </Axes>
   );
-}
-
-/** What a point says of itself. */
-export function saying(one: LabelPoint, functional: string): string {
-  return `${one.job_name}: #${one.candidate}, ${one.site}. ${functional} ${eV(one.label)} eV (${one.code}), members ${eV(one.mean)} ± ${eV(one.std)} eV`;
 }
